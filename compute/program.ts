@@ -1,0 +1,55 @@
+import type { Precision, TensorSpec, Vector } from './tensors.ts';
+
+/** Where the function is taken: the trainable values, and the frozen weights that are not the checkpoint's own. */
+export interface Point {
+  /** The trainable tensors one after another, in the order of `Program.parameters`. */
+  readonly parameters: Vector;
+  /** Values of the weights that were compiled as replaceable (`CompileOptions.replaceable`), by name. */
+  readonly weights?: ReadonlyMap<string, Vector>;
+}
+
+/** One batch: a value for every input that the traced function declared, by name. */
+export type Batch = Readonly<Record<string, Float32Array | Float64Array | Int32Array>>;
+
+/** The Hessian at one point on one batch, with all that does not depend on the direction computed and kept. */
+export interface Linearised {
+  readonly value: number;
+  /** The gradient at the point, flattened as `Point.parameters`. */
+  readonly gradient: Vector;
+  /** H v for a direction v, both flattened as `Point.parameters`. */
+  apply(direction: Vector): Promise<Vector>;
+  release(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A traced scalar function, compiled for one backend. What it offers is compiled at its first use. */
+export interface Program {
+  readonly parameters: readonly TensorSpec[];
+  readonly inputs: readonly TensorSpec[];
+  readonly precision: Precision;
+  /** The number of trainable values: the length of `Point.parameters`. */
+  readonly size: number;
+  value(point: Point, batch: Batch): Promise<number>;
+  gradient(point: Point, batch: Batch): Promise<{ value: number; gradient: Vector }>;
+  /** H v, everything computed anew; for several directions at one point `linearise` is cheaper. */
+  hessianVector(point: Point, batch: Batch, direction: Vector): Promise<Vector>;
+  linearise(point: Point, batch: Batch): Promise<Linearised>;
+  release(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Where a frozen weight lies on disk. */
+export interface WeightLocation {
+  readonly file: string;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  readonly bytes: number;
+  readonly dtype: 'F64' | 'F32' | 'F16' | 'BF16';
+  readonly shape: readonly number[];
+}
+
+/** A checkpoint as `compute` sees it: names and places, no values. */
+export interface WeightSource {
+  /** Throws a LambdamaxError that names the tensor if there is none of this name. */
+  locate(name: string): WeightLocation;
+}

@@ -1,0 +1,43 @@
+/** Numbers of a flattened point, gradient or direction; the class tells the precision. */
+export type Vector = Float32Array | Float64Array;
+
+/** The precision a program computes in: float32 for work, float64 for verification. */
+export type Precision = 'float32' | 'float64';
+
+/** What a tensor is called and how large it is; values are row-major. */
+export interface TensorSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** The number of entries of a tensor of this shape (1 for a scalar). */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/** The number of entries of all these tensors together: the length of their flattened vector. */
+export function totalSize(specs: readonly TensorSpec[]): number {
+  return specs.reduce((sum, spec) => sum + sizeOf(spec.shape), 0);
+}
+
+/** A zero vector of the given precision. */
+export function zeros(size: number, precision: Precision): Vector {
+  return precision === 'float64' ? new Float64Array(size) : new Float32Array(size);
+}
+
+/** The precision that a vector's class stands for. */
+export function precisionOf(vector: Vector): Precision {
+  return vector instanceof Float64Array ? 'float64' : 'float32';
+}
+
+/** Views (not copies) of the tensors that lie one after another in a flattened vector, in the order of `specs`. */
+export function viewTensors(vector: Vector, specs: readonly TensorSpec[]): Map<string, Vector> {
+  const views = new Map<string, Vector>();
+  let start = 0;
+  for (const { name, shape } of specs) {
+    const end = start + sizeOf(shape);
+    views.set(name, vector.subarray(start, end));
+    start = end;
+  }
+  return views;
+}

@@ -1,0 +1,44 @@
+/** What a {@link LambdamaxError} says: who is at fault, what was wanted, what came, what to do. */
+export interface ErrorParts {
+  /** The file, option, tensor or operation at fault. */
+  readonly subject: string;
+  /** What would have been right. */
+  readonly expected: string;
+  /** What was found instead. */
+  readonly got?: unknown;
+  /** What the reader can do about it. */
+  readonly remedy?: string;
+  /** The error underneath, for `--debug`. */
+  readonly cause?: unknown;
+}
+
+/** The one error type that lambdamax throws. Its message is a single line: `subject: expected ..., got ...; remedy`. */
+export class LambdamaxError extends Error {
+  override readonly name = 'LambdamaxError';
+  readonly subject: string;
+  readonly expected: string;
+  readonly remedy: string | undefined;
+
+  constructor({ subject, expected, got, remedy, cause }: ErrorParts) {
+    const found = got === undefined ? '' : `, got ${describe(got)}`;
+    const advice = remedy === undefined ? '' : `; ${remedy}`;
+    super(oneLine(`${subject}: expected ${expected}${found}${advice}`), cause === undefined ? undefined : { cause });
+    this.subject = subject;
+    this.expected = expected;
+    this.remedy = remedy;
+  }
+}
+
+/** Wrong usage of the command line (exit code 2), as opposed to a failure while running (exit code 1). */
+export class UsageError extends LambdamaxError {}
+
+/** A value short enough for an error message. */
+function describe(value: unknown): string {
+  // JSON has no NaN and no infinity, and those are just the numbers that errors are about.
+  const text = typeof value === 'object' ? (JSON.stringify(value) ?? String(value)) : String(value);
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ');
+}
