@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { isAbsolute, join, normalize, sep } from 'node:path';
+import { z } from 'zod';
+import type { WeightLocation, WeightSource } from '../../compute/program.ts';
+import type { Precision, Vector } from '../../compute/tensors.ts';
+import { LambdamaxError } from '../../errors.ts';
+import { type ByteSource, openFile } from './byteSource.ts';
+import { type LlamaConfig, readConfig } from './config.ts';
+import type { FloatDtype } from './dtypes.ts';
+import { readJson, readText } from './files.ts';
+import { readHeader, type TensorEntry } from './header.ts';
+import { readTensor } from './safetensors.ts';
+
+/** A Hugging Face checkpoint folder, opened: its config, and where its weights lie. Holds open files until `close`. */
+export interface Checkpoint extends WeightSource {
+  readonly directory: string;
+  readonly config: LlamaConfig;
+  /** The names of all weights. */
+  names(): string[];
+  /** The shape of a weight. Throws a LambdamaxError if there is none of this name. */
+  shapeOf(name: string): readonly number[];
+  /** The values of a weight, row-major. Throws a LambdamaxError if there is none of this name. */
+  read(name: string, precision: Precision): Promise<Vector>;
+  /** SHA-256 (hexadecimal) over config.json and the weight files: equal contents, equal hash, wherever the folder is. */
+  contentHash(): Promise<string>;
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A weight: in which file, and where in it. */
+interface Weight {
+  readonly source: ByteSource;
+  readonly entry: TensorEntry;
+}
+
+const singleFile = 'model.safetensors';
+const indexFile = 'model.safetensors.index.json';
+
+/**
+ * Opens a checkpoint folder with config.json and model.safetensors, or model.safetensors.index.json and its shards.
+ * Throws a LambdamaxError that names what is missing or wrong; no file is left open then.
+ */
+export async function openCheckpoint(directory: string): Promise<Checkpoint> {
+  const config = await readConfig(directory);
+  const sources: ByteSource[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(sources.splice(0).map((source) => source.close()));
+  };
+  const open = async (file: string): Promise<Map<string, Weight>> => {
+    const source = await openFile(join(directory, file));
+    sources.push(source);
+    return new Map((await readHeader(source)).tensors.map((entry) => [entry.name, { source, entry }]));
+  };
+  try {
+    const weights = await openWeights(directory, open);
+    return { directory, config, close, ...access(directory, weights, sources), [Symbol.asyncDispose]: close };
+  } catch (cause) {
+    await close();
+    throw cause;
+  }
+}
+
+/** All weights by name, from the one file or from the shards that the index names. */
+async function openWeights(
+  directory: string,
+  open: (file: string) => Promise<Map<string, Weight>>,
+): Promise<Map<string, Weight>> {
+  // transformers, too, prefers the single file where both are there.
+  if (existsSync(join(directory, singleFile))) return open(singleFile);
+  if (!existsSync(join(directory, indexFile))) {
+    throw new LambdamaxError({
+      subject: directory,
+      expected: `weights in ${singleFile} or ${indexFile}`,
+      got: 'neither',
+      remedy: 'save the model with save_pretrained(safe_serialization=True)',
+    });
+  }
+  const index = await readIndex(join(directory, indexFile));
+  const shards = new Map<string, Map<string, Weight>>();
+  for (const file of [...new Set(index.values())].sort()) shards.set(file, await open(file));
+  const weights = new Map<string, Weight>();
+  for (const [name, file] of index) {
+    const weight = shards.get(file)?.get(name);
+    if (weight === undefined) {
+      const expected = `tensor ${name}, as ${indexFile} says`;
+      throw new LambdamaxError({ subject: join(directory, file), expected, got: 'no such tensor' });
+    }
+    weights.set(name, weight);
+  }
+  return weights;
+}
+
+const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
+
+/** The shard of every tensor. Refuses shards outside the folder: an index is data from strangers. */
+async function readIndex(file: string): Promise<Map<string, string>> {
+  const raw = await readJson(file);
+  const parsed = indexSchema.safeParse(raw);
+  if (!parsed.success) {
+    throw new LambdamaxError({ subject: file, expected: 'a weight_map from tensors to file names', got: raw });
+  }
+  const index = new Map(Object.entries(parsed.data.weight_map));
+  for (const [name, shard] of index) {
+    const path = normalize(shard.replaceAll('\\', '/'));
+    if (isAbsolute(path) || path.split(sep)[0] === '..' || path === '.' || /^[A-Za-z]:/.test(shard)) {
+      const subject = `weight_map of ${name} in ${file}`;
+      throw new LambdamaxError({ subject, expected: 'a file inside the folder', got: shard });
+    }
+  }
+  return index;
+}
+
+/** What a checkpoint offers once its weights are found. */
+function access(
+  directory: string,
+  weights: ReadonlyMap<string, Weight>,
+  sources: readonly ByteSource[],
+): Omit<Checkpoint, 'directory' | 'config' | 'close' | typeof Symbol.asyncDispose> {
+  const find = (name: string): Weight => {
+    const weight = weights.get(name);
+    if (weight !== undefined) return weight;
+    throw new LambdamaxError({ subject: directory, expected: `tensor ${name}`, got: 'no such tensor' });
+  };
+  return {
+    names: () => [...weights.keys()],
+    shapeOf: (name) => find(name).entry.shape,
+    locate: (name) => toLocation(find(name)),
+    read: (name, precision) => {
+      const { source, entry } = find(name);
+      return readTensor(source, entry, precision);
+    },
+    contentHash: () => hashContents(directory, sources),
+  };
+}
+
+const floatDtypes: readonly string[] = ['F64', 'F32', 'F16', 'BF16'] satisfies FloatDtype[];
+
+function toLocation({ source, entry }: Weight): WeightLocation {
+  const { name, dtype, shape, start, end } = entry;
+  if (!floatDtypes.includes(dtype)) {
+    const subject = `tensor ${name} in ${source.name}`;
+    throw new LambdamaxError({ subject, expected: `a dtype of ${floatDtypes.join(', ')}`, got: dtype });
+  }
+  return { file: source.name, offset: start, bytes: end - start, dtype: dtype as FloatDtype, shape };
+}
+
+const bytesPerHashStep = 2 ** 22;
+
+async function hashContents(directory: string, sources: readonly ByteSource[]): Promise<string> {
+  const hash = createHash('sha256').update(await readText(join(directory, 'config.json')));
+  for (const source of sources) {
+    // Lengths between the files, so that bytes moved from one to the next change the hash.
+    hash.update(`\n${source.byteLength}\n`);
+    for (let start = 0; start < source.byteLength; start += bytesPerHashStep) {
+      hash.update(await source.read(start, Math.min(start + bytesPerHashStep, source.byteLength)));
+    }
+  }
+  return hash.digest('hex');
+}
