@@ -1,0 +1,161 @@
+import { LambdamaxError } from '../errors.ts';
+import type { Executable, ExecutableOptions, Values } from './backends/executable.ts';
+import { onnxBackend } from './backends/onnx.ts';
+import { gradient, gradientName, hessianVector, productName, type TracedLoss } from './differentiate/products.ts';
+import type { Graph } from './graph/node.ts';
+import { splitAt } from './graph/split.ts';
+import type { Batch, Linearised, Point, Program, WeightSource } from './program.ts';
+import { type Precision, totalSize, type Vector, viewTensors, zeros } from './tensors.ts';
+import { directionName, type Signature } from './trace/record.ts';
+
+export interface CompileOptions {
+  /** float32 (the default) for work, float64 for verification. */
+  readonly precision?: Precision;
+  /** The checkpoint of the frozen weights. */
+  readonly weights?: WeightSource;
+  /** Weights that each `Point` brings itself: those that a method with a residual weight replaces. */
+  readonly replaceable?: readonly string[];
+  /** Threads within one operation; 0 (the default) leaves it to the backend. */
+  readonly threads?: number;
+}
+
+/** Compiles a traced loss for ONNX Runtime. Each product is compiled when it is first asked for, and kept. */
+export function compile(traced: TracedLoss, options: CompileOptions = {}): Program {
+  return new CompiledProgram(traced, options);
+}
+
+class CompiledProgram implements Program {
+  readonly precision: Precision;
+  readonly size: number;
+  readonly #traced: TracedLoss;
+  readonly #options: ExecutableOptions;
+  readonly #compiled = new Map<string, Promise<Executable>>();
+  #split: ReturnType<typeof splitAt> | undefined;
+
+  constructor(traced: TracedLoss, { precision = 'float32', weights, replaceable = [], threads = 0 }: CompileOptions) {
+    this.precision = precision;
+    this.size = totalSize(traced.signature.parameters);
+    this.#traced = traced;
+    this.#options = { precision, fed: new Set(replaceable), threads, ...(weights ? { weights } : {}) };
+  }
+
+  get parameters(): Signature['parameters'] {
+    return this.#traced.signature.parameters;
+  }
+
+  get inputs(): Signature['inputs'] {
+    return this.#traced.signature.inputs;
+  }
+
+  async value(point: Point, batch: Batch): Promise<number> {
+    const value = await this.#executable('value', () => this.#traced.graph);
+    return scalar(await value.run(this.#feeds(point, batch)));
+  }
+
+  async gradient(point: Point, batch: Batch): Promise<{ value: number; gradient: Vector }> {
+    const graph = await this.#executable('gradient', () => gradient(this.#traced));
+    const results = await graph.run(this.#feeds(point, batch));
+    return { value: scalar(results), gradient: this.#flatten(results, gradientName) };
+  }
+
+  async hessianVector(point: Point, batch: Batch, direction: Vector): Promise<Vector> {
+    const graph = await this.#executable('hessianVector', () => hessianVector(this.#traced));
+    const results = await graph.run(new Map([...this.#feeds(point, batch), ...this.#directionFeeds(direction)]));
+    return this.#flatten(results, productName);
+  }
+
+  async linearise(point: Point, batch: Batch): Promise<Linearised> {
+    this.#split ??= splitAt(
+      hessianVector(this.#traced),
+      new Set(this.parameters.map(({ name }) => directionName(name))),
+    );
+    const split = this.#split;
+    const prepare = await this.#executable('prepare', () => split.prepare);
+    const product = await this.#executable('product', () => split.product);
+    const feeds = this.#feeds(point, batch);
+    const prepared = await prepare.run(feeds);
+    let kept: Values | undefined = new Map([
+      ...feeds,
+      ...split.kept.map((name) => [name, prepared.get(name)!] as const),
+    ]);
+    const constant = split.prepare.outputs;
+    const release = async (): Promise<void> => {
+      kept = undefined;
+    };
+    return {
+      value: scalar(prepared),
+      gradient: this.#flatten(prepared, gradientName),
+      apply: async (direction) => {
+        if (kept === undefined) throw released('linearised Hessian');
+        const results = await product.run(new Map([...kept, ...this.#directionFeeds(direction)]));
+        // A parameter that <gradient, v> does not depend on has its (zero) product among the prepared values.
+        const fixed = [...prepared].filter(([name]) => constant.has(name));
+        return this.#flatten(new Map([...fixed, ...results]), productName);
+      },
+      release,
+      [Symbol.asyncDispose]: release,
+    };
+  }
+
+  async release(): Promise<void> {
+    const compiled = [...this.#compiled.values()];
+    this.#compiled.clear();
+    for (const executable of await Promise.allSettled(compiled))
+      if (executable.status === 'fulfilled') await executable.value.release();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+
+  #executable(name: string, graph: () => Graph): Promise<Executable> {
+    const known = this.#compiled.get(name);
+    if (known !== undefined) return known;
+    const compiled = onnxBackend.compile(graph(), this.#options);
+    this.#compiled.set(name, compiled);
+    return compiled;
+  }
+
+  #feeds({ parameters, weights }: Point, batch: Batch): Values {
+    this.#checkVector('parameters', parameters);
+    const inputs = this.inputs.map(({ name, dtype }) => {
+      const values = batch[name];
+      if (values === undefined)
+        throw new LambdamaxError({ subject: `batch input ${name}`, expected: 'a value for it' });
+      return [name, dtype === 'int32' ? values : inPrecision(values, this.precision)] as const;
+    });
+    return new Map([...viewTensors(parameters, this.parameters), ...(weights ?? []), ...inputs]);
+  }
+
+  #directionFeeds(direction: Vector): Values {
+    this.#checkVector('direction', direction);
+    return new Map([...viewTensors(direction, this.parameters)].map(([name, view]) => [directionName(name), view]));
+  }
+
+  #checkVector(subject: string, vector: Vector): void {
+    if (vector.length !== this.size)
+      throw new LambdamaxError({ subject, expected: `${this.size} values`, got: vector.length });
+    if (vector instanceof Float64Array !== (this.precision === 'float64'))
+      throw new LambdamaxError({ subject, expected: `values in ${this.precision}`, got: vector.constructor.name });
+  }
+
+  #flatten(results: Values, name: (parameter: string) => string): Vector {
+    const flat = zeros(this.size, this.precision);
+    for (const [parameter, view] of viewTensors(flat, this.parameters))
+      view.set(results.get(name(parameter)) as Float32Array);
+    return flat;
+  }
+}
+
+function inPrecision(values: Batch[string], precision: Precision): Vector {
+  if (precision === 'float64') return values instanceof Float64Array ? values : Float64Array.from(values);
+  return values instanceof Float32Array ? values : Float32Array.from(values);
+}
+
+function scalar(results: Values): number {
+  return results.get('value')![0]!;
+}
+
+function released(subject: string): LambdamaxError {
+  return new LambdamaxError({ subject, expected: 'to be used before it is released' });
+}

@@ -1,0 +1,9 @@
+import * as tf from '@tensorflow/tfjs';
+
+/**
+ * log softmax(x) over the last axis, as one kernel that can be differentiated twice. `tf.logSoftmax` is built on a custom
+ * gradient, which cannot.
+ */
+export function logSoftmax<T extends tf.Tensor>(logits: T): T {
+  return tf.engine().runKernel('LogSoftmax', { logits }) as T;
+}

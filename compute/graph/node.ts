@@ -1,0 +1,109 @@
+/** Element types of a graph. `float32` stands for the floating type: it is emitted as float64 where that is asked for. */
+export type DType = 'float32' | 'int32' | 'bool';
+
+/** Values of a constant. */
+export type ConstantValues = Float32Array | Float64Array | Int32Array | Uint8Array;
+
+type None = Record<string, never>;
+interface Reduction {
+  readonly axes: readonly number[];
+  readonly keepDims: boolean;
+}
+
+/** Every kernel a graph may hold, with the attributes it takes; names and meaning are TensorFlow.js's where it has them. */
+export interface KernelAttributes {
+  /** A value fed at each run. */
+  Placeholder: { readonly name: string };
+  /** A frozen weight: a reference into a checkpoint, never its values. */
+  Weight: { readonly name: string };
+  Constant: { readonly values: ConstantValues };
+  /** A tensor of one repeated number. */
+  Fill: { readonly value: number };
+  Add: None;
+  Sub: None;
+  Multiply: None;
+  RealDiv: None;
+  Pow: None;
+  Maximum: None;
+  Minimum: None;
+  Neg: None;
+  Exp: None;
+  Log: None;
+  Sqrt: None;
+  Rsqrt: None;
+  Square: None;
+  Sigmoid: None;
+  Tanh: None;
+  Sin: None;
+  Cos: None;
+  Cast: { readonly dtype: DType };
+  /** Over the last axis. */
+  Softmax: None;
+  /** Over the last axis. */
+  LogSoftmax: None;
+  Sum: Reduction;
+  Mean: Reduction;
+  BatchMatMul: { readonly transposeA: boolean; readonly transposeB: boolean };
+  Transpose: { readonly perm: readonly number[] };
+  Reshape: { readonly shape: readonly number[] };
+  BroadcastTo: { readonly shape: readonly number[] };
+  Slice: { readonly begin: readonly number[]; readonly size: readonly number[] };
+  Concat: { readonly axis: number };
+  PadV2: { readonly paddings: readonly (readonly [number, number])[] };
+  Tile: { readonly reps: readonly number[] };
+  /** Rows of the first input along its first axis, chosen by the second (int32). */
+  GatherV2: None;
+  OneHot: { readonly depth: number };
+  /** out[i] = sum of the rows k of the first input where the second (int32 [rows]) is i. */
+  UnsortedSegmentSum: { readonly segments: number };
+}
+
+export type Kernel = keyof KernelAttributes;
+
+/** One operation and its result; nodes are never changed after they are made. */
+export interface NodeOf<K extends Kernel> {
+  /** Unique within its builder, and larger than the ids of its inputs. */
+  readonly id: number;
+  readonly kernel: K;
+  readonly inputs: readonly Node[];
+  readonly attributes: KernelAttributes[K];
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+export type Node = { [K in Kernel]: NodeOf<K> }[Kernel];
+
+/** A computation: named results, and through their inputs all that they need. */
+export interface Graph {
+  readonly outputs: ReadonlyMap<string, Node>;
+}
+
+/** Every node that the outputs need, inputs before their users. */
+export function nodesOf(graph: Graph): Node[] {
+  const seen = new Set<Node>();
+  const waiting = [...graph.outputs.values()];
+  while (waiting.length > 0) {
+    const node = waiting.pop()!;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    waiting.push(...node.inputs);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/** The graph's nodes of one kernel. */
+export function nodesOfKernel<K extends Kernel>(graph: Graph, kernel: K): Extract<Node, { kernel: K }>[] {
+  return nodesOf(graph).filter((node): node is Extract<Node, { kernel: K }> => node.kernel === kernel);
+}
+
+/** True if the number is known to be `value` in every entry. */
+export function isFill(node: Node, value?: number): node is NodeOf<'Fill'> {
+  return node.kernel === 'Fill' && (value === undefined || node.attributes.value === value);
+}
+
+/** The nodes among `nodes` that depend on one of `sources`. */
+export function dependents(nodes: readonly Node[], sources: (node: Node) => boolean): Set<Node> {
+  const found = new Set<Node>();
+  for (const node of nodes) if (sources(node) || node.inputs.some((input) => found.has(input))) found.add(node);
+  return found;
+}

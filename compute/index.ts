@@ -1,0 +1,17 @@
+/** TensorFlow.js code in, compiled values, gradients and Hessian-vector products out. */
+
+export type { Executable, ExecutableOptions, Values } from './backends/executable.ts';
+export { onnxBackend } from './backends/onnx.ts';
+export { type CompileOptions, compile } from './compile.ts';
+export { logSoftmax } from './differentiate/logSoftmax.ts';
+export { gradient, hessianVector, type LossFunction, type TracedLoss, trace } from './differentiate/products.ts';
+export { check } from './graph/check.ts';
+export type { Graph, Kernel, Node } from './graph/node.ts';
+export { print } from './graph/print.ts';
+export { simplify } from './graph/simplify.ts';
+export { type SplitGraph, splitAt } from './graph/split.ts';
+export { linearise } from './linearise.ts';
+export type { Batch, Linearised, Point, Program, WeightLocation, WeightSource } from './program.ts';
+export { type RandomStream, randomStream } from './random.ts';
+export { type Precision, sizeOf, type TensorSpec, totalSize, type Vector, viewTensors, zeros } from './tensors.ts';
+export { type InputSpec, record, type Signature, type TracedTensors } from './trace/record.ts';

@@ -1,0 +1,162 @@
+import * as tf from '@tensorflow/tfjs';
+import { LambdamaxError } from '../../errors.ts';
+import type { Node } from '../graph/node.ts';
+import { sameShape } from '../graph/shapes.ts';
+import { callSite } from './callSite.ts';
+import { type Recorder, recorderName } from './recorder.ts';
+
+type Inputs = Record<string, tf.TensorInfo>;
+type Attributes = Record<string, unknown>;
+type Rule = (recorder: Recorder, inputs: Inputs, attributes: Attributes) => Node | Node[];
+
+const { backend_util, slice_util, util } = tf;
+
+/** How each TensorFlow.js kernel is recorded; a kernel that is not here is refused by name. */
+const rules: Record<string, Rule> = {
+  ...elementwise('Add', 'Sub', 'Multiply', 'RealDiv', 'Pow', 'Maximum', 'Minimum'),
+  ...unary('Neg', 'Exp', 'Log', 'Sqrt', 'Rsqrt', 'Square', 'Sigmoid', 'Tanh', 'Sin', 'Cos'),
+  ...reduction('Sum', 'Mean'),
+
+  Identity: (recorder, { x }) => recorder.nodeOf(x!),
+  Softmax: (recorder, { logits }) => recorder.builder.make('Softmax', [recorder.nodeOf(logits!)], {}),
+  LogSoftmax: (recorder, { logits }) => recorder.builder.make('LogSoftmax', [recorder.nodeOf(logits!)], {}),
+
+  Cast: (recorder, { x }, { dtype }) => {
+    const node = recorder.nodeOf(x!);
+    return node.dtype === dtype ? node : recorder.builder.make('Cast', [node], { dtype: dtype as Node['dtype'] });
+  },
+  Fill: (recorder, _, { shape, value, dtype }) =>
+    recorder.builder.fill(value as number, { shape: shape as number[], dtype: (dtype ?? 'float32') as Node['dtype'] }),
+  ZerosLike: (recorder, { x }) => recorder.builder.fill(0, { shape: x!.shape, dtype: x!.dtype as Node['dtype'] }),
+  OnesLike: (recorder, { x }) => recorder.builder.fill(1, { shape: x!.shape, dtype: x!.dtype as Node['dtype'] }),
+
+  BatchMatMul: (recorder, { a, b }, { transposeA, transposeB }) =>
+    recorder.builder.make('BatchMatMul', [recorder.nodeOf(a!), recorder.nodeOf(b!)], {
+      transposeA: Boolean(transposeA),
+      transposeB: Boolean(transposeB),
+    }),
+
+  Transpose: (recorder, { x }, { perm }) =>
+    recorder.builder.make('Transpose', [recorder.nodeOf(x!)], { perm: [...(perm as number[])] }),
+  Reshape: (recorder, { x }, { shape }) =>
+    reshape(
+      recorder,
+      recorder.nodeOf(x!),
+      util.inferFromImplicitShape(shape as number[], util.sizeFromShape(x!.shape)),
+    ),
+  ExpandDims: (recorder, { input }, { dim }) => {
+    const axis = (dim as number) < 0 ? (dim as number) + input!.shape.length + 1 : (dim as number);
+    return reshape(recorder, recorder.nodeOf(input!), [...input!.shape.slice(0, axis), 1, ...input!.shape.slice(axis)]);
+  },
+  Slice: (recorder, { x }, { begin, size }) => {
+    const [first, extent] = slice_util.parseSliceParams(x as tf.Tensor, begin as number[], size as number[]);
+    return recorder.builder.make('Slice', [recorder.nodeOf(x!)], { begin: first!, size: extent! });
+  },
+  SplitV: (recorder, { x }, { numOrSizeSplits, axis }) => {
+    const along = util.parseAxisParam(axis as number, x!.shape)[0]!;
+    const begin = x!.shape.map(() => 0);
+    return backend_util.prepareSplitSize(x as tf.Tensor, numOrSizeSplits as number[], along).map((extent) => {
+      const size = x!.shape.map((whole, at) => (at === along ? extent : whole));
+      const part = recorder.builder.make('Slice', [recorder.nodeOf(x!)], { begin: [...begin], size });
+      begin[along]! += extent;
+      return part;
+    });
+  },
+  Concat: (recorder, inputs, { axis }) => {
+    const parts = Object.keys(inputs)
+      .sort((a, b) => Number(a) - Number(b))
+      .map((key) => recorder.nodeOf(inputs[key]!));
+    return recorder.builder.make('Concat', parts, {
+      axis: util.parseAxisParam(axis as number, [...parts[0]!.shape])[0]!,
+    });
+  },
+  PadV2: (recorder, { x }, { paddings, constantValue }) => {
+    if (constantValue !== 0) throw refusal('PadV2 with a value other than 0');
+    return recorder.builder.make('PadV2', [recorder.nodeOf(x!)], { paddings: paddings as [number, number][] });
+  },
+  Tile: (recorder, { x }, { reps }) =>
+    recorder.builder.make('Tile', [recorder.nodeOf(x!)], { reps: [...(reps as number[])] }),
+  BroadcastTo: (recorder, { x }, { shape }) =>
+    recorder.builder.make('BroadcastTo', [recorder.nodeOf(x!)], { shape: [...(shape as number[])] }),
+
+  GatherV2: (recorder, { x, indices }, { axis, batchDims }) => {
+    if (axis !== 0 || batchDims !== 0) throw refusal('GatherV2 along an axis other than the first');
+    return recorder.builder.make('GatherV2', [recorder.nodeOf(x!), recorder.nodeOf(indices!)], {});
+  },
+  OneHot: (recorder, { indices }, { depth, onValue, offValue, dtype }) => {
+    if (onValue !== 1 || offValue !== 0) throw refusal('OneHot with values other than 1 and 0');
+    const hot = recorder.builder.make('OneHot', [recorder.nodeOf(indices!)], { depth: depth as number });
+    return dtype === 'float32' ? hot : recorder.builder.make('Cast', [hot], { dtype: dtype as Node['dtype'] });
+  },
+  UnsortedSegmentSum: (recorder, { x, segmentIds }, { numSegments }) => {
+    if (segmentIds!.shape.length !== 1) throw refusal('UnsortedSegmentSum with segments of more than one dimension');
+    return recorder.builder.make('UnsortedSegmentSum', [recorder.nodeOf(x!), recorder.nodeOf(segmentIds!)], {
+      segments: numSegments as number,
+    });
+  },
+};
+
+/**
+ * Registers the recording kernels, and a refusal for each other kernel that TensorFlow.js has, so that the error names
+ * the kernel and the caller's line instead of the backend. Idempotent.
+ */
+export function registerKernels(): void {
+  if (tf.getKernelsForBackend(recorderName).length > 0) return;
+  const others = tf.getKernelsForBackend('cpu').map(({ kernelName }) => kernelName);
+  for (const kernelName of new Set([...Object.keys(rules), ...others])) {
+    const rule = rules[kernelName];
+    tf.registerKernel({
+      kernelName,
+      backendName: recorderName,
+      kernelFunc: ({ inputs, attrs, backend }) => {
+        if (rule === undefined) throw refusal(kernelName);
+        const recorder = backend as unknown as Recorder;
+        const recorded = rule(recorder, inputs as Inputs, (attrs ?? {}) as Attributes);
+        return Array.isArray(recorded) ? recorded.map((node) => recorder.handle(node)) : recorder.handle(recorded);
+      },
+    });
+  }
+}
+
+function refusal(kernel: string): LambdamaxError {
+  return new LambdamaxError({
+    subject: `TensorFlow.js kernel ${kernel} at ${callSite()}`,
+    expected: `one of the kernels lambdamax can compile and differentiate twice (${Object.keys(rules).sort().join(', ')})`,
+    remedy: 'write the expression with those',
+  });
+}
+
+function elementwise(...kernels: ('Add' | 'Sub' | 'Multiply' | 'RealDiv' | 'Pow' | 'Maximum' | 'Minimum')[]) {
+  return table(
+    kernels,
+    (kernel) =>
+      (recorder, { a, b }) =>
+        recorder.builder.make(kernel, [recorder.nodeOf(a!), recorder.nodeOf(b!)], {}),
+  );
+}
+
+type Unary = 'Neg' | 'Exp' | 'Log' | 'Sqrt' | 'Rsqrt' | 'Square' | 'Sigmoid' | 'Tanh' | 'Sin' | 'Cos';
+
+function unary(...kernels: Unary[]) {
+  return table(
+    kernels,
+    (kernel) =>
+      (recorder, { x }) =>
+        recorder.builder.make(kernel, [recorder.nodeOf(x!)], {}),
+  );
+}
+
+function reduction(...kernels: ('Sum' | 'Mean')[]) {
+  return table(kernels, (kernel) => (recorder, { x }, { axis, keepDims }) => {
+    const axes = util.parseAxisParam(axis as number[], x!.shape);
+    return recorder.builder.make(kernel, [recorder.nodeOf(x!)], { axes, keepDims: Boolean(keepDims) });
+  });
+}
+
+function table<K extends string>(kernels: readonly K[], rule: (kernel: K) => Rule): Record<string, Rule> {
+  return Object.fromEntries(kernels.map((kernel) => [kernel, rule(kernel)]));
+}
+
+function reshape(recorder: Recorder, node: Node, shape: readonly number[]): Node {
+  return sameShape(node.shape, shape) ? node : recorder.builder.make('Reshape', [node], { shape });
+}

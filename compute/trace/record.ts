@@ -1,0 +1,101 @@
+import * as tf from '@tensorflow/tfjs';
+import { LambdamaxError } from '../../errors.ts';
+import type { DType, Graph } from '../graph/node.ts';
+import type { TensorSpec } from '../tensors.ts';
+import { callSite } from './callSite.ts';
+import { registerKernels } from './kernels.ts';
+import { Recorder, recorderName } from './recorder.ts';
+
+/** A value that changes from batch to batch. */
+export interface InputSpec extends TensorSpec {
+  readonly dtype: DType;
+}
+
+/** The tensors that a traced function is given, by name. */
+export interface TracedTensors {
+  readonly parameters: ReadonlyMap<string, tf.Tensor>;
+  readonly inputs: ReadonlyMap<string, tf.Tensor>;
+  readonly weights: ReadonlyMap<string, tf.Tensor>;
+}
+
+/** What a traced function declares: its trainable tensors, what a batch feeds, and the frozen weights. */
+export interface Signature {
+  readonly parameters: readonly TensorSpec[];
+  readonly inputs: readonly InputSpec[];
+  readonly weights: readonly TensorSpec[];
+}
+
+/** Directions in parameter space enter the graph as placeholders of this name. */
+export function directionName(parameter: string): string {
+  return `direction of ${parameter}`;
+}
+
+/**
+ * Runs `body` once with tensors that hold no numbers, and returns the graph of what it did. The body may use any kernel
+ * of `kernels.ts`, chained methods, and TensorFlow.js's own gradients, nested. The engine's backend, memory and scopes
+ * are left as they were found. Throws a LambdamaxError that names operation and line for a kernel that cannot be
+ * recorded and for a traced value that is read.
+ */
+export function record(
+  signature: Signature,
+  body: (tensors: TracedTensors, directions: ReadonlyMap<string, tf.Tensor>) => ReadonlyMap<string, tf.Tensor>,
+): Graph {
+  registerKernels();
+  const recorder = new Recorder();
+  const placeholders = (specs: readonly TensorSpec[], name = (spec: string) => spec) =>
+    tensors(specs, (spec) =>
+      recorder.builder.placeholder(name(spec.name), { shape: spec.shape, dtype: dtypeOf(spec) }),
+    );
+  const tensors = (specs: readonly TensorSpec[], node: (spec: TensorSpec) => ReturnType<Recorder['nodeOf']>) =>
+    new Map(specs.map((spec) => [spec.name, recorder.tensor(node(spec))]));
+
+  return onBackend(recorder, () => {
+    const traced = {
+      parameters: placeholders(signature.parameters),
+      inputs: placeholders(signature.inputs),
+      weights: tensors(signature.weights, ({ name, shape }) => recorder.builder.weight(name, shape)),
+    };
+    const results = body(traced, placeholders(signature.parameters, directionName));
+    return { outputs: new Map([...results].map(([name, tensor]) => [name, recorder.nodeOf(tensor)])) };
+  });
+}
+
+/** What a trace borrows of TensorFlow.js's one engine. Its `setBackend` is asynchronous; these fields are what it sets. */
+interface EngineState {
+  backendName: string;
+  backendInstance: tf.KernelBackend;
+  customGrad: unknown;
+  startScope(name: string): void;
+  endScope(): void;
+}
+
+/** Runs `body` with `recorder` as the engine's backend, and puts the engine back afterwards, whatever happens. */
+function onBackend<T>(recorder: Recorder, body: () => T): T {
+  const engine = tf.engine() as unknown as EngineState;
+  const { backendName, backendInstance, customGrad } = engine;
+  engine.backendName = recorderName;
+  engine.backendInstance = recorder;
+  engine.customGrad = refuseCustomGradient;
+  engine.startScope('lambdamax trace');
+  try {
+    return body();
+  } finally {
+    engine.endScope();
+    engine.backendName = backendName;
+    engine.backendInstance = backendInstance;
+    engine.customGrad = customGrad;
+  }
+}
+
+/** A custom gradient's saved tensors are cut from the tape, and a second derivative through it would silently be wrong. */
+function refuseCustomGradient(): never {
+  throw new LambdamaxError({
+    subject: `a custom gradient at ${callSite()}`,
+    expected: 'operations whose gradient can itself be differentiated',
+    remedy: 'use plain tf.* operations; tf.logSoftmax and tf.losses.* have custom gradients inside, logSoftmax of lambdamax/compute has none',
+  });
+}
+
+function dtypeOf(spec: TensorSpec): DType {
+  return 'dtype' in spec ? (spec as InputSpec).dtype : 'float32';
+}

@@ -1,0 +1,97 @@
+import * as tf from '@tensorflow/tfjs';
+import { LambdamaxError } from '../../errors.ts';
+import { GraphBuilder } from '../graph/builder.ts';
+import type { ConstantValues, DType, Node } from '../graph/node.ts';
+import { callSite } from './callSite.ts';
+
+/** The name under which the recording backend's kernels are registered with TensorFlow.js. */
+export const recorderName = 'lambdamax-recorder';
+
+/**
+ * A TensorFlow.js backend that records nodes instead of computing: tensors hold a node, not numbers. It lives for one
+ * trace; what is read from it (`dataSync`) is an error, since a traced value has no numbers yet.
+ */
+export class Recorder extends tf.KernelBackend {
+  readonly builder = new GraphBuilder();
+  readonly #nodes = new WeakMap<object, Node>();
+
+  /** The node that a tensor stands for; a tensor of another backend enters the graph as a constant, and stays where it is. */
+  nodeOf(tensor: tf.TensorInfo): Node {
+    const known = this.#nodes.get(tensor.dataId);
+    if (known !== undefined) return known;
+    const values = (tensor as tf.Tensor).dataSync();
+    return this.builder.constant(constantValues(values, tensor.dtype), tensor.shape, asDType(tensor.dtype));
+  }
+
+  /** A handle for the engine to make a tensor of. */
+  handle(node: Node): tf.TensorInfo {
+    const dataId = {};
+    this.#nodes.set(dataId, node);
+    return { dataId, shape: [...node.shape], dtype: node.dtype };
+  }
+
+  /** A tensor that stands for the node. */
+  tensor(node: Node): tf.Tensor {
+    const { dataId, shape, dtype } = this.handle(node);
+    return tf.engine().makeTensorFromDataId(dataId, shape, dtype, this);
+  }
+
+  override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
+    return this.handle(this.builder.constant(constantValues(values, dtype), shape, asDType(dtype))).dataId;
+  }
+
+  override readSync(dataId: object): never {
+    throw this.#unreadable(dataId);
+  }
+
+  override read(dataId: object): Promise<never> {
+    return Promise.reject(this.#unreadable(dataId));
+  }
+
+  #unreadable(dataId: object): LambdamaxError {
+    return new LambdamaxError({
+      subject: `reading the value of ${this.#nodes.get(dataId)?.kernel ?? 'a tensor'} at ${callSite()}`,
+      expected: 'model code that does not look at values while it is traced',
+      remedy: 'make the choice with tensor operations, or pass the value in as a number',
+    });
+  }
+
+  override numDataIds(): number {
+    return 0;
+  }
+  override disposeData(): boolean {
+    return true;
+  }
+  override refCount(): number {
+    return 1;
+  }
+  override incRef(): void {}
+  decRef(): void {}
+  override dispose(): void {}
+  override timerAvailable(): boolean {
+    return false;
+  }
+  override floatPrecision(): 32 {
+    return 32;
+  }
+  override epsilon(): number {
+    return 1e-7;
+  }
+}
+
+function asDType(dtype: tf.DataType): DType {
+  if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
+  throw new LambdamaxError({
+    subject: `a tensor at ${callSite()}`,
+    expected: 'dtype float32, int32 or bool',
+    got: dtype,
+  });
+}
+
+/** A copy, since the caller may change the array it gave; numbers given as such keep their float64 digits. */
+function constantValues(values: tf.backend_util.BackendValues, dtype: tf.DataType): ConstantValues {
+  const numbers = values as ArrayLike<number>;
+  if (dtype === 'int32') return Int32Array.from(numbers);
+  if (dtype === 'bool') return Uint8Array.from(numbers);
+  return Float64Array.from(numbers);
+}
