@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { UsageError } from '../../../errors.ts';
+import {
+  learningRateAt,
+  type Schedule,
+  type ScheduleName,
+  warmupSteps,
+} from '../../../training/optimizers/schedules.ts';
+import { relativeError } from '../../oracles/relativeError.ts';
+
+const { runs } = JSON.parse(
+  readFileSync(new URL('../../../fixtures/reference/trajectories.json', import.meta.url), 'utf8'),
+) as {
+  runs: Record<
+    string,
+    {
+      hyperparameters: { lr: number; steps: number; schedule?: ScheduleName; warmup_ratio?: number };
+      learning_rates: number[];
+    }
+  >;
+};
+
+function rates(schedule: Schedule): number[] {
+  return Array.from({ length: schedule.steps }, (_, step) => learningRateAt(step, schedule));
+}
+
+for (const [name, { hyperparameters, learning_rates }] of Object.entries(runs))
+  test(`the rates of the reference's run ${name}`, () => {
+    const { lr, steps, schedule = 'constant', warmup_ratio = 0 } = hyperparameters;
+    const ours = rates({ schedule, learningRate: lr, steps, warmupSteps: warmupSteps(warmup_ratio, steps) });
+    assert.ok(relativeError(ours, learning_rates) < 1e-15, `${ours}`);
+  });
+
+test('the reference holds a run with a warm-up and a cosine', () => {
+  assert.ok(
+    Object.values(runs).some((run) => run.hyperparameters.schedule === 'cosine' && run.learning_rates[0] === 0),
+  );
+});
+
+test('linear: up in a straight line, down to the last step but one', () => {
+  const ours = rates({ schedule: 'linear', learningRate: 8, steps: 10, warmupSteps: 2 });
+  assert.equal(ours, [0, 4, 8, 7, 6, 5, 4, 3, 2, 1]);
+  assert.is(learningRateAt(10, { schedule: 'linear', learningRate: 8, steps: 10, warmupSteps: 2 }), 0);
+});
+
+test('constant: the warm-up, then the peak', () => {
+  assert.equal(rates({ schedule: 'constant', learningRate: 3, steps: 6, warmupSteps: 3 }), [0, 1, 2, 3, 3, 3]);
+});
+
+test('cosine: half the peak half-way, and 0 at the end', () => {
+  const schedule: Schedule = { schedule: 'cosine', learningRate: 2, steps: 104, warmupSteps: 4 };
+  assert.ok(Math.abs(learningRateAt(54, schedule) - 1) < 1e-15);
+  assert.ok(Math.abs(learningRateAt(29, schedule) - (1 + Math.SQRT1_2)) < 1e-15);
+  assert.ok(Math.abs(learningRateAt(104, schedule)) < 1e-15);
+});
+
+for (const schedule of ['constant', 'cosine', 'linear'] as const)
+  test(`${schedule}: from 0 to the peak at the end of the warm-up, never above it, never rising again`, () => {
+    for (const [steps, warmup] of [
+      [1, 0],
+      [1, 1],
+      [7, 7],
+      [50, 13],
+      [50, 0],
+      [3, 10],
+    ] as const) {
+      const options = { schedule, learningRate: 0.3, steps, warmupSteps: warmup };
+      const ours = rates(options);
+      assert.is(ours[0], warmup === 0 ? 0.3 : 0);
+      if (warmup < steps) assert.is(ours[warmup], 0.3);
+      ours.forEach((rate, step) => {
+        assert.ok(rate >= 0 && rate <= 0.3);
+        if (step > 0) assert.ok(step <= warmup ? rate > ours[step - 1]! : rate <= ours[step - 1]!);
+      });
+    }
+  });
+
+test('warmupSteps rounds up', () => {
+  const cases = [
+    [0.03, 20, 1],
+    [0.03, 300, 9],
+    [0.03, 301, 10],
+    [0, 100, 0],
+    [1, 7, 7],
+    [0.5, 1, 1],
+  ] as const;
+  for (const [ratio, steps, expected] of cases) assert.is(warmupSteps(ratio, steps), expected);
+});
+
+test('settings out of range are refused by the name of their option', () => {
+  const good: Schedule = { schedule: 'cosine', learningRate: 1e-3, steps: 10, warmupSteps: 1 };
+  const wrong: [string, Partial<Record<keyof Schedule, unknown>>][] = [
+    ['--lr', { learningRate: -1e-3 }],
+    ['--lr', { learningRate: Number.NaN }],
+    ['--steps', { steps: 0 }],
+    ['--steps', { steps: 2.5 }],
+    ['--warmup-steps', { warmupSteps: -1 }],
+    ['--warmup-steps', { warmupSteps: Number.NaN }],
+    ['--schedule', { schedule: 'Cosine' }],
+    ['--schedule', { schedule: 'toString' }],
+  ];
+  assert.is(learningRateAt(1, good), 1e-3);
+  for (const [option, change] of wrong)
+    assert.throws(
+      () => learningRateAt(1, { ...good, ...change } as Schedule),
+      (error: unknown) => error instanceof UsageError && error.subject === option,
+    );
+  for (const ratio of [-0.1, 1.1, Number.NaN])
+    assert.throws(() => warmupSteps(ratio, 10), /--warmup-ratio: expected a number from 0 to 1/);
+  assert.throws(
+    () => learningRateAt(1, { ...good, schedule: 'polynomial' } as unknown as Schedule),
+    /--schedule: expected one of constant, cosine, linear, got polynomial/,
+  );
+});
+
+test.run();

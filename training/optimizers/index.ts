@@ -1,0 +1,36 @@
+import { type TensorSpec, totalSize } from '../../compute/tensors.ts';
+import { UsageError } from '../../errors.ts';
+import { type AdamOptions, adam, adamw } from './adamw.ts';
+import type { Optimizer } from './optimizer.ts';
+import { type SgdOptions, sgd } from './sgd.ts';
+
+/** Settings of every optimizer together; each takes its own and leaves the rest. */
+export interface OptimizerOptions extends AdamOptions, SgdOptions {}
+
+type OptimizerMaker = (parameters: readonly TensorSpec[], options: OptimizerOptions) => Optimizer;
+
+/** All optimizers, sorted by name; a new one is a file and a line. */
+const makers: Readonly<Record<string, OptimizerMaker>> = {
+  adam: (parameters, options) => adam(totalSize(parameters), options),
+  adamw: (parameters, options) => adamw(totalSize(parameters), options),
+  sgd: (parameters, options) => sgd(totalSize(parameters), options),
+};
+
+/** The names that `--optimizer` takes. */
+export const optimizerNames: readonly string[] = Object.keys(makers);
+
+/**
+ * The optimizer called `name` for these parameters, flattened one after another.
+ *
+ * @throws UsageError that lists the known names, or names the setting that is out of range.
+ */
+export function createOptimizer(
+  name: string,
+  parameters: readonly TensorSpec[],
+  options: OptimizerOptions = {},
+): Optimizer {
+  if (!Object.hasOwn(makers, name)) {
+    throw new UsageError({ subject: '--optimizer', expected: `one of ${optimizerNames.join(', ')}`, got: name });
+  }
+  return makers[name]!(parameters, options);
+}

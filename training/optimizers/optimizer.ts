@@ -1,0 +1,102 @@
+import type { Vector } from '../../compute/tensors.ts';
+import { LambdamaxError, UsageError } from '../../errors.ts';
+
+/** What an optimizer remembers between steps: enough to go on as if it had not stopped. */
+export interface OptimizerState {
+  /** The name under which `createOptimizer` knows it. */
+  readonly optimizer: string;
+  /** Steps taken so far. */
+  readonly steps: number;
+  /** Flattened vectors by name, such as `firstMoment`. */
+  readonly vectors: Readonly<Record<string, Float64Array>>;
+}
+
+/** A rule that moves parameters along a gradient. */
+export interface Optimizer {
+  readonly name: string;
+  /**
+   * One step, in place on the flattened parameters; arithmetic is in float64 whatever the storage.
+   *
+   * @throws LambdamaxError if a vector has the wrong length, or the rate is negative or not finite.
+   */
+  step(parameters: Vector, gradient: Vector, learningRate: number): void;
+  /** A copy of the memory. */
+  state(): OptimizerState;
+  /**
+   * Goes on from `state`.
+   *
+   * @throws LambdamaxError if it comes from another optimizer or another number of parameters.
+   */
+  restore(state: OptimizerState): void;
+  /** See {@link AdaptiveOptimizer}; absent where the optimizer keeps none. */
+  secondMoment?(): Float64Array;
+}
+
+/** An optimizer that divides by the root of a running mean of squared gradients. */
+export interface AdaptiveOptimizer extends Optimizer {
+  /**
+   * That mean after bias correction: the last step divided by sqrt(secondMoment) + eps, entry by entry.
+   *
+   * @throws LambdamaxError before the first step.
+   */
+  secondMoment(): Float64Array;
+}
+
+/** Refuses what no step can be taken with. */
+export function checkStep(size: number, parameters: Vector, gradient: Vector, learningRate: number): void {
+  for (const [subject, vector] of [
+    ['the parameters', parameters],
+    ['the gradient', gradient],
+  ] as const) {
+    if (vector.length !== size) throw new LambdamaxError({ subject, expected: `${size} values`, got: vector.length });
+  }
+  checkLearningRate(learningRate);
+}
+
+/** @throws UsageError that names `--lr` unless the rate is finite and at least 0. */
+export function checkLearningRate(learningRate: number): void {
+  checkOption('--lr', learningRate, 'a number of at least 0', (rate) => rate >= 0 && rate < Infinity);
+}
+
+/** @throws UsageError that names the option unless `accepts(value)`. */
+export function checkOption(
+  option: string,
+  value: number,
+  expected: string,
+  accepts: (value: number) => boolean,
+): void {
+  if (!accepts(value)) throw new UsageError({ subject: option, expected, got: value });
+}
+
+/** Copies of the vectors of a state, for `Optimizer.state`. */
+export function copyVectors(vectors: Readonly<Record<string, Float64Array>>): Record<string, Float64Array> {
+  return Object.fromEntries(Object.entries(vectors).map(([name, vector]) => [name, vector.slice()]));
+}
+
+/** Fills `vectors` from a state of the same optimizer, for `Optimizer.restore`; changes nothing if they do not fit. */
+export function restoreVectors(
+  optimizer: string,
+  vectors: Readonly<Record<string, Float64Array>>,
+  state: OptimizerState,
+): void {
+  const subject = `the state of optimizer ${optimizer}`;
+  if (state.optimizer !== optimizer) {
+    throw new LambdamaxError({ subject, expected: `a state of ${optimizer}`, got: state.optimizer });
+  }
+  if (!(Number.isInteger(state.steps) && state.steps >= 0)) {
+    throw new LambdamaxError({ subject, expected: 'a whole number of steps', got: state.steps });
+  }
+  // A vector that this one would ignore is as telling as a missing one: the momentum of an SGD run without momentum.
+  for (const name of new Set([...Object.keys(vectors), ...Object.keys(state.vectors)])) {
+    const expected = vectors[name]?.length ?? 0;
+    const length = state.vectors[name]?.length;
+    if (length !== expected) {
+      throw new LambdamaxError({
+        subject: `${subject}, ${name}`,
+        expected: expected === 0 ? 'none' : `${expected} values`,
+        got: length ?? 'none',
+      });
+    }
+  }
+  for (const [name, vector] of Object.entries(vectors)) vector.set(state.vectors[name]!);
+}

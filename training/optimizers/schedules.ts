@@ -1,0 +1,63 @@
+import { UsageError } from '../../errors.ts';
+import { checkLearningRate, checkOption } from './optimizer.ts';
+
+/** The rate as a fraction of the peak, `elapsed` steps after the warm-up, of `length` steps without it. */
+const decays = {
+  constant: () => 1,
+  cosine: (elapsed: number, length: number) =>
+    Math.max(0, 0.5 * (1 + Math.cos((Math.PI * elapsed) / Math.max(1, length)))),
+  linear: (elapsed: number, length: number) => Math.max(0, (length - elapsed) / Math.max(1, length)),
+} as const satisfies Record<string, (elapsed: number, length: number) => number>;
+
+/** The name of a schedule, as `--schedule` takes it. */
+export type ScheduleName = keyof typeof decays;
+
+/** A learning rate over time. */
+export interface Schedule {
+  readonly schedule: ScheduleName;
+  /** The peak, reached at the end of the warm-up. */
+  readonly learningRate: number;
+  /** Steps in all, the warm-up among them. */
+  readonly steps: number;
+  /** Steps over which the rate rises in a straight line from 0; see {@link warmupSteps}. */
+  readonly warmupSteps: number;
+}
+
+/**
+ * The learning rate of step 0, 1, ..., as transformers' `get_constant_, get_linear_ and get_cosine_schedule_with_warmup`:
+ * learningRate step / warmupSteps in the warm-up, so that the first rate of a run with one is 0; from there constant, or
+ * down to 0 at `steps` in a straight line or in half a cosine wave.
+ *
+ * @throws UsageError that names the option for settings out of range.
+ */
+export function learningRateAt(step: number, schedule: Schedule): number {
+  checkSchedule(schedule);
+  const { learningRate, steps, warmupSteps } = schedule;
+  if (step < warmupSteps) return learningRate * (step / warmupSteps);
+  return learningRate * decays[schedule.schedule](step - warmupSteps, steps - warmupSteps);
+}
+
+/**
+ * The steps of a warm-up that takes this part of all steps, rounded up as by transformers' Trainer: 1 for 0.03 of 20.
+ *
+ * @throws UsageError unless the ratio lies in [0, 1].
+ */
+export function warmupSteps(ratio: number, steps: number): number {
+  checkOption('--warmup-ratio', ratio, 'a number from 0 to 1', (value) => value >= 0 && value <= 1);
+  return Math.ceil(ratio * steps);
+}
+
+function checkSchedule({ schedule, learningRate, steps, warmupSteps }: Schedule): void {
+  if (!Object.hasOwn(decays, schedule)) {
+    const known = Object.keys(decays).join(', ');
+    throw new UsageError({ subject: '--schedule', expected: `one of ${known}`, got: schedule });
+  }
+  checkLearningRate(learningRate);
+  checkOption('--steps', steps, 'a whole number of at least 1', (value) => Number.isInteger(value) && value >= 1);
+  checkOption(
+    '--warmup-steps',
+    warmupSteps,
+    'a whole number of at least 0',
+    (value) => Number.isInteger(value) && value >= 0,
+  );
+}
