@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Node } from '../../../compute/graph/node.ts';
 import { randomStream } from '../../../compute/random.ts';
+import { record } from '../../../compute/trace/record.ts';
 import { lowRank } from '../../../training/adapters/lowRank.ts';
 import { relativeError } from '../../oracles/relativeError.ts';
 
@@ -91,6 +93,28 @@ for (const seed of [1, 2, 3]) {
     });
   });
 }
+
+test('a trace of apply holds all digits of s, so that a float64 program is exact', () => {
+  const uneven = { rank: 3, alpha: 5 };
+  const { outputs } = record(
+    {
+      parameters: lowRank.tensors(shape, uneven),
+      inputs: [{ name: 'x', shape: [positions, shape.in], dtype: 'float32' }],
+      weights: [{ name: 'W', shape: [shape.out, shape.in] }],
+    },
+    ({ parameters, inputs, weights }) => {
+      const [x, weight] = [inputs.get('x') as tf.Tensor2D, weights.get('W') as tf.Tensor2D];
+      return new Map([['y', lowRank.apply(x, weight, parameters, uneven)]]);
+    },
+  );
+  const scalars = new Set<number>();
+  const visit = (node: Node): void => {
+    if (node.kernel === 'Fill') scalars.add(node.attributes.value);
+    node.inputs.forEach(visit);
+  };
+  visit(outputs.get('y')!);
+  assert.equal([...scalars], [5 / 3]);
+});
 
 test('a missing tensor is named', () => {
   const values = tensors(1);
