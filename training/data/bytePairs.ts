@@ -101,12 +101,10 @@ function learnMerges(counts: Map<string, number>, tokens: string[], size: number
   const merges: [string, string][] = [];
   for (let best = pairs.best(); tokens.length < size && best; best = pairs.best()) {
     const [left, right] = best;
-    const token = tokens[left]! + tokens[right]!;
-    // Two ways to the same token (a+bc, ab+c) are two merges and one entry of the vocabulary.
-    const id = idOf.get(token) ?? tokens.push(token) - 1;
-    idOf.set(token, id);
     merges.push([tokens[left]!, tokens[right]!]);
-    pairs.merge(left, right, id);
+    // Always a new token: wherever its text stands between the same two ends, every merge so far has split it alike.
+    tokens.push(tokens[left]! + tokens[right]!);
+    pairs.merge(left, right, tokens.length - 1);
   }
   return merges;
 }

@@ -85,6 +85,9 @@ const stories: readonly Writer[] = [
   },
 ];
 
+/** How many documents, from the first, the tokenizer of a base model is trained on: 2.3 MB of text. */
+export const tokenizerDocuments = 20_000;
+
 /** `count` pieces of random writers, a space between them. */
 function several(random: RandomStream, writers: readonly Writer[], count: number): string {
   return Array.from({ length: count }, () => choose(random, writers)(random)).join(' ');
