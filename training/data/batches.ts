@@ -1,0 +1,121 @@
+import type { Batch } from '../../compute/program.ts';
+import { randomStream } from '../../compute/random.ts';
+import { type Precision, zeros } from '../../compute/tensors.ts';
+import { LambdamaxError } from '../../errors.ts';
+import { notScored, scoredPositions, type TokenRow } from './examples.ts';
+
+/** Rows of one shape, as the inputs that a model declares. */
+export interface TokenBatch {
+  readonly rows: number;
+  /** Positions a row. */
+  readonly length: number;
+  /** Scored positions of the whole batch. */
+  readonly scored: number;
+  /**
+   * All [rows, length]: `inputIds`; `targets`, the token that position t predicts, 0 where it is not scored; `lossWeights`,
+   * 1/scored at scored positions and 0 elsewhere, so that the weighted sum of cross-entropies is their mean; and, only if a
+   * row has a mask, `keyMask`, 1 where a token may be attended to.
+   */
+  readonly inputs: Batch;
+}
+
+/** The shape and precision of a batch. */
+export interface BatchOptions {
+  /** The batch is filled up to so many rows with rows that weigh nothing. Default: as many as there are. */
+  readonly rows?: number;
+  /** Positions a row. Default: the bucket of the longest row. */
+  readonly length?: number;
+  /** Of the weights and the mask. Default float32. */
+  readonly precision?: Precision;
+}
+
+/** Pads rows to one batch. Throws a LambdamaxError if they do not fit the asked shape, or if nothing in them is scored. */
+export function toBatch(rows: readonly TokenRow[], options: BatchOptions = {}): TokenBatch {
+  const longest = rows.reduce((largest, row) => Math.max(largest, row.inputIds.length), 1);
+  const { rows: height = rows.length, length = bucketLength(longest), precision = 'float32' } = options;
+  if (!(height >= rows.length && length >= longest)) {
+    const expected = `at most ${height} rows of ${length} tokens`;
+    throw new LambdamaxError({ subject: 'batch', expected, got: `${rows.length} rows of up to ${longest}` });
+  }
+  const scored = rows.reduce((sum, row) => sum + scoredPositions(row), 0);
+  if (scored === 0) throw new LambdamaxError({ subject: 'batch', expected: 'a position to score', got: 'none' });
+  const inputIds = new Int32Array(height * length);
+  const targets = new Int32Array(height * length);
+  const lossWeights = zeros(height * length, precision);
+  for (const [index, row] of rows.entries()) {
+    const start = index * length;
+    inputIds.set(row.inputIds, start);
+    for (const [position, label] of row.labels.subarray(1).entries()) {
+      if (label === notScored) continue;
+      targets[start + position] = label;
+      lossWeights[start + position] = 1 / scored;
+    }
+  }
+  const masked = rows.some(({ attentionMask }) => attentionMask?.includes(0));
+  const keyMask = masked ? { keyMask: maskOf(rows, height, length, precision) } : {};
+  return { rows: height, length, scored, inputs: { inputIds, targets, lossWeights, ...keyMask } };
+}
+
+/** [rows, length]; a row that only fills the batch is all ones, so that its softmax has something to sum over. */
+function maskOf(rows: readonly TokenRow[], height: number, length: number, precision: Precision): Batch[string] {
+  const mask = zeros(height * length, precision).fill(1, rows.length * length);
+  for (const [index, { inputIds, attentionMask }] of rows.entries()) {
+    const start = index * length;
+    if (attentionMask === undefined) mask.fill(1, start, start + inputIds.length);
+    else mask.set(attentionMask, start);
+  }
+  return mask;
+}
+
+/** The next of 8, 16, 24, 32, 48, 64, 96, 128, 192, ... (powers of two and their halfway points): few shapes to compile. */
+export function bucketLength(length: number): number {
+  if (length <= 8) return 8;
+  const power = 2 ** Math.ceil(Math.log2(length));
+  const halfway = (power * 3) / 4;
+  return length <= halfway && halfway >= 24 ? halfway : power;
+}
+
+/** The rows in order, `batchSize` at a time; the last batch may be smaller. */
+export function batchesOf<Row>(rows: readonly Row[], batchSize: number): Row[][] {
+  requireBatchSize(batchSize);
+  return Array.from({ length: Math.ceil(rows.length / batchSize) }, (_, index) =>
+    rows.slice(index * batchSize, (index + 1) * batchSize),
+  );
+}
+
+/** The order in which an epoch (counted from 0) goes through `count` rows; seed and epoch alone determine it. */
+export function epochOrder(count: number, seed: number, epoch: number, shuffle: boolean): number[] {
+  return shuffle
+    ? randomStream(seed, `order of epoch ${epoch}`).permutation(count)
+    : Array.from({ length: count }, (_, index) => index);
+}
+
+/**
+ * The rows of a training step (counted from 0): the epochs' orders one after another, cut into steps, so that no row is left
+ * out and a step may span two epochs. A function of its arguments alone: a resumed run needs to remember only its step.
+ */
+export function stepRows<Row>(
+  rows: readonly Row[],
+  batchSize: number,
+  step: number,
+  seed: number,
+  shuffle: boolean,
+): Row[] {
+  requireBatchSize(batchSize);
+  if (rows.length === 0) throw new LambdamaxError({ subject: 'training data', expected: 'at least one row', got: 0 });
+  const chosen: Row[] = [];
+  let next = step * batchSize;
+  while (chosen.length < batchSize) {
+    const first = next % rows.length;
+    const order = epochOrder(rows.length, seed, Math.floor(next / rows.length), shuffle);
+    const taken = order.slice(first, first + batchSize - chosen.length);
+    for (const index of taken) chosen.push(rows[index]!);
+    next += taken.length;
+  }
+  return chosen;
+}
+
+function requireBatchSize(batchSize: number): void {
+  if (Number.isInteger(batchSize) && batchSize >= 1) return;
+  throw new LambdamaxError({ subject: '--batch-size', expected: 'a whole number of at least 1', got: batchSize });
+}

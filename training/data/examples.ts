@@ -1,0 +1,152 @@
+import { LambdamaxError } from '../../errors.ts';
+import { type PromptOptions, toTextExample } from './prompts.ts';
+import type { DataRow } from './rows.ts';
+import type { TextTokenizer } from './tokenizer.ts';
+
+/** The label of a position that is not scored. */
+export const notScored = -100;
+
+/** One tokenised row. Labels are aligned with the tokens as in transformers: position t predicts `labels[t + 1]`. */
+export interface TokenRow {
+  readonly inputIds: Int32Array;
+  /** Token ids, or -100 where a token is not scored. */
+  readonly labels: Int32Array;
+  /** 1 where a token may be attended to, 0 where not; absent if all may. */
+  readonly attentionMask?: Uint8Array;
+}
+
+/** How rows become tokens. */
+export interface ExampleOptions extends PromptOptions {
+  /** Needed for rows of text. */
+  readonly tokenizer?: TextTokenizer;
+  /** Tokens a row; longer rows are cut on the right. */
+  readonly maxLength: number;
+  /** Where given, ids from here on are refused: the model has no embedding for them. */
+  readonly vocabSize?: number;
+}
+
+/** The tokenised rows, and what became of the others. */
+export interface TokenRows {
+  readonly rows: TokenRow[];
+  /** Rows left out because nothing in them is scored, after cutting. */
+  readonly dropped: number;
+  /** Rows that were longer than `maxLength`, dropped ones among them. */
+  readonly cut: number;
+}
+
+/**
+ * Tokenises rows of data. A row with `input_ids` and `labels` is taken as it is (`attention_mask` optional; padding at the
+ * end is cut off); any other is a prompt, with the tokenizer's special tokens and not scored, and a response with the eos
+ * token, scored. Throws a LambdamaxError that names the row if it is malformed, and if nothing is left to score.
+ */
+export function toTokenRows(rows: readonly DataRow[], options: ExampleOptions): TokenRows {
+  const { maxLength } = options;
+  if (!(Number.isInteger(maxLength) && maxLength >= 2)) {
+    throw new LambdamaxError({ subject: '--max-length', expected: 'a whole number of at least 2', got: maxLength });
+  }
+  const kept: TokenRow[] = [];
+  let cut = 0;
+  for (const [index, row] of rows.entries()) {
+    const subject = `data row ${index + 1}`;
+    const tokens = isTokenised(row) ? readTokens(row, subject) : tokenise(row, subject, options);
+    requireVocabulary(tokens, subject, options.vocabSize);
+    const whole = withoutPadding(tokens, tokens.inputIds.length);
+    if (whole.inputIds.length > maxLength) cut++;
+    const fitting = whole.inputIds.length > maxLength ? withoutPadding(tokens, maxLength) : whole;
+    if (scoredPositions(fitting) > 0) kept.push(fitting);
+  }
+  if (kept.length === 0) {
+    const got =
+      rows.length === 0 ? 'no rows' : `none in ${rows.length} rows, ${cut} of them cut to --max-length ${maxLength}`;
+    throw new LambdamaxError({ subject: 'the data', expected: 'a position to score', got });
+  }
+  return { rows: kept, dropped: rows.length - kept.length, cut };
+}
+
+/** The number of positions of a row that are scored. The first label never is: nothing comes before it. */
+export function scoredPositions(row: TokenRow): number {
+  return row.labels.reduce((count, label, index) => count + (index > 0 && label !== notScored ? 1 : 0), 0);
+}
+
+function isTokenised(row: DataRow): boolean {
+  return Object.hasOwn(row, 'input_ids') && Object.hasOwn(row, 'labels');
+}
+
+function readTokens(row: DataRow, subject: string): TokenRow {
+  const inputIds = readIntegers(row, 'input_ids', subject, (value) => value >= 0);
+  const labels = readIntegers(row, 'labels', subject, (value) => value >= 0 || value === notScored);
+  requireLength('labels', labels, inputIds, subject);
+  if ((row.attention_mask ?? undefined) === undefined) return { inputIds, labels };
+  const mask = readIntegers(row, 'attention_mask', subject, (value) => value === 0 || value === 1);
+  requireLength('attention_mask', mask, inputIds, subject);
+  return { inputIds, labels, attentionMask: Uint8Array.from(mask) };
+}
+
+const ranges: Readonly<Record<string, string>> = {
+  input_ids: 'whole numbers from 0 on',
+  labels: `whole numbers from 0 on, or ${notScored}`,
+  attention_mask: 'zeros and ones',
+};
+
+function readIntegers(row: DataRow, field: string, subject: string, valid: (value: number) => boolean): Int32Array {
+  const values = row[field];
+  const expected = `an array of ${ranges[field]}`;
+  if (!Array.isArray(values)) throw new LambdamaxError({ subject: `${field} of ${subject}`, expected, got: values });
+  // Int32Array would wrap larger numbers around.
+  const wrong = values.findIndex((value) => !(Number.isInteger(value) && value < 2 ** 31 && valid(value)));
+  if (wrong < 0) return Int32Array.from(values);
+  throw new LambdamaxError({ subject: `${field} of ${subject}, position ${wrong}`, expected, got: values[wrong] });
+}
+
+function requireLength(field: string, values: Int32Array, inputIds: Int32Array, subject: string): void {
+  if (values.length === inputIds.length) return;
+  const expected = `${inputIds.length} entries, as in input_ids`;
+  throw new LambdamaxError({ subject: `${field} of ${subject}`, expected, got: values.length });
+}
+
+function tokenise(row: DataRow, subject: string, options: ExampleOptions): TokenRow {
+  const { tokenizer } = options;
+  const { prompt, response } = toTextExample(row, subject, options);
+  if (tokenizer === undefined) {
+    throw new LambdamaxError({
+      subject,
+      expected: 'input_ids and labels, since there is no tokenizer',
+      got: `text in fields ${Object.keys(row).join(', ')}`,
+      remedy: "put tokenizer.json into the model's folder",
+    });
+  }
+  const eos = tokenizer.eosTokenId === null ? [] : [tokenizer.eosTokenId];
+  const promptIds = tokenizer.encode(prompt, { addSpecialTokens: true });
+  // Some tokenizers end every text; here the text goes on.
+  if (promptIds.at(-1) === eos[0]) promptIds.pop();
+  const responseIds = [...tokenizer.encode(response), ...eos];
+  return {
+    inputIds: Int32Array.from([...promptIds, ...responseIds]),
+    labels: Int32Array.from([...promptIds.map(() => notScored), ...responseIds]),
+  };
+}
+
+function requireVocabulary(
+  { inputIds, labels }: TokenRow,
+  subject: string,
+  vocabSize = Number.POSITIVE_INFINITY,
+): void {
+  for (const values of [inputIds, labels]) {
+    const largest = values.find((value) => value >= vocabSize);
+    if (largest === undefined) continue;
+    const remedy = 'tokenise the data with the tokenizer of this model';
+    throw new LambdamaxError({ subject, expected: `token ids below ${vocabSize}`, got: largest, remedy });
+  }
+}
+
+/**
+ * The first `length` positions without the padding at their end, and without a mask where it is all ones. A position that
+ * is masked and yet scored is no padding: transformers counts it in the loss.
+ */
+function withoutPadding({ inputIds, labels, attentionMask }: TokenRow, length: number): TokenRow {
+  let end = length;
+  while (end > 0 && attentionMask?.[end - 1] === 0 && labels[end - 1] === notScored) end--;
+  const row = { inputIds: inputIds.slice(0, end), labels: labels.slice(0, end) };
+  const mask = attentionMask?.slice(0, end);
+  return mask?.includes(0) ? { ...row, attentionMask: mask } : row;
+}

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Tokenizer } from '@huggingface/tokenizers';
+import { LambdamaxError } from '../../errors.ts';
+import { readJson } from '../checkpoint/files.ts';
+
+/** Text to token ids and back. */
+export interface TextTokenizer {
+  /** `addSpecialTokens` (default false): with the tokens that the tokenizer puts around a text, such as Llama's bos. */
+  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
+  /** The text of the tokens; `skipSpecialTokens` (default true) leaves out bos, eos and their like. */
+  decode(ids: ArrayLike<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
+  /** The token that ends a text; null if the files name none. */
+  readonly eosTokenId: number | null;
+  /** One more than the largest id. */
+  readonly vocabSize: number;
+}
+
+/**
+ * The tokenizer of a Hugging Face folder: `tokenizer.json`, and `tokenizer_config.json` and `config.json` where they are
+ * there. Throws a LambdamaxError that names the file if it is missing or is not a tokenizer.
+ */
+export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
+  const file = join(directory, 'tokenizer.json');
+  const definition = await readObject(file);
+  const settings = await readIfThere(join(directory, 'tokenizer_config.json'));
+  const tokenizer = build(file, definition, settings);
+  const vocabSize = largestId(file, tokenizer) + 1;
+  const eosTokenId = await findEos(directory, tokenizer, settings);
+  return {
+    eosTokenId,
+    vocabSize,
+    encode: (text, { addSpecialTokens = false } = {}) => {
+      const ids: number[] = attempt(file, () => tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids);
+      const unknown = ids.findIndex((id) => !Number.isInteger(id));
+      if (unknown < 0) return ids;
+      const got = `${JSON.stringify(text.slice(0, 60))}, token ${unknown}`;
+      throw new LambdamaxError({ subject: file, expected: 'a token for every part of the text', got });
+    },
+    decode: (ids, { skipSpecialTokens = true } = {}) =>
+      // The library refuses an empty list.
+      ids.length === 0
+        ? ''
+        : attempt(file, () => tokenizer.decode(Array.from(ids), { skip_special_tokens: skipSpecialTokens })),
+  };
+}
+
+function build(file: string, definition: object, settings: Readonly<Record<string, unknown>>): Tokenizer {
+  // As transformers since version 5: by default a decoded text keeps the spaces before its punctuation.
+  return attempt(file, () => new Tokenizer(definition, { clean_up_tokenization_spaces: false, ...settings }));
+}
+
+function largestId(file: string, tokenizer: Tokenizer): number {
+  let largest = -1;
+  for (const id of tokenizer.get_vocab(true).values()) {
+    if (!(Number.isInteger(id) && id >= 0)) {
+      throw new LambdamaxError({ subject: file, expected: 'whole numbers as token ids', got: id });
+    }
+    largest = Math.max(largest, id);
+  }
+  if (largest < 0) throw new LambdamaxError({ subject: file, expected: 'a vocabulary', got: 'no tokens' });
+  return largest;
+}
+
+/** The eos token that tokenizer_config.json names, else the id in the model's config.json. */
+async function findEos(
+  directory: string,
+  tokenizer: Tokenizer,
+  settings: Readonly<Record<string, unknown>>,
+): Promise<number | null> {
+  const named = settings.eos_token as { readonly content?: unknown } | string | null | undefined;
+  const token = typeof named === 'string' ? named : named?.content;
+  if (typeof token === 'string') {
+    const id = tokenizer.token_to_id(token);
+    if (id !== undefined) return id;
+    const subject = `eos_token in ${join(directory, 'tokenizer_config.json')}`;
+    throw new LambdamaxError({ subject, expected: 'a token of tokenizer.json', got: token });
+  }
+  const { eos_token_id: ids } = await readIfThere(join(directory, 'config.json'));
+  const id: unknown = Array.isArray(ids) ? ids[0] : ids;
+  return typeof id === 'number' ? id : null;
+}
+
+async function readIfThere(file: string): Promise<Record<string, unknown>> {
+  return existsSync(file) ? readObject(file) : {};
+}
+
+async function readObject(file: string): Promise<Record<string, unknown>> {
+  const value = await readJson(file);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new LambdamaxError({ subject: file, expected: 'a JSON object', got: value });
+}
+
+/** What the library throws, as an error that names the file. */
+function attempt<T>(file: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    throw new LambdamaxError({ subject: file, expected: 'a valid tokenizer', got: (cause as Error).message, cause });
+  }
+}
