@@ -14,4 +14,5 @@ export { linearise } from './linearise.ts';
 export type { Batch, Linearised, Point, Program, WeightLocation, WeightSource } from './program.ts';
 export { type RandomStream, randomStream } from './random.ts';
 export { type Precision, sizeOf, type TensorSpec, totalSize, type Vector, viewTensors, zeros } from './tensors.ts';
+export { constant } from './trace/constant.ts';
 export { type InputSpec, record, type Signature, type TracedTensors } from './trace/record.ts';

@@ -72,16 +72,15 @@ export const emitRules: { readonly [K in EmittedKernel]: EmitRule<K> } = {
   },
   Tile: (emitter, { attributes: { reps } }, [x], output) => emitter.node('Tile', [x!, emitter.integers(reps)], output),
   GatherV2: (emitter, _, inputs, output) => emitter.node('Gather', inputs, output, { axis: 0 }),
-  OneHot: (emitter, node, [indices], output) => {
-    const depth = emitter.integers([node.attributes.depth]);
-    const values = emitter.constant([0, 1], [2], onnxType(node, emitter));
-    emitter.node('OneHot', [indices!, depth, values], output, { axis: -1 });
-  },
+  OneHot: (emitter, node, [indices], output) =>
+    emitter.node('Cast', [oneHot(emitter, indices!, node.attributes.depth, -1)], output, {
+      to: onnxType(node, emitter),
+    }),
   UnsortedSegmentSum: (emitter, node, [x, segments], output) => {
     // A product with the one-hot matrix needs no scatter: exact, deterministic, and fast for the vocabularies at hand.
-    const depth = emitter.integers([node.attributes.segments]);
-    const values = emitter.constant([0, 1], [2], onnxType(node, emitter));
-    const hot = emitter.value('OneHot', [segments!, depth, values], { axis: 0 });
+    const hot = emitter.value('Cast', [oneHot(emitter, segments!, node.attributes.segments, 0)], {
+      to: onnxType(node, emitter),
+    });
     const rows = node.inputs[0]!.shape[0]!;
     const flat = emitter.value('Reshape', [x!, emitter.integers([rows, -1])]);
     const sums = emitter.value('MatMul', [hot, flat]);
@@ -119,6 +118,13 @@ function emitMatMul(emitter: Emitter, node: NodeOf<'BatchMatMul'>, [a, b]: reado
   else if (node.shape.length === 2) emitter.node('Gemm', [a!, b!], output, flags);
   else if (emitter.precision === 'float32' && sameBatch) emitter.node('FusedMatMul', [a!, b!], output, flags);
   else emitter.node('MatMul', [turned(a!, left, transposeA), turned(b!, right, transposeB)], output);
+}
+
+/** ONNX Runtime has OneHot of int32 indices in float32 only, whatever the precision of the program. */
+function oneHot(emitter: Emitter, indices: string, depth: number, axis: 0 | -1): string {
+  const extent = emitter.constant([depth], [1], elementType.int32);
+  const offOn = emitter.constant([0, 1], [2], elementType.float32);
+  return emitter.value('OneHot', [indices, extent, offOn], { axis });
 }
 
 function swapLastTwo(rank: number): number[] {

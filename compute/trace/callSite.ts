@@ -1,5 +1,6 @@
 /** Frames that are not the model's: TensorFlow.js, this tracer, the differentiation on top of it, Node itself. */
-const ours = /node_modules[\\/]@tensorflow[\\/]|tfjs-core[\\/]src|compute[\\/](trace|differentiate)[\\/]|\(node:|at node:|<anonymous>/;
+const ours =
+  /node_modules[\\/]@tensorflow[\\/]|tfjs-core[\\/]src|compute[\\/](trace|differentiate)[\\/]|\(node:|at node:|<anonymous>/;
 
 /** The line of the model code that is being traced, as `file:line:column`, for error messages. */
 export function callSite(): string {

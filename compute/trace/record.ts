@@ -92,7 +92,8 @@ function refuseCustomGradient(): never {
   throw new LambdamaxError({
     subject: `a custom gradient at ${callSite()}`,
     expected: 'operations whose gradient can itself be differentiated',
-    remedy: 'use plain tf.* operations; tf.logSoftmax and tf.losses.* have custom gradients inside, logSoftmax of lambdamax/compute has none',
+    remedy:
+      'use plain tf.* operations; tf.logSoftmax and tf.losses.* have custom gradients inside, logSoftmax of lambdamax/compute has none',
   });
 }
 

@@ -88,7 +88,7 @@ function asDType(dtype: tf.DataType): DType {
   });
 }
 
-/** A copy, since the caller may change the array it gave; numbers given as such keep their float64 digits. */
+/** A copy, since the caller may change the array it gave. TensorFlow.js has rounded it to float32: see `constant`. */
 function constantValues(values: tf.backend_util.BackendValues, dtype: tf.DataType): ConstantValues {
   const numbers = values as ArrayLike<number>;
   if (dtype === 'int32') return Int32Array.from(numbers);

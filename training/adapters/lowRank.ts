@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { constant } from '../../compute/trace/constant.ts';
 import { LambdamaxError } from '../../errors.ts';
 import type { AdapterForm } from './adapter.ts';
 
@@ -17,9 +18,9 @@ export const lowRank: AdapterForm = {
     const A = tensorOf(tensors, 'lora_A.weight') as tf.Tensor2D;
     const B = tensorOf(tensors, 'lora_B.weight') as tf.Tensor2D;
     const base = tf.matMul(x, weight, false, true);
-    // The scalar meets x A' [positions, rank], the smallest of the products. A plain number would become a Float32Array,
-    // and s = 5/3 lose half its digits in a float64 program; fill takes it as it is.
-    const reduced = tf.mul<tf.Tensor2D>(tf.matMul(x, A, false, true), tf.fill([], lowRank.scaling(size)));
+    // The scalar meets x A' [positions, rank], the smallest of the products. As a plain number s would be rounded
+    // to float32, also in a float64 program.
+    const reduced = tf.mul<tf.Tensor2D>(tf.matMul(x, A, false, true), constant(lowRank.scaling(size)));
     return tf.add<tf.Tensor2D>(base, tf.matMul(reduced, B, false, true));
   },
   update(shape, tensors, size) {

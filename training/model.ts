@@ -1,0 +1,128 @@
+import { compile, type Executable, onnxBackend, type Precision, type Program, type Vector } from '../compute/index.ts';
+import { type AdapterLayout, adaptedWeights, layoutKey } from './adapters/layout.ts';
+import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
+import type { LlamaConfig } from './checkpoint/config.ts';
+import type { TokenBatch } from './data/batches.ts';
+import { loadTokenizer, type TextTokenizer } from './data/tokenizer.ts';
+import { type BatchShape, recordLogits, recordPositionLosses, traceCausalLoss } from './models/causal.ts';
+
+/** How a model computes. */
+export interface ModelOptions {
+  /** Default float32. */
+  readonly precision?: Precision;
+  /** Threads within one operation; 0 (the default) leaves it to the backend. */
+  readonly threads?: number;
+}
+
+/**
+ * A checkpoint with the programs compiled for it so far. Programs depend on shapes alone, so that adapters of one layout
+ * share them, whatever their method and values. Weights that an adapter may replace are fed; all others are read by the
+ * backend from the checkpoint itself.
+ */
+export class Model {
+  readonly checkpoint: Checkpoint;
+  readonly precision: Precision;
+  readonly threads: number;
+  readonly #programs = new Map<string, Program>();
+  readonly #executables = new Map<string, Promise<Executable>>();
+  readonly #weights = new Map<string, Promise<Vector>>();
+  #tokenizer: Promise<TextTokenizer> | undefined;
+
+  constructor(checkpoint: Checkpoint, { precision = 'float32', threads = 0 }: ModelOptions = {}) {
+    this.checkpoint = checkpoint;
+    this.precision = precision;
+    this.threads = threads;
+  }
+
+  get config(): LlamaConfig {
+    return this.checkpoint.config;
+  }
+
+  /** The checkpoint's tokenizer. Throws a LambdamaxError if it has none. */
+  tokenizer(): Promise<TextTokenizer> {
+    this.#tokenizer ??= loadTokenizer(this.checkpoint.directory);
+    return this.#tokenizer;
+  }
+
+  /** The values of a frozen weight, read once. */
+  weight(name: string): Promise<Vector> {
+    const known = this.#weights.get(name) ?? this.checkpoint.read(name, this.precision);
+    this.#weights.set(name, known);
+    return known;
+  }
+
+  /** Loss, gradient and Hessian in an adapter's tensors, for batches of this shape. */
+  program(layout: AdapterLayout, batch: TokenBatch): Program {
+    const shape = shapeOf(batch);
+    const key = keyOf(layout, shape);
+    const known = this.#programs.get(key);
+    if (known !== undefined) return known;
+    const program = compile(traceCausalLoss(this.config, layout, shape), {
+      precision: this.precision,
+      weights: this.checkpoint,
+      replaceable: adaptedWeights(layout),
+      threads: this.threads,
+    });
+    this.#programs.set(key, program);
+    return program;
+  }
+
+  /** The cross-entropy of every position, for batches of this shape. */
+  positionLosses(layout: AdapterLayout, batch: TokenBatch): Promise<Executable> {
+    return this.#executable('losses', layout, shapeOf(batch), recordPositionLosses);
+  }
+
+  /** The logits of every position, for batches of this shape. */
+  logits(layout: AdapterLayout, batch: TokenBatch): Promise<Executable> {
+    return this.#executable('logits', layout, shapeOf(batch), recordLogits);
+  }
+
+  /** Frees every session and closes the checkpoint. */
+  async release(): Promise<void> {
+    const executables = await Promise.all(this.#executables.values());
+    await Promise.all([...this.#programs.values(), ...executables].map((held) => held.release()));
+    this.#programs.clear();
+    this.#executables.clear();
+    this.#weights.clear();
+    await this.checkpoint.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+
+  #executable(
+    kind: string,
+    layout: AdapterLayout,
+    shape: BatchShape,
+    recorded: typeof recordLogits,
+  ): Promise<Executable> {
+    const key = `${kind} ${keyOf(layout, shape)}`;
+    const known = this.#executables.get(key);
+    if (known !== undefined) return known;
+    const executable = onnxBackend.compile(recorded(this.config, layout, shape), {
+      precision: this.precision,
+      weights: this.checkpoint,
+      fed: new Set(adaptedWeights(layout)),
+      threads: this.threads,
+    });
+    this.#executables.set(key, executable);
+    return executable;
+  }
+}
+
+/**
+ * Opens a Hugging Face checkpoint folder. Throws a LambdamaxError that names the file for a missing or broken one, and for
+ * an architecture that is not known.
+ */
+export async function loadModel(directory: string, options: ModelOptions = {}): Promise<Model> {
+  return new Model(await openCheckpoint(directory), options);
+}
+
+function shapeOf({ rows, length, inputs }: TokenBatch): BatchShape {
+  return { rows, length, masked: 'keyMask' in inputs };
+}
+
+function keyOf(layout: AdapterLayout, { rows, length, masked }: BatchShape): string {
+  return `${rows}x${length}${masked ? ' masked' : ''} ${layoutKey(layout)}`;
+}

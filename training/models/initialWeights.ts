@@ -1,0 +1,27 @@
+import { randomStream, sizeOf, totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
+import type { LlamaConfig } from '../checkpoint/config.ts';
+import { llamaWeights } from './llama.ts';
+
+/** Standard deviation of the initial weights, as transformers' `initializer_range`. */
+const spread = 0.02;
+
+/**
+ * Weights to pre-train from, flattened in the order of `llamaWeights`: norms 1, matrices normal with spread 0.02, those
+ * that write into the residual stream smaller by sqrt(2 layers), so that its variance does not grow with depth (Radford
+ * et al. 2019, section 2.3).
+ */
+export function initialWeights(config: LlamaConfig, seed: number): Vector {
+  const specs = llamaWeights(config);
+  const weights = zeros(totalSize(specs), 'float32');
+  for (const [name, view] of viewTensors(weights, specs)) {
+    const { shape } = specs.find((spec) => spec.name === name)!;
+    if (shape.length === 1) view.fill(1);
+    else {
+      const random = randomStream(seed, `initial ${name}`);
+      const writesResidual = name.includes('o_proj') || name.includes('down_proj');
+      const deviation = writesResidual ? spread / Math.sqrt(2 * config.layers) : spread;
+      for (let index = 0; index < sizeOf(shape); index++) view[index] = deviation * random.normal();
+    }
+  }
+  return weights;
+}

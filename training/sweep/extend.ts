@@ -1,0 +1,130 @@
+/** The outcome at one learning rate; a null score means that training diverged. */
+export interface RatePoint {
+  readonly learningRate: number;
+  readonly score: number | null;
+}
+
+/** Which scores are better. */
+export type Direction = 'lower' | 'higher';
+
+/** When a grid has been extended enough. */
+export interface ExtensionLimits {
+  /** No rate below or above these is tried. */
+  readonly lowest: number;
+  readonly highest: number;
+  /** No more rates than this in all. */
+  readonly mostRates: number;
+  /** A rate is clearly worse when its score is worse than the best by more than this part of the best's size. */
+  readonly margin: number;
+  /** So many clearly worse rates are wanted on either side of the best; one that diverged is enough by itself. */
+  readonly worseRates: number;
+}
+
+/**
+ * Rates of LoRA fine-tuning lie far inside these. Two clearly worse rates, since one may be bad luck; the margin of 1 % is
+ * the width of the noise floor: within a factor of about 2 in rate the loss changes no more than that.
+ */
+export const usualLimits: ExtensionLimits = { lowest: 1e-7, highest: 10, mostRates: 24, margin: 0.01, worseRates: 2 };
+
+/** Which sides of the best rate are closed off by clearly worse ones. */
+export interface Bracket {
+  /** Null when every rate diverged. */
+  readonly best: RatePoint | null;
+  readonly below: boolean;
+  readonly above: boolean;
+}
+
+/** The best rate and whether each side of it is bracketed. Of equal scores the lowest rate counts as the best. */
+export function bracket(
+  points: readonly RatePoint[],
+  direction: Direction,
+  limits: ExtensionLimits = usualLimits,
+): Bracket {
+  const best = bestPoint(points, direction);
+  if (best === null) return { best, below: false, above: points.length > 0 };
+  const threshold = limits.margin * Math.abs(best.score);
+  const closed = (side: readonly RatePoint[]): boolean =>
+    side.some(({ score }) => score === null) ||
+    side.filter(({ score }) => loss(score!, direction) - loss(best.score, direction) > threshold).length >=
+      limits.worseRates;
+  return {
+    best,
+    below: closed(points.filter(({ learningRate }) => learningRate < best.learningRate)),
+    above: closed(points.filter(({ learningRate }) => learningRate > best.learningRate)),
+  };
+}
+
+/**
+ * The rates to try next so that the best one gets clearly worse or diverged ones on both sides: at most one below the
+ * grid and one above it, `factor` away from its ends. Empty when the optimum is bracketed or a limit is reached.
+ */
+export function nextRates(
+  points: readonly RatePoint[],
+  direction: Direction,
+  factor: number,
+  limits: ExtensionLimits = usualLimits,
+): number[] {
+  if (points.length === 0) return [];
+  const { below, above } = bracket(points, direction, limits);
+  const rates = points.map(({ learningRate }) => learningRate);
+  const candidates = [
+    ...(below ? [] : [shortRate(Math.min(...rates) / factor)]),
+    ...(above ? [] : [shortRate(Math.max(...rates) * factor)]),
+  ];
+  return candidates
+    .filter((rate) => rate >= limits.lowest && rate <= limits.highest)
+    .slice(0, Math.max(0, limits.mostRates - points.length));
+}
+
+/**
+ * The geometric means of the best rate and its two neighbours: the grid twice as fine where it matters. Neighbours less
+ * than a factor of 1.2 away stay as they are; the noise between seeds is half of that.
+ */
+export function halfSteps(points: readonly RatePoint[], direction: Direction): number[] {
+  const best = bestPoint(points, direction);
+  if (best === null) return [];
+  const rates = points.map(({ learningRate }) => learningRate).sort((a, b) => a - b);
+  const at = rates.indexOf(best.learningRate);
+  return [
+    [rates[at - 1], rates[at]],
+    [rates[at], rates[at + 1]],
+  ].flatMap(([low, high]) =>
+    low === undefined || high === undefined || high / low < 1.2 ? [] : [shortRate(Math.sqrt(low * high))],
+  );
+}
+
+/** The rates at which further seeds run: the best one and `neighbours` on either side of it, ascending. */
+export function nearBest(points: readonly RatePoint[], direction: Direction, neighbours: number): number[] {
+  const best = bestPoint(points, direction);
+  if (best === null) return [];
+  const rates = points.map(({ learningRate }) => learningRate).sort((a, b) => a - b);
+  const at = rates.indexOf(best.learningRate);
+  return rates.slice(Math.max(0, at - neighbours), at + neighbours + 1);
+}
+
+/** The factor between neighbouring rates, as a geometric mean over the grid; 2 for a single rate. */
+export function gridFactor(rates: readonly number[]): number {
+  if (rates.length < 2) return 2;
+  const factor = (Math.max(...rates) / Math.min(...rates)) ** (1 / (rates.length - 1));
+  // Continuing a finer grid would spend its runs on one plateau: the score hardly changes over a factor of 1.4.
+  return Math.max(factor, Math.SQRT2);
+}
+
+function bestPoint(points: readonly RatePoint[], direction: Direction): (RatePoint & { score: number }) | null {
+  const scored = points.filter((point): point is RatePoint & { score: number } => point.score !== null);
+  const ascending = scored.sort((a, b) => a.learningRate - b.learningRate);
+  return ascending.reduce<(RatePoint & { score: number }) | null>(
+    (best, point) => (best === null || loss(point.score, direction) < loss(best.score, direction) ? point : best),
+    null,
+  );
+}
+
+/** The score turned so that lower is better. */
+function loss(score: number, direction: Direction): number {
+  return direction === 'lower' ? score : -score;
+}
+
+/** Four digits are enough for a rate that we choose, and read better in tables. */
+function shortRate(rate: number): number {
+  return Number(rate.toPrecision(4));
+}

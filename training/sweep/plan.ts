@@ -1,0 +1,244 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import type { Precision } from '../../compute/tensors.ts';
+import type { ScheduleName } from '../optimizers/schedules.ts';
+
+/** How the weights are updated; what an optimizer does not use is still written down. */
+export interface OptimizerConfiguration {
+  readonly name: string;
+  readonly betas: readonly [beta1: number, beta2: number];
+  readonly eps: number;
+  readonly weightDecay: number;
+  readonly momentum: number;
+}
+
+/** What all runs of a study have in common besides model and data. */
+export interface TrainingConfiguration {
+  readonly steps: number;
+  /** Rows a step. */
+  readonly batchSize: number;
+  /** Tokens a row, the rest is cut. */
+  readonly maxLength: number;
+  readonly shuffle: boolean;
+  readonly optimizer: OptimizerConfiguration;
+  readonly schedule: ScheduleName;
+  /** Steps of linear warm-up, among `steps`. */
+  readonly warmupSteps: number;
+  /** Null: gradients are not clipped. */
+  readonly maxGradNorm: number | null;
+}
+
+/** The measure that rates are compared by; a better accuracy is higher, a better loss lower. */
+export type ScoreMeasure = 'accuracy' | 'validationLoss' | 'finalLoss';
+
+/** `study.json`: all that a study's runs follow from. */
+export interface StudyPlan {
+  readonly version: 1;
+  /** Folder or hub name, for the reader; `modelHash` identifies it. */
+  readonly model: string;
+  readonly modelHash: string;
+  /** Files, for the reader; `dataHash` identifies the rows that they gave. */
+  readonly data: readonly string[];
+  readonly dataHash: string;
+  readonly validation: readonly string[];
+  /** Null: no validation data. */
+  readonly validationHash: string | null;
+  readonly methods: readonly string[];
+  readonly rank: number;
+  readonly alpha: number;
+  /** Which linear layers are adapted: `all-linear`, ends of module names (`q_proj,v_proj`) or a regular expression. */
+  readonly targetModules: string;
+  /** The rates that every method begins with, ascending. */
+  readonly grid: readonly number[];
+  /** The grid of a method is continued until its optimum is bracketed, with at most so many rates in all; 0: never. */
+  readonly mostRates: number;
+  /** How often the two steps beside a method's best rate are halved. */
+  readonly refinements: number;
+  /** The first seed runs on the whole grid. */
+  readonly seeds: readonly number[];
+  /** The further seeds run at the best rate of the first and at so many rates on either side; null: on the whole grid. */
+  readonly seedsNearBest: number | null;
+  /** Seed of the adapters' initial values; null: every run's own seed. */
+  readonly initSeed: number | null;
+  readonly training: TrainingConfiguration;
+  readonly score: ScoreMeasure;
+  readonly precision: Precision;
+  /** Versions of lambdamax, node, onnxruntime, for the reader. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** The command line that made the plan, for the reader. */
+  readonly createdFrom: string;
+}
+
+/** `run.json`: all that the outcome of one run follows from, and no path. */
+export interface RunConfiguration extends TrainingConfiguration {
+  readonly method: string;
+  readonly rank: number;
+  readonly alpha: number;
+  readonly targetModules: string;
+  readonly learningRate: number;
+  /** Order of the data. */
+  readonly seed: number;
+  /** Initial values of the adapter. */
+  readonly initSeed: number;
+  readonly modelHash: string;
+  readonly dataHash: string;
+  readonly validationHash: string | null;
+  readonly precision: Precision;
+}
+
+/** The plan's run of one method at one learning rate under one seed. */
+export function runConfiguration(
+  plan: StudyPlan,
+  run: { readonly method: string; readonly learningRate: number; readonly seed: number },
+): RunConfiguration {
+  return {
+    method: run.method,
+    rank: plan.rank,
+    alpha: plan.alpha,
+    targetModules: plan.targetModules,
+    learningRate: run.learningRate,
+    seed: run.seed,
+    initSeed: plan.initSeed ?? run.seed,
+    ...plan.training,
+    modelHash: plan.modelHash,
+    dataHash: plan.dataHash,
+    validationHash: plan.validationHash,
+    precision: plan.precision,
+  };
+}
+
+/** What a run is called in tables, apart from its rate and seed: the method, for a plan has one rank and one alpha. */
+export function configurationName({ method }: RunConfiguration): string {
+  return method;
+}
+
+/** The key of a run: 12 hexadecimal digits of the SHA-256 of its configuration, whatever the order of its fields. */
+export function runKey(configuration: RunConfiguration): string {
+  return contentKey(configuration);
+}
+
+/** 12 hexadecimal digits of the SHA-256 of a plain object's canonical JSON: fields in alphabetical order, no spaces. */
+export function contentKey(value: object): string {
+  return hashOf(value).slice(0, 12);
+}
+
+/** The SHA-256, in hexadecimal, of a plain value's canonical JSON. */
+export function hashOf(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex');
+}
+
+/**
+ * The SHA-256, in hexadecimal, of the contents of files, in this order; names and places do not count.
+ * @throws the file system's error for a file that cannot be read.
+ */
+export async function hashFiles(files: readonly string[]): Promise<string> {
+  const whole = createHash('sha256');
+  for (const file of files) {
+    const one = createHash('sha256');
+    await pipeline(createReadStream(file), one);
+    whole.update(one.digest());
+  }
+  return whole.digest('hex');
+}
+
+/** A field in which two plans differ, written as `training.steps`, with both values. */
+export interface PlanDifference {
+  readonly field: string;
+  readonly stored: unknown;
+  readonly wanted: unknown;
+}
+
+/** Where two plans would lead to different runs; paths, versions and command lines do not. */
+export function planDifferences(stored: StudyPlan, wanted: StudyPlan): PlanDifference[] {
+  return differences(substance(stored), substance(wanted), '');
+}
+
+/** JSON with the fields of every object in alphabetical order. A field that is undefined is left out, as JSON does. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    isPlainObject(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
+  );
+}
+
+const optimizerSchema = z.object({
+  name: z.string(),
+  betas: z.tuple([z.number(), z.number()]),
+  eps: z.number(),
+  weightDecay: z.number(),
+  momentum: z.number(),
+});
+
+const trainingFields = {
+  steps: z.number(),
+  batchSize: z.number(),
+  maxLength: z.number(),
+  shuffle: z.boolean(),
+  optimizer: optimizerSchema,
+  schedule: z.enum(['constant', 'cosine', 'linear'] satisfies ScheduleName[]),
+  warmupSteps: z.number(),
+  maxGradNorm: z.number().nullable(),
+};
+
+const precision = z.enum(['float32', 'float64']);
+
+/** Checks a `study.json`. */
+export const planSchema: z.ZodType<StudyPlan> = z.object({
+  version: z.literal(1),
+  model: z.string(),
+  modelHash: z.string(),
+  data: z.array(z.string()),
+  dataHash: z.string(),
+  validation: z.array(z.string()),
+  validationHash: z.string().nullable(),
+  methods: z.array(z.string()),
+  rank: z.number(),
+  alpha: z.number(),
+  targetModules: z.string(),
+  grid: z.array(z.number()),
+  mostRates: z.number(),
+  refinements: z.number(),
+  seeds: z.array(z.number()),
+  seedsNearBest: z.number().nullable(),
+  initSeed: z.number().nullable(),
+  training: z.object(trainingFields),
+  score: z.enum(['accuracy', 'validationLoss', 'finalLoss']),
+  precision,
+  versions: z.record(z.string(), z.string()),
+  createdFrom: z.string(),
+});
+
+/** Checks a `run.json`. */
+export const runSchema: z.ZodType<RunConfiguration> = z.object({
+  method: z.string(),
+  rank: z.number(),
+  alpha: z.number(),
+  targetModules: z.string(),
+  learningRate: z.number(),
+  seed: z.number(),
+  initSeed: z.number(),
+  ...trainingFields,
+  modelHash: z.string(),
+  dataHash: z.string(),
+  validationHash: z.string().nullable(),
+  precision,
+});
+
+function substance(plan: StudyPlan): Record<string, unknown> {
+  const { model, data, validation, versions, createdFrom, ...rest } = plan;
+  return rest;
+}
+
+function differences(stored: unknown, wanted: unknown, field: string): PlanDifference[] {
+  if (isPlainObject(stored) && isPlainObject(wanted)) {
+    return [...new Set([...Object.keys(stored), ...Object.keys(wanted)])].flatMap((name) =>
+      differences(stored[name], wanted[name], field === '' ? name : `${field}.${name}`),
+    );
+  }
+  return canonicalJson(stored) === canonicalJson(wanted) ? [] : [{ field, stored, wanted }];
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

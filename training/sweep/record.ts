@@ -1,0 +1,318 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { isAbsolute, join, relative } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { z } from 'zod';
+import { LambdamaxError } from '../../errors.ts';
+import { fileFault, readJson, writeJson } from '../checkpoint/files.ts';
+import { lockFolder } from './lock.ts';
+import {
+  canonicalJson,
+  configurationName,
+  contentKey,
+  type PlanDifference,
+  planDifferences,
+  planSchema,
+  type RunConfiguration,
+  runKey,
+  runSchema,
+  type ScoreMeasure,
+  type StudyPlan,
+} from './plan.ts';
+
+/** `result.json`: what `finetune` returns, of which a study reads this much. */
+export interface RunResult {
+  readonly status: 'finished' | 'diverged';
+  readonly steps: number;
+  readonly finalLoss?: number | null | undefined;
+  readonly validationLoss?: number | null | undefined;
+  readonly accuracy?: number | null | undefined;
+  /** Folder of the adapter; in `result.json` relative to the run's own folder. */
+  readonly adapter?: string | null | undefined;
+}
+
+/** A run that is done. */
+export interface FinishedRun {
+  readonly key: string;
+  readonly configuration: RunConfiguration;
+  readonly result: RunResult;
+}
+
+/** What a study folder holds. */
+export interface StudyRecord {
+  readonly folder: string;
+  readonly plan: StudyPlan;
+  /** In the order of `results.csv`. */
+  readonly runs: readonly FinishedRun[];
+}
+
+/** A study folder that this process alone works on. */
+export interface OpenStudy {
+  readonly folder: string;
+  readonly plan: StudyPlan;
+  /** Lets other processes in. */
+  release(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const loss = z.number().nullish();
+
+const resultSchema: z.ZodType<RunResult> = z.looseObject({
+  status: z.enum(['finished', 'diverged']),
+  steps: z.number(),
+  finalLoss: loss,
+  validationLoss: loss,
+  accuracy: loss,
+  adapter: z.string().nullish(),
+});
+
+/** Names under which write-file-atomic writes before it renames; a killed process leaves them behind. */
+const leftover = /^((study|prediction)\.json|results\.csv|report\.html|[0-9a-f]{12}\.json)\.\d+$|^\.lock\../;
+
+/**
+ * Begins a study in a folder, or goes on with the one there.
+ * @throws LambdamaxError if the folder holds a study with another plan (it names what differs), if another process works
+ * on it, or if it cannot be written.
+ */
+export async function openStudy(folder: string, plan: StudyPlan): Promise<OpenStudy> {
+  try {
+    await mkdir(join(folder, 'runs'), { recursive: true });
+    await mkdir(join(folder, 'spectra'), { recursive: true });
+  } catch (cause) {
+    throw fileFault(folder, 'a folder to write a study in', cause);
+  }
+  const lock = await lockFolder(folder);
+  try {
+    await removeLeftovers(folder);
+    await removeLeftovers(join(folder, 'spectra'));
+    const path = join(folder, 'study.json');
+    const stored = await readPlan(path);
+    if (stored === null) await writeJson(path, plan);
+    else refuseOtherPlan(path, planDifferences(stored, plan));
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+  return { folder, plan, release: lock.release, [Symbol.asyncDispose]: lock.release };
+}
+
+/**
+ * Reads a study folder, finished or not, without holding it.
+ * @throws LambdamaxError if there is no study in it.
+ */
+export async function readStudy(folder: string): Promise<StudyRecord> {
+  const path = join(folder, 'study.json');
+  const plan = parsePlan(path, await readJson(path));
+  const runs: FinishedRun[] = [];
+  for (const key of await entries(join(folder, 'runs'))) {
+    const configuration = await readConfiguration(folder, key);
+    const result = configuration === null ? null : await readRun(folder, configuration, plan.score);
+    if (configuration !== null && result !== null) runs.push({ key, configuration, result });
+  }
+  return { folder, plan, runs: inOrder(plan, runs) };
+}
+
+/** Where a run's files lie. */
+export function runFolder(folder: string, key: string): string {
+  return join(folder, 'runs', key);
+}
+
+/**
+ * The result of a run; null if it is not done. A run whose `run.json` or `result.json` is missing, broken or another
+ * run's, or which finished without the measure that the study compares by, is not done.
+ */
+export async function readRun(
+  folder: string,
+  configuration: RunConfiguration,
+  measure: ScoreMeasure,
+): Promise<RunResult | null> {
+  const key = runKey(configuration);
+  if ((await readConfiguration(folder, key)) === null) return null;
+  const result = resultSchema.safeParse(await readJsonOrNull(join(runFolder(folder, key), 'result.json')));
+  return result.success && isScored(result.data, measure) ? result.data : null;
+}
+
+/** Makes the run's folder anew, with its `run.json` and nothing else, and returns its path. */
+export async function beginRun(folder: string, configuration: RunConfiguration): Promise<string> {
+  const path = runFolder(folder, runKey(configuration));
+  try {
+    await rm(path, { recursive: true, force: true });
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    throw fileFault(path, 'a folder to write a run in', cause);
+  }
+  await writeJson(join(path, 'run.json'), configuration);
+  return path;
+}
+
+/**
+ * Writes the run's `result.json`, by which it is done, and returns the result as it will be read again: numbers that are
+ * not finite are null, the adapter's path relative to the run's folder.
+ */
+export async function finishRun<Result extends RunResult>(
+  folder: string,
+  configuration: RunConfiguration,
+  result: Result,
+): Promise<RunResult> {
+  const path = runFolder(folder, runKey(configuration));
+  const stored = { ...result, ...(result.adapter == null ? {} : { adapter: within(path, result.adapter) }) };
+  await writeJson(join(path, 'result.json'), stored);
+  return resultSchema.parse(JSON.parse(JSON.stringify(stored)));
+}
+
+/** The number by which runs are compared; null for a run that diverged. */
+export function scoreOf(result: RunResult, measure: ScoreMeasure): number | null {
+  return result.status === 'diverged' ? null : (result[measure] ?? null);
+}
+
+/** Whether the run has what the study compares by: a diverged one has nothing to compare. */
+export function isScored(result: RunResult, measure: ScoreMeasure): boolean {
+  return result.status === 'diverged' || scoreOf(result, measure) !== null;
+}
+
+/** Writes `results.csv` from the finished runs. */
+export async function writeResults(folder: string, plan: StudyPlan, runs: readonly FinishedRun[]): Promise<void> {
+  const path = join(folder, 'results.csv');
+  try {
+    await writeFileAtomic(path, resultsCsv(plan, runs));
+  } catch (cause) {
+    throw fileFault(path, 'a writable file', cause);
+  }
+}
+
+/**
+ * The table of the finished runs, by method in the plan's order, learning rate and seed. It holds no times, so that a
+ * study that was killed and resumed gives the same bytes.
+ */
+export function resultsCsv(plan: StudyPlan, runs: readonly FinishedRun[]): string {
+  const header = 'configuration,method,learningRate,seed,status,score,finalLoss,validationLoss,accuracy,steps,key';
+  const lines = inOrder(plan, runs).map(({ key, configuration, result }) =>
+    [
+      configurationName(configuration),
+      configuration.method,
+      configuration.learningRate,
+      configuration.seed,
+      result.status,
+      scoreOf(result, plan.score),
+      result.finalLoss,
+      result.validationLoss,
+      result.accuracy,
+      result.steps,
+      key,
+    ]
+      .map(csvField)
+      .join(','),
+  );
+  return `${[header, ...lines].join('\n')}\n`;
+}
+
+/** Writes `spectra/KEY.json`: a spectrum beside the configuration it belongs to, and returns KEY, a hash of that. */
+export async function writeSpectrum(folder: string, configuration: object, spectrum: object): Promise<string> {
+  const key = contentKey(configuration);
+  await writeJson(join(folder, 'spectra', `${key}.json`), { ...spectrum, configuration });
+  return key;
+}
+
+/** The spectrum that was written for this configuration; null if there is none, or a broken one. */
+export async function readSpectrum(folder: string, configuration: object): Promise<Record<string, unknown> | null> {
+  const stored = await readJsonOrNull(join(folder, 'spectra', `${contentKey(configuration)}.json`));
+  return isObject(stored) && canonicalJson(stored.configuration) === canonicalJson(configuration) ? stored : null;
+}
+
+/** All spectra of a study, each with its `configuration`, in the order of their keys. */
+export async function readSpectra(folder: string): Promise<Record<string, unknown>[]> {
+  const names = (await entries(join(folder, 'spectra'))).filter((name) => /^[0-9a-f]{12}\.json$/.test(name));
+  const spectra = await Promise.all(names.map((name) => readJsonOrNull(join(folder, 'spectra', name))));
+  return spectra.filter(isObject);
+}
+
+/** The run's configuration if it is intact and the key's own. */
+async function readConfiguration(folder: string, key: string): Promise<RunConfiguration | null> {
+  const run = runSchema.safeParse(await readJsonOrNull(join(runFolder(folder, key), 'run.json')));
+  return run.success && runKey(run.data) === key ? run.data : null;
+}
+
+/** Null where there is no plan yet: no file, or one that a killed process left broken. */
+async function readPlan(path: string): Promise<StudyPlan | null> {
+  const stored = await readJsonOrNull(path);
+  return stored === null ? null : parsePlan(path, stored);
+}
+
+function parsePlan(path: string, stored: unknown): StudyPlan {
+  const plan = planSchema.safeParse(stored);
+  if (plan.success) return plan.data;
+  const issue = plan.error.issues[0];
+  throw new LambdamaxError({
+    subject: path,
+    expected: 'the plan of a study, version 1',
+    got: issue === undefined ? stored : `${issue.path.join('.')}: ${issue.message}`,
+    remedy: 'choose another folder',
+    cause: plan.error,
+  });
+}
+
+function refuseOtherPlan(path: string, differences: readonly PlanDifference[]): void {
+  if (differences.length === 0) return;
+  const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));
+  const words = differences.map(({ field, stored, wanted }) => `${field} was ${show(stored)} and is ${show(wanted)}`);
+  throw new LambdamaxError({
+    subject: path,
+    expected: 'the plan that the study in this folder was begun with',
+    // The error shortens a long value; whole differences say more than half a sentence.
+    got: words[0]!.length > 100 ? `another ${differences.map(({ field }) => field).join(', ')}` : words.join('; '),
+    remedy: 'repeat the options of the first time, or choose another study folder',
+  });
+}
+
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await entries(folder)) {
+    if (leftover.test(name)) await rm(join(folder, name), { force: true });
+  }
+}
+
+/** The names in a folder, sorted; none if there is no such folder. */
+async function entries(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw fileFault(folder, 'a readable folder', cause);
+  }
+}
+
+/** Null for a file that is missing or no JSON: what a killed process may leave. Any other fault is thrown. */
+async function readJsonOrNull(path: string): Promise<unknown> {
+  try {
+    return await readJson(path);
+  } catch (error) {
+    const { cause } = error as LambdamaxError;
+    if (cause instanceof SyntaxError || (cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function inOrder(plan: StudyPlan, runs: readonly FinishedRun[]): FinishedRun[] {
+  const place = (run: FinishedRun): number[] => [
+    plan.methods.indexOf(run.configuration.method),
+    run.configuration.learningRate,
+    run.configuration.seed,
+  ];
+  return [...runs].sort((a, b) => {
+    const [left, right] = [place(a), place(b)];
+    const at = left.findIndex((value, index) => value !== right[index]);
+    return at < 0 ? 0 : left[at]! - right[at]!;
+  });
+}
+
+function within(folder: string, path: string): string {
+  const inside = relative(folder, path);
+  return inside.startsWith('..') || isAbsolute(inside) ? path : inside;
+}
+
+function csvField(value: string | number | null | undefined): string {
+  const text = value == null ? '' : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
