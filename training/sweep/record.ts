@@ -254,11 +254,12 @@ function refuseOtherPlan(path: string, differences: readonly PlanDifference[]): 
   if (differences.length === 0) return;
   const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));
   const words = differences.map(({ field, stored, wanted }) => `${field} was ${show(stored)} and is ${show(wanted)}`);
+  // The error shortens long values; the names of what differs say more than half of the first difference.
+  const whole = words.join('; ');
   throw new LambdamaxError({
     subject: path,
     expected: 'the plan that the study in this folder was begun with',
-    // The error shortens a long value; whole differences say more than half a sentence.
-    got: words[0]!.length > 100 ? `another ${differences.map(({ field }) => field).join(', ')}` : words.join('; '),
+    got: whole.length <= 100 ? whole : `another ${differences.map(({ field }) => field).join(', ')}`,
     remedy: 'repeat the options of the first time, or choose another study folder',
   });
 }

@@ -1,0 +1,51 @@
+import type { RunConfiguration, StudyPlan } from '../../training/sweep/plan.ts';
+import type { RunResult } from '../../training/sweep/record.ts';
+
+/** A small plan; the models and data in it are names only. */
+export function somePlan(changes: Partial<StudyPlan> = {}): StudyPlan {
+  return {
+    version: 1,
+    model: 'models/base',
+    modelHash: 'm0',
+    data: ['train.jsonl'],
+    dataHash: 'd0',
+    validation: ['validation.jsonl'],
+    validationHash: 'v0',
+    methods: ['pissa', 'lora'],
+    rank: 8,
+    alpha: 16,
+    targetModules: 'all-linear',
+    grid: [1e-4, 4e-4, 1.6e-3],
+    mostRates: 20,
+    refinements: 1,
+    seeds: [0, 1],
+    seedsNearBest: 1,
+    initSeed: null,
+    training: {
+      steps: 100,
+      batchSize: 4,
+      maxLength: 128,
+      shuffle: true,
+      optimizer: { name: 'adamw', betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, momentum: 0 },
+      schedule: 'cosine',
+      warmupSteps: 3,
+      maxGradNorm: null,
+    },
+    score: 'validationLoss',
+    precision: 'float32',
+    versions: { lambdamax: '0.1.0', node: '20' },
+    createdFrom: 'lambdamax study',
+    ...changes,
+  };
+}
+
+/** The learning rate at which {@link parabolaResult} is best: a method's own. */
+export const optimumOf: Readonly<Record<string, number>> = { lora: 1.1e-2, pissa: 4.7e-3 };
+
+/** A run whose loss is a parabola in log rate about the method's optimum, a little off by seed; far above it diverges. */
+export function parabolaResult({ method, learningRate, seed, steps }: RunConfiguration): RunResult {
+  const distance = Math.log(learningRate / (optimumOf[method]! * (1 + 0.05 * seed)));
+  if (distance > Math.log(5)) return { status: 'diverged', steps: 7, finalLoss: Number.NaN, validationLoss: null };
+  const loss = 2 + 0.07 * distance ** 2 + 0.003 * seed;
+  return { status: 'finished', steps, finalLoss: loss - 0.1, validationLoss: loss };
+}

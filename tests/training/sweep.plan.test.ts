@@ -1,0 +1,115 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import {
+  canonicalJson,
+  hashFiles,
+  planDifferences,
+  planSchema,
+  type RunConfiguration,
+  runConfiguration,
+  runKey,
+  runSchema,
+} from '../../training/sweep/plan.ts';
+import { somePlan } from '../cases/studies.ts';
+
+const run = runConfiguration(somePlan(), { method: 'lora', learningRate: 1e-3, seed: 0 });
+
+/** The same value with the fields of every object in the opposite order. */
+function turned(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(turned);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .reverse()
+      .map(([name, inner]) => [name, turned(inner)]),
+  );
+}
+
+/** Another value of the same type. */
+function changed(value: unknown): unknown {
+  if (typeof value === 'number') return value + 1;
+  if (typeof value === 'string') return `${value}x`;
+  if (typeof value === 'boolean') return !value;
+  if (value === null) return 1;
+  if (Array.isArray(value)) return value.map(changed);
+  throw new Error(`no other value of ${typeof value}`);
+}
+
+test('a run key is 12 hexadecimal digits, whatever the order of the fields', () => {
+  assert.match(runKey(run), /^[0-9a-f]{12}$/);
+  assert.is(canonicalJson(turned(run)), canonicalJson(run));
+  assert.is(runKey(turned(run) as RunConfiguration), runKey(run));
+  assert.is(runKey(JSON.parse(JSON.stringify(run))), runKey(run));
+});
+
+test('a run key differs for every field, those of the optimizer too', () => {
+  const others = Object.entries(run).flatMap(([name, value]): RunConfiguration[] =>
+    name === 'optimizer'
+      ? Object.entries(run.optimizer).map(([inner, setting]) => ({
+          ...run,
+          optimizer: { ...run.optimizer, [inner]: changed(setting) },
+        }))
+      : [{ ...run, [name]: changed(value) }],
+  );
+  const keys = new Set([run, ...others].map(runKey));
+  assert.is(others.length, Object.keys(run).length - 1 + Object.keys(run.optimizer).length);
+  assert.is(keys.size, others.length + 1);
+});
+
+test('names and places are no part of a run: only contents are', () => {
+  const elsewhere = somePlan({
+    model: '/elsewhere/base',
+    data: ['/moved/a.jsonl'],
+    validation: [],
+    createdFrom: 'again',
+  });
+  const same = runConfiguration(elsewhere, { method: 'lora', learningRate: 1e-3, seed: 0 });
+  assert.is(runKey(same), runKey(run));
+  assert.equal(planDifferences(somePlan(), elsewhere), []);
+});
+
+test('plans differ by field, inner fields by their path', () => {
+  const { training } = somePlan();
+  const other = somePlan({ rank: 4, training: { ...training, optimizer: { ...training.optimizer, eps: 1e-6 } } });
+  assert.equal(planDifferences(somePlan(), other), [
+    { field: 'rank', stored: 8, wanted: 4 },
+    { field: 'training.optimizer.eps', stored: 1e-8, wanted: 1e-6 },
+  ]);
+});
+
+test('the seed of the initial values is the run’s own unless the plan fixes it', () => {
+  const at = { method: 'lora', learningRate: 1e-3, seed: 5 };
+  assert.is(runConfiguration(somePlan(), at).initSeed, 5);
+  assert.is(runConfiguration(somePlan({ initSeed: 2 }), at).initSeed, 2);
+});
+
+test('what is written is read back the same, and a missing field is noticed', () => {
+  assert.equal(planSchema.parse(JSON.parse(JSON.stringify(somePlan()))), somePlan());
+  assert.equal(runSchema.parse(JSON.parse(JSON.stringify(run))), run);
+  for (const name of Object.keys(run)) {
+    const { [name as keyof RunConfiguration]: _, ...rest } = run;
+    assert.not(runSchema.safeParse(rest).success, name);
+  }
+});
+
+test('the hash of files is of their contents and order', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'lambdamax-'));
+  try {
+    const [a, b, ab] = ['a', 'b', 'ab'].map((name) => join(folder, name)) as [string, string, string];
+    await writeFile(a, 'a');
+    await writeFile(b, 'b');
+    await writeFile(ab, 'ab');
+    const copy = join(folder, 'copy');
+    await writeFile(copy, 'a');
+    assert.is(await hashFiles([a, b]), await hashFiles([copy, b]));
+    assert.is.not(await hashFiles([a, b]), await hashFiles([b, a]));
+    assert.is.not(await hashFiles([a, b]), await hashFiles([ab]));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test.run();

@@ -1,0 +1,223 @@
+import { mkdir, readdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { runConfiguration } from '../../training/sweep/plan.ts';
+import {
+  openStudy,
+  readRun,
+  readSpectra,
+  readSpectrum,
+  readStudy,
+  resultsCsv,
+  runFolder,
+  writeSpectrum,
+} from '../../training/sweep/record.ts';
+import { type ExecuteRun, sweep } from '../../training/sweep/sweep.ts';
+import { parabolaResult, somePlan } from '../cases/studies.ts';
+import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
+import { throwsClearly } from '../oracles/throws.ts';
+
+const plan = somePlan({ mostRates: 0, refinements: 0, seeds: [0] });
+
+/** Carries the plan out and returns the keys of the runs that were trained for it. */
+async function trained(study: string): Promise<string[]> {
+  const keys: string[] = [];
+  const execute: ExecuteRun = async (run, folder) => {
+    keys.push(folder.split('/').at(-1)!);
+    assert.equal(await readdir(folder), ['run.json'], 'a run begins in a clean folder');
+    await writeFile(join(folder, 'metrics.jsonl'), '{}\n');
+    return parabolaResult(run);
+  };
+  await sweep(plan, { study, execute });
+  return keys;
+}
+
+const neverAgain: ExecuteRun = async ({ method }) => {
+  throw new Error(`${method} was run again`);
+};
+
+const damages: Readonly<Record<string, (folder: string) => Promise<void>>> = {
+  'result.json is missing': (folder) => rename(join(folder, 'result.json'), join(folder, 'result.json.123456789')),
+  'result.json is cut': (folder) => truncate(join(folder, 'result.json'), 20),
+  'result.json is empty': (folder) => truncate(join(folder, 'result.json'), 0),
+  'result.json is of zeros': (folder) => writeFile(join(folder, 'result.json'), Buffer.alloc(64)),
+  'result.json is another object': (folder) => writeFile(join(folder, 'result.json'), '{"status":"running"}'),
+  'result.json is null': (folder) => writeFile(join(folder, 'result.json'), 'null'),
+  'result.json lacks the score': (folder) =>
+    writeFile(join(folder, 'result.json'), '{"status":"finished","steps":100,"finalLoss":2}'),
+  'run.json is missing': (folder) => rename(join(folder, 'run.json'), join(folder, 'run.json.1')),
+  'run.json is cut': (folder) => truncate(join(folder, 'run.json'), 30),
+  'run.json is another run’s': async (folder) => {
+    const run = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8'));
+    await writeFile(join(folder, 'run.json'), JSON.stringify({ ...run, seed: 99 }));
+  },
+};
+for (const [damage, inflict] of Object.entries(damages)) {
+  test(`a run is done again, it alone, when its ${damage}`, () =>
+    inTemporaryFolder(async (study) => {
+      const keys = await trained(study);
+      const csv = await readFile(join(study, 'results.csv'), 'utf8');
+      await inflict(runFolder(study, keys[1]!));
+      assert.is((await readStudy(study)).runs.length, keys.length - 1);
+      assert.equal(await trained(study), [keys[1]]);
+      assert.is(await readFile(join(study, 'results.csv'), 'utf8'), csv);
+      assert.equal(await trained(study), []);
+    }));
+}
+
+test('results.csv has the columns that scripts rely on, in a fixed order, and no times', () =>
+  inTemporaryFolder(async (study) => {
+    await trained(study);
+    const { runs } = await readStudy(study);
+    const csv = await readFile(join(study, 'results.csv'), 'utf8');
+    const lines = csv.split('\n');
+    assert.is(
+      lines[0],
+      'configuration,method,learningRate,seed,status,score,finalLoss,validationLoss,accuracy,steps,key',
+    );
+    assert.match(lines[1]!, /^pissa,pissa,0\.0001,0,finished,3\.0\d+,2\.9\d+,3\.0\d+,,100,[0-9a-f]{12}$/);
+    assert.is(resultsCsv(plan, [...runs].reverse()), csv);
+  }));
+
+test('a diverged run has no score; numbers that JSON lacks are empty', () =>
+  inTemporaryFolder(async (study) => {
+    const only = somePlan({ methods: ['pissa'], grid: [0.5], mostRates: 0, seeds: [0] });
+    const { methods } = await sweep(only, { study, execute: async (run) => parabolaResult(run) });
+    assert.is(methods[0]!.best, null);
+    assert.match(await readFile(join(study, 'results.csv'), 'utf8'), /\npissa,pissa,0\.5,0,diverged,,,,,7,/);
+  }));
+
+test('an adapter’s path is kept relative to its run, so that a study can be moved', () =>
+  inTemporaryFolder(async (folder) => {
+    const study = join(folder, 'before');
+    await sweep(plan, {
+      study,
+      execute: async (run, at) => ({ ...parabolaResult(run), adapter: join(at, 'adapter') }),
+    });
+    await rename(study, join(folder, 'after'));
+    const { runs } = await readStudy(join(folder, 'after'));
+    assert.is(runs.length, 6);
+    assert.ok(runs.every(({ result }) => result.adapter === 'adapter'));
+    await sweep({ ...plan, model: '/elsewhere' }, { study: join(folder, 'after'), execute: neverAgain });
+  }));
+
+test('a study with another plan is refused with the difference, and left as it was', () =>
+  inTemporaryFolder(async (study) => {
+    await trained(study);
+    const before = await readFile(join(study, 'study.json'), 'utf8');
+    await throwsClearly(() => openStudy(study, { ...plan, rank: 4 }), /rank was 8 and is 4; .*another study folder/);
+    await throwsClearly(() => openStudy(study, { ...plan, dataHash: 'd1' }), /dataHash was "d0" and is "d1"/);
+    await throwsClearly(() => openStudy(study, { ...plan, grid: Array(60).fill(1e-3), rank: 4 }), /another rank, grid/);
+    assert.is(await readFile(join(study, 'study.json'), 'utf8'), before);
+    await (await openStudy(study, plan)).release();
+  }));
+
+test('a plan that a killed process left broken is written anew; one of another version is refused', () =>
+  inTemporaryFolder(async (study) => {
+    await trained(study);
+    const path = join(study, 'study.json');
+    await truncate(path, 10);
+    await throwsClearly(() => readStudy(study), /study\.json: expected valid JSON/);
+    assert.equal(await trained(study), []);
+    await writeFile(path, JSON.stringify({ ...plan, version: 2 }));
+    await throwsClearly(() => openStudy(study, plan), /version 1, got version/);
+  }));
+
+test('files under temporary names are removed, others are left', () =>
+  inTemporaryFolder(async (study) => {
+    await mkdir(join(study, 'spectra'), { recursive: true });
+    const leftovers = ['study.json.123', 'results.csv.99', 'report.html.4', 'prediction.json.1', '.lock.00ff'];
+    const others = ['notes.1', 'study.json.bak', 'report.html'];
+    for (const name of [...leftovers, ...others]) await writeFile(join(study, name), 'half');
+    await writeFile(join(study, 'spectra', '0123456789ab.json.77'), 'half');
+    await trained(study);
+    assert.equal((await readdir(study)).sort(), [...others, 'results.csv', 'runs', 'spectra', 'study.json'].sort());
+    assert.equal(await readdir(join(study, 'spectra')), []);
+  }));
+
+test('a study folder is held by one at a time', () =>
+  inTemporaryFolder(async (study) => {
+    const first = await openStudy(study, plan);
+    await throwsClearly(() => openStudy(study, plan), new RegExp(`process ${process.pid} on`));
+    await first.release();
+    const second = await openStudy(study, plan);
+    await first.release();
+    await throwsClearly(() => openStudy(study, plan), /no other process/);
+    await second.release();
+    assert.not((await readdir(study)).some((name) => name.startsWith('.lock')));
+  }));
+
+test('of several that open a folder with a stale lock at once, one gets it', () =>
+  inTemporaryFolder(async (study) => {
+    await writeFile(join(study, '.lock'), JSON.stringify({ pid: 2 ** 30, host: hostname(), began: null, token: 'x' }));
+    const attempts = await Promise.allSettled(Array.from({ length: 8 }, () => openStudy(study, plan)));
+    const opened = attempts.filter((attempt) => attempt.status === 'fulfilled');
+    assert.is(opened.length, 1);
+    await opened[0]!.value.release();
+  }));
+
+const staleLocks: Readonly<Record<string, string>> = {
+  'of a process that is gone': JSON.stringify({ pid: 2 ** 30, host: hostname(), began: null, token: 'x' }),
+  'of an earlier process with this one’s number': JSON.stringify({
+    pid: process.pid,
+    host: hostname(),
+    began: '1',
+    token: 'x',
+  }),
+  'that is empty': '',
+  'that is no lock': '[]',
+};
+for (const [kind, lock] of Object.entries(staleLocks)) {
+  test(`a lock ${kind} is taken over`, () =>
+    inTemporaryFolder(async (study) => {
+      await writeFile(join(study, '.lock'), lock);
+      await (await openStudy(study, plan)).release();
+      assert.not((await readdir(study)).some((name) => name.startsWith('.lock')));
+    }));
+}
+
+test('a lock of another machine holds', () =>
+  inTemporaryFolder(async (study) => {
+    await writeFile(join(study, '.lock'), JSON.stringify({ pid: 1, host: 'elsewhere', began: null, token: 'x' }));
+    await throwsClearly(() => openStudy(study, plan), /process 1 on elsewhere; .*delete .*\.lock/);
+  }));
+
+test('a failed sweep lets the folder go', () =>
+  inTemporaryFolder(async (study) => {
+    const fail: ExecuteRun = () => Promise.reject(new Error('broken'));
+    await throwsClearly(() => sweep(plan, { study, execute: fail }), /broken/);
+    assert.is((await trained(study)).length, 6);
+  }));
+
+test('a folder that cannot be written, or holds no study, is named', () =>
+  inTemporaryFolder(async (folder) => {
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    await throwsClearly(() => openStudy(join(file, 'study'), plan), /file\/study: expected a folder to write/);
+    await throwsClearly(() => readStudy(join(folder, 'none')), /none\/study\.json: .*no such file/);
+  }));
+
+test('a spectrum is found by its configuration, broken ones are not found', () =>
+  inTemporaryFolder(async (study) => {
+    await (await openStudy(study, plan)).release();
+    const configuration = { method: 'lora', operator: 'hessian' };
+    const key = await writeSpectrum(study, configuration, { lambdaMax: { value: 12.3 } });
+    const stored = { lambdaMax: { value: 12.3 }, configuration };
+    assert.equal(await readSpectrum(study, { operator: 'hessian', method: 'lora' }), stored);
+    assert.is(await readSpectrum(study, { ...configuration, method: 'pissa' }), null);
+    assert.equal(await readSpectra(study), [stored]);
+    const path = join(study, 'spectra', `${key}.json`);
+    await truncate(path, (await stat(path)).size - 5);
+    assert.is(await readSpectrum(study, configuration), null);
+    assert.equal(await readSpectra(study), []);
+  }));
+
+test('a run that was never begun is not done', () =>
+  inTemporaryFolder(async (study) => {
+    const run = runConfiguration(plan, { method: 'lora', learningRate: 1e-3, seed: 0 });
+    assert.is(await readRun(study, run, 'validationLoss'), null);
+  }));
+
+test.run();
