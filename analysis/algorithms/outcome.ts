@@ -1,0 +1,19 @@
+/** How an iteration ended. A result always carries one. */
+export type Outcome = 'converged' | 'stepLimit' | 'krylovExhausted' | 'notFinite';
+
+const explanations: Readonly<Record<Outcome, string>> = {
+  converged: 'every residual bound is within the tolerance',
+  stepLimit:
+    'the step limit was reached before the residual bounds were within the tolerance: each value is known to its ' +
+    'residual bound only; allow more steps or a larger tolerance',
+  krylovExhausted:
+    'the Krylov space holds the whole answer: the values are exact up to rounding, nothing is left to do',
+  notFinite:
+    'a product held NaN or infinity, and no step came after it: look at the loss and the gradient at this point ' +
+    '(a diverged run?), or compute in float64',
+};
+
+/** The outcome in words, with what to do about it. */
+export function explain(outcome: Outcome): string {
+  return explanations[outcome];
+}

@@ -1,0 +1,44 @@
+import { norm, scale } from '../vectors.ts';
+import { tridiagonalEigen } from './tridiagonalEigen.ts';
+import type { Tridiagonalisation } from './tridiagonalise.ts';
+
+/** One end of the spectrum: the algebraically largest or smallest eigenvalue. */
+export type End = 'largest' | 'smallest';
+
+/** An estimate of one eigenvalue from a Krylov space. */
+export interface RitzValue {
+  readonly value: number;
+  /** |beta_k s_k| = |H x - value x| for the unit Ritz vector x: an eigenvalue of H lies within this distance of `value`. */
+  readonly residualBound: number;
+}
+
+/** A Ritz value with its vector. */
+export interface RitzPair extends RitzValue {
+  /** The unit Ritz vector [size], in float64. */
+  readonly vector: Float64Array;
+}
+
+/** A Ritz value and the coordinates [k] of its vector in the Krylov basis. */
+export interface RitzCoordinates extends RitzValue {
+  readonly coordinates: readonly number[];
+}
+
+/** Both ends of T's spectrum; there must be at least one step. Parlett, The Symmetric Eigenvalue Problem, section 13.2. */
+export function ritzEnds({ diagonal, offDiagonal, steps }: Tridiagonalisation): Record<End, RitzCoordinates> {
+  const { values, vectors } = tridiagonalEigen(diagonal, offDiagonal);
+  const at = (index: number): RitzCoordinates => {
+    const coordinates = vectors.getColumn(index);
+    return {
+      value: values[index]!,
+      residualBound: Math.abs(offDiagonal[steps - 1]! * coordinates[steps - 1]!),
+      coordinates,
+    };
+  };
+  return { largest: at(steps - 1), smallest: at(0) };
+}
+
+/** The Ritz pair with its vector written out, in unit length also when the basis is float32. */
+export function ritzPair(krylov: Tridiagonalisation, { value, residualBound, coordinates }: RitzCoordinates): RitzPair {
+  const vector = krylov.combine(coordinates);
+  return { value, residualBound, vector: scale(1 / norm(vector), vector, 'float64') as Float64Array };
+}

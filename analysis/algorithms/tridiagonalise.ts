@@ -1,0 +1,105 @@
+import type { SymmetricOperator, Vector } from '../operators/operator.ts';
+import { axpy, dot, norm, roundoff, scale } from '../vectors.ts';
+
+/**
+ * What a step led to: room for another; a space that the operator maps into itself, so that T's eigenvalues are the
+ * operator's; or a product with NaN or infinity, which leaves T as it was.
+ */
+export type Step = 'advanced' | 'invariant' | 'notFinite';
+
+/**
+ * The Lanczos recurrence H Q = Q T + beta_k q_{k+1} e_k', one step at a time: Q [size, k] orthonormal, T [k, k]
+ * tridiagonal. Golub and Van Loan, Matrix Computations, 4th edition, section 10.1. It departs from the textbook in that
+ *  1. every new vector is orthogonalised against all earlier ones, twice, so that no eigenvalue appears again as a ghost
+ *     ("twice is enough": Parlett, The Symmetric Eigenvalue Problem, section 6.9);
+ *  2. vectors are stored in the operator's precision, but inner products and the vector being orthogonalised are float64;
+ *  3. beta_k counts as zero below ten roundoffs of T's largest entry: what is left then is rounding, not direction;
+ *  4. it can go on after another tridiagonalisation, in the orthogonal complement of that one's space.
+ * Memory: one vector of the operator's size and precision per step.
+ */
+export class Tridiagonalisation {
+  /** T's diagonal alpha_1 ... alpha_k. */
+  readonly diagonal: number[] = [];
+  /** beta_1 ... beta_k: T's off-diagonal, and last the norm of the residual, which belongs to no entry of T yet. */
+  readonly offDiagonal: number[] = [];
+  readonly #operator: SymmetricOperator;
+  readonly #basis: Vector[];
+  /** Where this one's vectors begin among all. */
+  readonly #first: number;
+  #largestEntry: number;
+  #next: Vector | null;
+
+  /**
+   * @param start any vector that is not zero; it is not kept.
+   * @param previous a tridiagonalisation of the same operator whose space is left out of this one.
+   */
+  constructor(operator: SymmetricOperator, start: Vector, previous?: Tridiagonalisation) {
+    this.#operator = operator;
+    this.#basis = previous === undefined ? [] : previous.#basis.slice();
+    this.#first = this.#basis.length;
+    this.#largestEntry = previous === undefined ? 0 : previous.#largestEntry;
+    const rest = new Float64Array(start);
+    this.#orthogonalise(rest);
+    const length = norm(rest);
+    // In the complement of all of space, what is left of the start is rounding.
+    const isDirection = this.#basis.length < operator.size && length > 0;
+    this.#next = isDirection ? scale(1 / length, rest, operator.precision) : null;
+  }
+
+  /** k, the number of steps taken. */
+  get steps(): number {
+    return this.diagonal.length;
+  }
+
+  /** The largest entry of T, and of the T before it: at most |H|, and soon close to it. */
+  get largestEntry(): number {
+    return this.#largestEntry;
+  }
+
+  /** Whether another step can be taken. */
+  get canStep(): boolean {
+    return this.#next !== null;
+  }
+
+  /** Multiplies once and extends T by one row. Must not be called once the space is invariant. */
+  async step(): Promise<Step> {
+    const current = this.#next;
+    if (current === null) return 'invariant';
+    const residual = new Float64Array(await this.#operator.apply(current));
+    if (!Number.isFinite(norm(residual))) return 'notFinite';
+    this.#basis.push(current);
+    const alpha = this.#orthogonalise(residual);
+    const beta = norm(residual);
+    this.diagonal.push(alpha);
+    this.#largestEntry = Math.max(this.#largestEntry, Math.abs(alpha));
+    const isInvariant =
+      this.#basis.length === this.#operator.size ||
+      beta <= 10 * roundoff[this.#operator.precision] * this.#largestEntry;
+    this.offDiagonal.push(isInvariant ? 0 : beta);
+    this.#next = isInvariant ? null : scale(1 / beta, residual, this.#operator.precision);
+    if (!isInvariant) this.#largestEntry = Math.max(this.#largestEntry, beta);
+    return isInvariant ? 'invariant' : 'advanced';
+  }
+
+  /** Q s: the vector [size] with these coordinates [k] in the orthonormal basis. */
+  combine(coordinates: readonly number[]): Float64Array {
+    const vector = new Float64Array(this.#operator.size);
+    coordinates.forEach((coordinate, index) => {
+      axpy(coordinate, this.#basis[this.#first + index]!, vector);
+    });
+    return vector;
+  }
+
+  /** Takes from v, in place, its part in the basis; returns what its coordinate on the latest basis vector was. */
+  #orthogonalise(v: Float64Array): number {
+    let latest = 0;
+    for (let pass = 0; pass < 2; pass++) {
+      for (const [index, q] of this.#basis.entries()) {
+        const coordinate = dot(q, v);
+        axpy(-coordinate, q, v);
+        if (index === this.#basis.length - 1) latest += coordinate;
+      }
+    }
+    return latest;
+  }
+}

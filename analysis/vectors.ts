@@ -1,0 +1,35 @@
+import type { Precision, Vector } from './operators/operator.ts';
+
+/** The largest relative error of rounding to this precision: 2^-24 or 2^-53. */
+export const roundoff: Readonly<Record<Precision, number>> = { float32: 2 ** -24, float64: 2 ** -53 };
+
+/** a' b, summed in float64 whatever the storage. */
+export function dot(a: Vector, b: Vector): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
+
+/** The Euclidean norm |v|, summed in float64 whatever the storage. */
+export function norm(v: Vector): number {
+  return Math.sqrt(dot(v, v));
+}
+
+/** y <- y + factor x, in place; each entry is computed in float64 and rounded once, to y's precision. */
+export function axpy(factor: number, x: Vector, y: Vector): void {
+  for (let i = 0; i < y.length; i++) y[i] = y[i]! + factor * x[i]!;
+}
+
+/** A new vector factor v in the given precision. */
+export function scale(factor: number, v: Vector, precision: Precision): Vector {
+  const scaled = precision === 'float64' ? new Float64Array(v.length) : new Float32Array(v.length);
+  for (let i = 0; i < v.length; i++) scaled[i] = factor * v[i]!;
+  return scaled;
+}
+
+/** A new vector of the entries factors_i v_i in the given precision. */
+export function scaleEntries(factors: Vector, v: Vector, precision: Precision): Vector {
+  const scaled = precision === 'float64' ? new Float64Array(v.length) : new Float32Array(v.length);
+  for (let i = 0; i < v.length; i++) scaled[i] = factors[i]! * v[i]!;
+  return scaled;
+}
