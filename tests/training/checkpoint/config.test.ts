@@ -1,0 +1,150 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { randomStream } from '../../../compute/random.ts';
+import { LambdamaxError } from '../../../errors.ts';
+import { type LlamaConfig, readConfig, writeConfig } from '../../../training/checkpoint/config.ts';
+import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
+import { throwsClearly } from '../../oracles/throws.ts';
+
+const llama = JSON.parse(await readFile('fixtures/reference/models/llama/config.json', 'utf8'));
+
+/** The config that is read when the reference's is changed; keys set to undefined are left out. */
+async function readChanged(change: object): Promise<LlamaConfig> {
+  const read: LlamaConfig[] = [];
+  await inTemporaryFolder(async (folder) => {
+    await writeFile(join(folder, 'config.json'), JSON.stringify({ ...llama, ...change }));
+    read.push(await readConfig(folder));
+  });
+  return read[0]!;
+}
+
+test("transformers' config is read", async () => {
+  assert.equal(await readConfig('fixtures/reference/models/llama'), {
+    vocabSize: 97,
+    hiddenSize: 32,
+    intermediateSize: 48,
+    layers: 2,
+    heads: 4,
+    keyValueHeads: 2,
+    headSize: 8,
+    rmsNormEps: 1e-6,
+    ropeTheta: 10000,
+    tieWordEmbeddings: false,
+    maxPositions: 64,
+    bosTokenId: 1,
+    eosTokenId: 2,
+  });
+  const tied = await readConfig('fixtures/reference/models/llama-tied');
+  assert.equal([tied.tieWordEmbeddings, tied.ropeTheta, tied.keyValueHeads], [true, 50000, 4]);
+});
+
+test('a written config is read as it was, and says all that the reference says about the model', () =>
+  inTemporaryFolder(async (folder) => {
+    const config = await readConfig('fixtures/reference/models/llama');
+    await writeConfig(folder, config);
+    assert.equal(await readConfig(folder), config);
+    const written = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
+    const { transformers_version: _, pad_token_id: __, pretraining_tp: ___, ...said } = llama;
+    for (const [key, value] of Object.entries(said)) assert.equal(written[key], value, key);
+  }));
+
+test('the rotary base is found in old and new configs', async () => {
+  const none = { rope_parameters: undefined };
+  assert.is((await readChanged({ ...none, rope_theta: 500000 })).ropeTheta, 500000);
+  assert.is((await readChanged({ ...none, rope_theta: 500000, rope_scaling: null })).ropeTheta, 500000);
+  assert.is((await readChanged({ ...none, rope_theta: 7, rope_scaling: { type: 'default' } })).ropeTheta, 7);
+  assert.is((await readChanged({ rope_parameters: { rope_theta: 9 } })).ropeTheta, 9);
+  assert.is((await readChanged(none)).ropeTheta, 10000);
+});
+
+test('missing keys have the defaults of transformers', async () => {
+  const config = await readChanged({
+    num_key_value_heads: undefined,
+    head_dim: undefined,
+    tie_word_embeddings: undefined,
+    rms_norm_eps: undefined,
+    max_position_embeddings: undefined,
+    bos_token_id: undefined,
+    eos_token_id: undefined,
+    hidden_act: undefined,
+    attention_bias: undefined,
+    mlp_bias: undefined,
+  });
+  assert.equal([config.keyValueHeads, config.headSize, config.tieWordEmbeddings], [4, 8, false]);
+  assert.equal([config.rmsNormEps, config.maxPositions, config.bosTokenId, config.eosTokenId], [1e-6, 2048, 1, 2]);
+});
+
+test('a head size of its own, several ends of text, and none', async () => {
+  assert.is((await readChanged({ head_dim: 12 })).headSize, 12);
+  assert.is((await readChanged({ eos_token_id: [5, 6] })).eosTokenId, 5);
+  assert.is((await readChanged({ eos_token_id: null, bos_token_id: null })).eosTokenId, null);
+});
+
+const refused: readonly { change: object; message: RegExp }[] = [
+  {
+    change: { model_type: 'falcon', architectures: ['FalconForCausalLM'] },
+    message: /known model_type: llama.*got falcon/,
+  },
+  { change: { model_type: 'toString' }, message: /known model_type/ },
+  { change: { model_type: undefined, architectures: undefined }, message: /known model_type.*got none/ },
+  {
+    change: { architectures: ['LlamaForSequenceClassification'] },
+    message: /LlamaForCausalLM.*SequenceClassification/,
+  },
+  {
+    change: { rope_parameters: { rope_theta: 5e5, rope_type: 'llama3', factor: 8 } },
+    message: /rope_parameters.*got llama3/,
+  },
+  { change: { rope_scaling: { type: 'linear', factor: 2 } }, message: /rope_scaling.*got linear/ },
+  { change: { attention_bias: true }, message: /attention_bias .*expected false, got true/ },
+  { change: { mlp_bias: true }, message: /mlp_bias/ },
+  { change: { hidden_act: 'gelu' }, message: /hidden_act.*"silu" or "swish", got gelu/ },
+  { change: { quantization_config: { bits: 4 } }, message: /quantization_config/ },
+  { change: { hidden_size: undefined }, message: /hidden_size in .*config\.json.*got none/ },
+  { change: { hidden_size: '32' }, message: /hidden_size.*got 32/ },
+  { change: { vocab_size: 0 }, message: /vocab_size.*got 0/ },
+  { change: { num_hidden_layers: 1.5 }, message: /num_hidden_layers.*got 1\.5/ },
+  { change: { rms_norm_eps: -1 }, message: /rms_norm_eps.*got -1/ },
+  { change: { rope_parameters: { rope_theta: 0 } }, message: /rope_parameters\.rope_theta.*got 0/ },
+  { change: { num_key_value_heads: 3 }, message: /multiple of num_key_value_heads, got 4 and 3/ },
+  { change: { head_dim: undefined, hidden_size: 30 }, message: /multiple of num_attention_heads, got 30 and 4/ },
+  { change: { head_dim: 7 }, message: /even head_dim, got 7/ },
+];
+
+for (const { change, message } of refused) {
+  test(`a config with ${JSON.stringify(change)} is refused`, () =>
+    throwsClearly(() => readChanged(change), /config\.json/, message));
+}
+
+test('a missing config, one that is no object and one that is no JSON are named', () =>
+  inTemporaryFolder(async (folder) => {
+    await throwsClearly(() => readConfig(folder), /config\.json.*no such file/);
+    await writeFile(join(folder, 'config.json'), '[1]');
+    await throwsClearly(() => readConfig(folder), /config\.json.*JSON object/);
+    await writeFile(join(folder, 'config.json'), '{"model_type": "llama", ');
+    await throwsClearly(() => readConfig(folder), /config\.json.*valid JSON/);
+  }));
+
+test('no mutation or truncation of a config does worse than a LambdamaxError', () =>
+  inTemporaryFolder(async (folder) => {
+    const bytes = Buffer.from(JSON.stringify(llama));
+    const random = randomStream(5, 'mutations of a config');
+    const outcomes = { read: 0, refused: 0 };
+    for (let round = 0; round < 400; round++) {
+      const mutant = Buffer.from(bytes.subarray(0, round % 4 === 0 ? random.integer(bytes.length) : bytes.length));
+      if (round % 4 !== 0) mutant[random.integer(mutant.length)] = random.integer(256);
+      await writeFile(join(folder, 'config.json'), mutant);
+      try {
+        await readConfig(folder);
+        outcomes.read++;
+      } catch (error) {
+        assert.ok(error instanceof LambdamaxError, `round ${round}: ${error}`);
+        outcomes.refused++;
+      }
+    }
+    assert.ok(outcomes.read > 20 && outcomes.refused > 100, JSON.stringify(outcomes));
+  }));
+
+test.run();

@@ -1,0 +1,192 @@
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { randomStream } from '../../../compute/random.ts';
+import { LambdamaxError } from '../../../errors.ts';
+import { type AdapterRecord, type PeftAdapter, readAdapter, writeAdapter } from '../../../training/checkpoint/peft.ts';
+import type { TensorValues } from '../../../training/checkpoint/safetensors.ts';
+import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
+import { throwsClearly } from '../../oracles/throws.ts';
+
+const adapters = 'fixtures/reference/adapters/llama';
+
+const record: AdapterRecord = {
+  method: 'pissa',
+  initSeed: 7,
+  rank: 4,
+  alpha: 8,
+  scaling: 2,
+  targetModules: ['model.layers.0.self_attn.q_proj'],
+  keepsFunctionBy: 'residualWeight',
+};
+
+/** A copy of the reference's PiSSA adapter with a changed config. */
+async function readChanged(change: object): Promise<PeftAdapter> {
+  const read: PeftAdapter[] = [];
+  await inTemporaryFolder(async (folder) => {
+    await cp(join(adapters, 'pissa', 'init'), folder, { recursive: true });
+    const file = join(folder, 'adapter_config.json');
+    await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), ...change }));
+    read.push(await readAdapter(folder));
+  });
+  return read[0]!;
+}
+
+test("PEFT's adapters are read, names without PEFT's prefix", async () => {
+  const { config, tensors, record: none } = await readAdapter(join(adapters, 'pissa', 'init'));
+  const modules = ['down_proj', 'gate_proj', 'k_proj', 'o_proj', 'q_proj', 'up_proj', 'v_proj'];
+  assert.equal(config, {
+    rank: 4,
+    alpha: 8,
+    targetModules: modules,
+    useRslora: false,
+    useDora: false,
+    rankPattern: {},
+    alphaPattern: {},
+    baseModel: 'models/llama',
+  });
+  assert.is(none, undefined);
+  assert.is(tensors.size, 28);
+  assert.equal(tensors.get('model.layers.1.mlp.down_proj.lora_A.weight')?.shape, [4, 48]);
+  assert.equal(tensors.get('model.layers.1.mlp.down_proj.lora_B.weight')?.shape, [32, 4]);
+});
+
+test("a written adapter has PEFT's own bytes, and PEFT's values for every field it writes", () =>
+  inTemporaryFolder(async (folder) => {
+    for (const method of await readdir(adapters)) {
+      const original = join(adapters, method, 'perturbed');
+      await writeAdapter(folder, await readAdapter(original));
+      const file = 'adapter_model.safetensors';
+      assert.ok((await readFile(join(original, file))).equals(await readFile(join(folder, file))), method);
+      const [theirs, ours] = await Promise.all(
+        [original, folder].map(async (from) => JSON.parse(await readFile(join(from, 'adapter_config.json'), 'utf8'))),
+      );
+      for (const [key, value] of Object.entries(ours)) assert.equal(value, theirs[key], key);
+      for (const key of Object.keys(ours)) assert.ok(key in theirs, `PEFT has no field ${key}`);
+      // PEFT writes null, false or an empty object for what is not used; nothing else may be missing from ours.
+      for (const key of Object.keys(theirs).filter((name) => !(name in ours) && theirs[name])) {
+        assert.ok(['peft_version', 'qalora_group_size'].includes(key), `${key} is missing`);
+      }
+    }
+  }));
+
+test('an adapter comes back as it was written, in float32 and in float64, with its record and initial values', () =>
+  inTemporaryFolder(async (folder) => {
+    const { config, tensors } = await readAdapter(join(adapters, 'pissa', 'perturbed'));
+    const { tensors: initial } = await readAdapter(join(adapters, 'pissa', 'init'));
+    const thirds = new Map<string, TensorValues>();
+    for (const [name, { shape, values }] of tensors)
+      thirds.set(name, { shape, values: Float64Array.from(values, (x) => x / 3) });
+    for (const adapter of [
+      { config, tensors },
+      { config: { ...config, targetModules: '.*_proj', useRslora: true, rankPattern: { q_proj: 4 } }, tensors },
+      { config, tensors: thirds, record: { ...record, keepsFunctionBy: 'zeroUpdate' } },
+      { config, tensors: thirds, record, initial },
+      { config, tensors },
+    ] satisfies PeftAdapter[]) {
+      await writeAdapter(folder, adapter);
+      const read = await readAdapter(folder);
+      assert.equal(read.config, adapter.config);
+      assert.equal(read.record, adapter.record);
+      assert.equal(read.initial, adapter.initial);
+      for (const [name, tensor] of adapter.tensors) assert.equal(read.tensors.get(name), tensor, name);
+    }
+    // The last one has no record: that of the one before it is gone.
+    assert.equal((await readdir(folder)).sort(), ['adapter_config.json', 'adapter_model.safetensors']);
+  }));
+
+test('residual weights without the initial values are refused, in writing and in reading', () =>
+  inTemporaryFolder(async (folder) => {
+    const { config, tensors } = await readAdapter(join(adapters, 'pissa', 'perturbed'));
+    await throwsClearly(() => writeAdapter(folder, { config, tensors, record }), /initial values if and only if/);
+    await throwsClearly(
+      () => writeAdapter(folder, { config, tensors, initial: tensors }),
+      /initial values if and only if/,
+    );
+    await writeAdapter(folder, { config, tensors });
+    await writeFile(join(folder, 'lambdamax.json'), JSON.stringify(record));
+    await throwsClearly(() => readAdapter(folder), /initial_adapter\.safetensors.*no such file/);
+    await writeFile(join(folder, 'lambdamax.json'), JSON.stringify({ ...record, keepsFunctionBy: 'magic' }));
+    await throwsClearly(() => readAdapter(folder), /keepsFunctionBy in .*lambdamax\.json/);
+  }));
+
+test('initial values of another shape are refused', () =>
+  inTemporaryFolder(async (folder) => {
+    const { config, tensors } = await readAdapter(join(adapters, 'pissa', 'perturbed'));
+    const name = 'model.layers.0.self_attn.q_proj.lora_A.weight';
+    const initial = new Map(tensors).set(name, { shape: [2, 32], values: new Float32Array(64) });
+    await writeAdapter(folder, { config, tensors, record, initial });
+    await throwsClearly(() => readAdapter(folder), /q_proj\.lora_A\.weight in .*initial_adapter.*\[4, 32\]/);
+  }));
+
+const refused: readonly { change: object; message: RegExp }[] = [
+  { change: { peft_type: 'IA3' }, message: /peft_type in .*expected LORA, got IA3/ },
+  { change: { peft_type: undefined }, message: /peft_type.*got none/ },
+  { change: { r: 8 }, message: /lora_A\.weight \[8, in\].*got \[4, 48\]/ },
+  { change: { r: 0 }, message: /^r in / },
+  { change: { r: '4' }, message: /^r in / },
+  { change: { lora_alpha: -1 }, message: /lora_alpha in / },
+  { change: { target_modules: null }, message: /target_modules in / },
+  { change: { bias: 'all' }, message: /bias in .*got all/ },
+  { change: { lora_bias: true }, message: /lora_bias in .*not supported/ },
+  { change: { modules_to_save: ['lm_head'] }, message: /modules_to_save in .*lm_head/ },
+];
+
+for (const { change, message } of refused) {
+  test(`an adapter config with ${JSON.stringify(change)} is refused`, () =>
+    throwsClearly(() => readChanged(change), message));
+}
+
+test('A without B, wrong ranks, foreign names and no tensors at all are refused', () =>
+  inTemporaryFolder(async (folder) => {
+    const { config, tensors } = await readAdapter(join(adapters, 'lora', 'init'));
+    const [name, tensor] = [...tensors][0]!;
+    await throwsClearly(
+      () => writeAdapter(folder, { config, tensors: new Map([[name, tensor]]) }),
+      /and none|none and/,
+    );
+    const wide = { shape: [32, 5], values: new Float32Array(160) };
+    const module = 'model.layers.0.self_attn.q_proj';
+    await throwsClearly(
+      () => writeAdapter(folder, { config, tensors: new Map(tensors).set(`${module}.lora_B.weight`, wide) }),
+      /q_proj.*\[out, 4\], got \[4, 32\] and \[32, 5\]/,
+    );
+    await throwsClearly(() => writeAdapter(folder, { config, tensors: new Map() }), /LoRA tensors, got none/);
+    await writeAdapter(folder, { config, tensors });
+    await cp('fixtures/reference/models/llama/model.safetensors', join(folder, 'adapter_model.safetensors'));
+    await throwsClearly(() => readAdapter(folder), /start with base_model\.model\./);
+  }));
+
+test('no mutation or truncation of an adapter does worse than a LambdamaxError', () =>
+  inTemporaryFolder(async (folder) => {
+    const { config, tensors } = await readAdapter(join(adapters, 'lora', 'init'));
+    const few = new Map([...tensors].filter(([name]) => name.includes('layers.0.self_attn.q_proj')));
+    const random = randomStream(9, 'mutations of an adapter');
+    const outcomes = { read: 0, refused: 0 };
+    for (const file of [
+      'adapter_config.json',
+      'adapter_model.safetensors',
+      'lambdamax.json',
+      'initial_adapter.safetensors',
+    ]) {
+      await writeAdapter(folder, { config, tensors: few, record, initial: few });
+      const bytes = await readFile(join(folder, file));
+      for (let round = 0; round < 100; round++) {
+        const mutant = Buffer.from(bytes.subarray(0, round % 4 === 0 ? random.integer(bytes.length) : bytes.length));
+        // Most of a weight file are values, where anything goes: look at its first bytes, the header.
+        if (round % 4 !== 0) mutant[random.integer(Math.min(mutant.length, 200))] = random.integer(256);
+        await writeFile(join(folder, file), mutant);
+        try {
+          await readAdapter(folder);
+          outcomes.read++;
+        } catch (error) {
+          assert.ok(error instanceof LambdamaxError, `${file}, round ${round}: ${error}`);
+          outcomes.refused++;
+        }
+      }
+    }
+    assert.ok(outcomes.read > 20 && outcomes.refused > 100, JSON.stringify(outcomes));
+  }));
+
+test.run();
