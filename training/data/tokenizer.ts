@@ -6,7 +6,10 @@ import { readJson } from '../checkpoint/files.ts';
 
 /** Text to token ids and back. */
 export interface TextTokenizer {
-  /** `addSpecialTokens` (default false): with the tokens that the tokenizer puts around a text, such as Llama's bos. */
+  /**
+   * `addSpecialTokens` (default false): with the tokens that the tokenizer puts around a text, such as Llama's bos. As in
+   * Hugging Face's, what no token stands for becomes the unknown token, or is left out if there is none.
+   */
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
   /** The text of the tokens; `skipSpecialTokens` (default true) leaves out bos, eos and their like. */
   decode(ids: ArrayLike<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
@@ -35,7 +38,7 @@ export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
       const unknown = ids.findIndex((id) => !Number.isInteger(id));
       if (unknown < 0) return ids;
       const got = `${JSON.stringify(text.slice(0, 60))}, token ${unknown}`;
-      throw new LambdamaxError({ subject: file, expected: 'a token for every part of the text', got });
+      throw new LambdamaxError({ subject: file, expected: 'an id for every token of a text', got });
     },
     decode: (ids, { skipSpecialTokens = true } = {}) =>
       // The library refuses an empty list.
