@@ -8,7 +8,10 @@ export type End = 'largest' | 'smallest';
 /** An estimate of one eigenvalue from a Krylov space. */
 export interface RitzValue {
   readonly value: number;
-  /** |beta_k s_k| = |H x - value x| for the unit Ritz vector x: an eigenvalue of H lies within this distance of `value`. */
+  /**
+   * |beta_k s_k| = |H x - value x| for the unit Ritz vector x: an eigenvalue of H lies within this distance of `value`. In exact
+   * arithmetic; the rounding of the products comes on top, at least some roundoffs of |H|.
+   */
   readonly residualBound: number;
 }
 

@@ -1,0 +1,56 @@
+import { Matrix } from 'ml-matrix';
+import type { Precision, SymmetricOperator, Vector } from '../../analysis/operators/operator.ts';
+import type { Linearised } from '../../compute/program.ts';
+import { randomStream } from '../../compute/random.ts';
+import { zeros } from '../../compute/tensors.ts';
+
+/** The product of a dense matrix with a vector, computed in float64 and rounded once to the precision. */
+export function multiply(matrix: Matrix, v: Vector, precision: Precision): Vector {
+  const product = zeros(matrix.rows, precision);
+  for (let row = 0; row < matrix.rows; row++) {
+    let sum = 0;
+    for (let column = 0; column < matrix.columns; column++) sum += matrix.get(row, column) * v[column]!;
+    product[row] = sum;
+  }
+  return product;
+}
+
+/** A dense matrix as an operator; nothing checks that it is symmetric. */
+export function matrixOperator(matrix: Matrix, precision: Precision = 'float64'): SymmetricOperator {
+  return { size: matrix.rows, precision, apply: async (v) => multiply(matrix, v, precision) };
+}
+
+/** A random symmetric matrix with independent standard normal entries on and above the diagonal. */
+export function randomSymmetric(size: number, seed: number): Matrix {
+  const random = randomStream(seed, 'random symmetric');
+  const matrix = Matrix.zeros(size, size);
+  for (let row = 0; row < size; row++) {
+    for (let column = 0; column <= row; column++) {
+      const entry = random.normal();
+      matrix.set(row, column, entry);
+      matrix.set(column, row, entry);
+    }
+  }
+  return matrix;
+}
+
+/** The quadratic x' H x / 2 + g' x + c linearised at x = 0: what `hessian` takes for one batch. */
+export interface LinearisedQuadratic extends Linearised {
+  readonly isReleased: () => boolean;
+}
+
+/** See {@link LinearisedQuadratic}. */
+export function linearisedQuadratic(matrix: Matrix, gradient: Vector, value: number): LinearisedQuadratic {
+  let isReleased = false;
+  const release = async (): Promise<void> => {
+    isReleased = true;
+  };
+  return {
+    value,
+    gradient,
+    apply: async (v) => multiply(matrix, v, gradient instanceof Float64Array ? 'float64' : 'float32'),
+    release,
+    [Symbol.asyncDispose]: release,
+    isReleased: () => isReleased,
+  };
+}
