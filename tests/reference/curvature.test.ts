@@ -1,0 +1,115 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { lanczos } from '../../analysis/algorithms/lanczos.ts';
+import { principalBlock } from '../../analysis/operators/block.ts';
+import { hessian } from '../../analysis/operators/hessian.ts';
+import { moduleRanges } from '../../analysis/operators/modules.ts';
+import { dot } from '../../analysis/vectors.ts';
+import { type Precision, randomStream, type Vector } from '../../compute/index.ts';
+import {
+  llamaBatch,
+  points,
+  referenceAdapter,
+  referenceFile,
+  referenceJson,
+  referenceModel,
+  variants,
+} from '../cases/reference.ts';
+import { relativeError } from '../oracles/relativeError.ts';
+import { storedTensors } from '../oracles/storedTensors.ts';
+
+interface Extremes {
+  readonly lambda_max: number;
+  readonly lambda_min: number;
+}
+
+interface CurvaturePoint {
+  readonly hessian: Extremes;
+  readonly per_module: Record<'q_proj' | 'v_proj', Extremes>;
+  readonly all_modules: { readonly hessian: Extremes };
+}
+
+const firstLayer = 'model.layers.0.self_attn.';
+const asPrecision = (values: Float64Array, precision: Precision): Vector =>
+  precision === 'float64' ? values : Float32Array.from(values);
+
+for (const variant of variants)
+  for (const point of points)
+    for (const precision of ['float64', 'float32'] as const) {
+      const eigenvalueTolerance = precision === 'float64' ? 1e-8 : 1e-4;
+      const productTolerance = precision === 'float64' ? 1e-8 : 1e-4;
+
+      test(`H v and the ends of the spectrum of ${variant} at its ${point} point agree with PyTorch in ${precision}`, async () => {
+        await using model = await referenceModel('llama', precision);
+        const adapter = await referenceAdapter(model, variant, point);
+        const batch = llamaBatch(precision);
+        const program = model.program(adapter.layout, batch);
+        await using whole = await hessian([
+          { scored: batch.scored, linearised: await program.linearise(adapter, batch.inputs) },
+        ]);
+        const ranges = moduleRanges(adapter.layout);
+        const block = (...modules: string[]) =>
+          principalBlock(
+            whole,
+            modules.map((module) => ranges.get(firstLayer + module)!),
+          );
+        const stored = storedTensors(referenceFile(`curvature/llama/${variant}.safetensors`));
+        const expected = referenceJson<{ points: Record<string, CurvaturePoint> }>(`curvature/llama/${variant}.json`)
+          .points[point]!;
+
+        const restricted = block('q_proj', 'v_proj');
+        const directions = stored.get('directions')!.values;
+        const products = stored.get(`${point}.hessian.products`)!.values;
+        const size = restricted.size;
+        for (let k = 0; k < 3; k++) {
+          const direction = asPrecision(directions.slice(k * size, (k + 1) * size), precision);
+          const error = relativeError(await restricted.apply(direction), products.slice(k * size, (k + 1) * size));
+          assert.ok(error < productTolerance, `product ${k} is ${error} off`);
+        }
+        const all = stored.get(`${point}.all_modules.hessian.product`);
+        if (all !== undefined) {
+          const direction = asPrecision(stored.get('all_modules.direction')!.values, precision);
+          const error = relativeError(await whole.apply(direction), all.values);
+          assert.ok(error < productTolerance, `product over all modules is ${error} off`);
+        }
+
+        const cases = {
+          restricted: [restricted, expected.hessian],
+          q_proj: [block('q_proj'), expected.per_module.q_proj],
+          v_proj: [block('v_proj'), expected.per_module.v_proj],
+          'all modules': [whole, expected.all_modules.hessian],
+        } as const;
+        for (const [name, [operator, { lambda_max, lambda_min }]] of Object.entries(cases)) {
+          const tolerance = precision === 'float64' ? 1e-9 : 2e-5;
+          const { lambdaMax, lambdaMin, outcome } = await lanczos(operator, { tolerance, maxSteps: 400 });
+          const error =
+            Math.max(Math.abs(lambdaMax!.value - lambda_max), Math.abs(lambdaMin!.value - lambda_min)) / lambda_max;
+          assert.ok(
+            error < eigenvalueTolerance,
+            `${name}: ${lambdaMax!.value}, ${lambdaMin!.value} are ${error} off (${outcome})`,
+          );
+        }
+      });
+    }
+
+test('the Hessian of an adapter is symmetric: u.Hv = v.Hu', async () => {
+  await using model = await referenceModel('llama', 'float64');
+  for (const variant of variants) {
+    const adapter = await referenceAdapter(model, variant, 'perturbed');
+    const batch = llamaBatch('float64');
+    const program = model.program(adapter.layout, batch);
+    for (const seed of [1, 2, 3]) {
+      const random = randomStream(seed, 'directions');
+      const draw = () => Float64Array.from({ length: program.size }, () => random.normal());
+      const [u, v] = [draw(), draw()];
+      const [hu, hv] = [
+        await program.hessianVector(adapter, batch.inputs, u),
+        await program.hessianVector(adapter, batch.inputs, v),
+      ];
+      const [uHv, vHu] = [dot(u, hv), dot(v, hu)];
+      assert.ok(Math.abs(uHv - vHu) < 1e-10 * Math.abs(uHv), `${variant}: ${uHv} against ${vHu}`);
+    }
+  }
+});
+
+test.run();

@@ -1,0 +1,81 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Precision, viewTensors } from '../../compute/index.ts';
+import { emptyLayout } from '../../training/adapters/create.ts';
+import { layoutTensors } from '../../training/adapters/layout.ts';
+import { toBatch } from '../../training/data/batches.ts';
+import { evaluate } from '../../training/evaluate.ts';
+import {
+  llamaBatch,
+  points,
+  referenceAdapter,
+  referenceBatch,
+  referenceFile,
+  referenceJson,
+  referenceModel,
+  referenceRows,
+  variants,
+} from '../cases/reference.ts';
+import { relativeError } from '../oracles/relativeError.ts';
+import { storedTensors } from '../oracles/storedTensors.ts';
+
+// Everything in the reference was computed in float64 from the stored float32 numbers, so that float64 code agrees to
+// rounding and any larger difference is one of mathematics; float32 code agrees to what float32 PyTorch itself reaches.
+const lossTolerance: Record<Precision, number> = { float64: 1e-9, float32: 1e-5 };
+const gradientTolerance: Record<Precision, number> = { float64: 1e-8, float32: 1e-4 };
+const precisions: readonly Precision[] = ['float64', 'float32'];
+
+for (const architecture of ['llama', 'llama-tied'])
+  for (const precision of precisions) {
+    test(`the loss of ${architecture} and of its rows agree with transformers in ${precision}`, async () => {
+      await using model = await referenceModel(architecture, precision);
+      const { loss, rowLosses, tokens } = await evaluate(model, referenceRows(architecture), { batchSize: 2 });
+      const expected = referenceBatch(architecture);
+      assert.is(tokens, expected.valid_tokens);
+      assert.ok(
+        relativeError([loss], [expected.loss]) < lossTolerance[precision],
+        `loss ${loss}, expected ${expected.loss}`,
+      );
+      assert.ok(relativeError(rowLosses, expected.row_losses) < lossTolerance[precision], `rows ${rowLosses}`);
+    });
+
+    test(`the logits of ${architecture} agree with transformers in ${precision}`, async () => {
+      await using model = await referenceModel(architecture, precision);
+      const rows = referenceRows(architecture);
+      const batch = toBatch(rows, { length: 12, precision });
+      const executable = await model.logits(emptyLayout(), batch);
+      const logits = (await executable.run(new Map(Object.entries(batch.inputs)))).get('logits')!;
+      const { shape, values } = storedTensors(referenceFile('logits.safetensors')).get(architecture)!;
+      const perRow = shape[1]! * shape[2]!;
+      let worst = 0;
+      for (const [row, { inputIds }] of rows.entries())
+        for (let index = row * perRow; index < row * perRow + inputIds.length * shape[2]!; index++)
+          worst = Math.max(worst, Math.abs(logits[index]! - values[index]!));
+      assert.ok(worst < (precision === 'float64' ? 1e-9 : 1e-4), `largest difference ${worst}`);
+    });
+  }
+
+for (const variant of variants)
+  for (const point of points)
+    for (const precision of precisions)
+      test(`loss and gradient of ${variant} at its ${point} point agree with PEFT in ${precision}`, async () => {
+        await using model = await referenceModel('llama', precision);
+        const adapter = await referenceAdapter(model, variant, point);
+        const batch = llamaBatch(precision);
+        const { value, gradient } = await model.program(adapter.layout, batch).gradient(adapter, batch.inputs);
+        const expected = referenceJson<{ points: Record<string, { loss: number }> }>(
+          `adapters/llama/${variant}/reference.json`,
+        );
+        const { loss } = expected.points[point]!;
+        assert.ok(relativeError([value], [loss]) < lossTolerance[precision], `loss ${value}, expected ${loss}`);
+        const stored = storedTensors(referenceFile(`adapters/llama/${variant}/gradients_${point}.safetensors`));
+        const views = viewTensors(gradient, layoutTensors(adapter.layout));
+        assert.is(views.size, stored.size);
+        const expectedGradient = [...views.keys()].flatMap((name) =>
+          Array.from(stored.get(`base_model.model.${name}`)!.values),
+        );
+        const error = relativeError(gradient, expectedGradient);
+        assert.ok(error < gradientTolerance[precision], `gradient is ${error} off`);
+      });
+
+test.run();

@@ -1,0 +1,124 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { finetune } from '../../training/finetune.ts';
+import type { StepMetrics } from '../../training/metrics.ts';
+import type { ScheduleName } from '../../training/optimizers/schedules.ts';
+import { warmupSteps } from '../../training/optimizers/schedules.ts';
+import { referenceAdapter, referenceJson, referenceModel, referenceRows, type Variant } from '../cases/reference.ts';
+import { relativeError } from '../oracles/relativeError.ts';
+
+interface Trajectory {
+  readonly hyperparameters: {
+    readonly variant: Variant;
+    readonly optimizer: string;
+    readonly lr: number;
+    readonly steps: number;
+    readonly betas?: [number, number];
+    readonly eps?: number;
+    readonly weight_decay: number;
+    readonly momentum?: number;
+    readonly schedule?: ScheduleName;
+    readonly warmup_ratio?: number;
+    readonly max_grad_norm?: number;
+  };
+  readonly losses_before_step: number[];
+  readonly loss_after_last_step: number;
+  readonly learning_rates: number[];
+  readonly gradient_norms_before_clipping: number[];
+  readonly final_norm: number;
+}
+
+const { runs } = referenceJson<{ runs: Record<string, Trajectory> }>('trajectories.json');
+
+for (const name of ['lora', 'pissa', 'adamw', 'adamw-cosine', 'adamw-clip', 'sgd', 'sgd-momentum'])
+  test(`20 steps of ${name} in float64 follow PyTorch's`, async () => {
+    const { hyperparameters: h, ...expected } = runs[name]!;
+    await using model = await referenceModel('llama', 'float64');
+    const adapter = await referenceAdapter(model, h.variant, 'init');
+    const lines: StepMetrics[] = [];
+    const result = await finetune(model, adapter, referenceRows('llama'), {
+      optimizer: h.optimizer,
+      optimizerOptions: {
+        weightDecay: h.weight_decay,
+        ...(h.betas ? { betas: h.betas } : {}),
+        ...(h.eps ? { eps: h.eps } : {}),
+        ...(h.momentum === undefined ? {} : { momentum: h.momentum }),
+      },
+      learningRate: h.lr,
+      schedule: h.schedule ?? 'constant',
+      steps: h.steps,
+      warmupSteps: warmupSteps(h.warmup_ratio ?? 0, h.steps),
+      maxGradNorm: h.max_grad_norm ?? null,
+      batchSize: 3,
+      seed: 0,
+      shuffle: false,
+      onStep: (line) => lines.push(line),
+    });
+    const check = (what: string, actual: ArrayLike<number>, wanted: ArrayLike<number>) => {
+      const error = relativeError(actual, wanted);
+      assert.ok(error < 1e-8, `${what}: ${error} off`);
+    };
+    check(
+      'losses',
+      lines.map(({ loss }) => loss),
+      expected.losses_before_step,
+    );
+    check(
+      'rates',
+      lines.map(({ learningRate }) => learningRate),
+      expected.learning_rates,
+    );
+    check(
+      'gradient norms',
+      lines.map(({ gradientNorm }) => gradientNorm),
+      expected.gradient_norms_before_clipping,
+    );
+    check('final loss', [result.finalLoss!], [expected.loss_after_last_step]);
+    check('final norm', [Math.hypot(...adapter.parameters)], [expected.final_norm]);
+    assert.is(result.status, 'finished');
+  });
+
+test('a step over micro-batches is the step over the whole batch', async () => {
+  await using model = await referenceModel('llama', 'float64');
+  const train = async (microBatch: number) => {
+    const adapter = await referenceAdapter(model, 'pissa', 'init');
+    await finetune(model, adapter, referenceRows('llama'), {
+      optimizer: 'adamw',
+      learningRate: 1e-3,
+      schedule: 'constant',
+      steps: 5,
+      warmupSteps: 0,
+      batchSize: 3,
+      microBatch,
+      seed: 0,
+      shuffle: true,
+    });
+    return adapter.parameters;
+  };
+  const whole = await train(3);
+  for (const microBatch of [1, 2]) {
+    const error = relativeError(await train(microBatch), whole);
+    assert.ok(error < 1e-10, `micro-batches of ${microBatch}: ${error} off`);
+  }
+});
+
+test('training at an absurd rate ends as diverged, with the reason in words', async () => {
+  await using model = await referenceModel('llama', 'float32');
+  const adapter = await referenceAdapter(model, 'lora', 'init');
+  const result = await finetune(model, adapter, referenceRows('llama'), {
+    optimizer: 'sgd',
+    learningRate: 1e38,
+    schedule: 'constant',
+    steps: 20,
+    warmupSteps: 0,
+    batchSize: 3,
+    seed: 0,
+    shuffle: false,
+  });
+  assert.is(result.status, 'diverged');
+  assert.ok(result.steps < 20);
+  assert.is(result.finalLoss, null);
+  assert.match(result.reason!, /loss|norm/);
+});
+
+test.run();

@@ -1,0 +1,159 @@
+import { type Vector, zeros } from '../compute/index.ts';
+import type { Adapter } from './adapters/create.ts';
+import { layoutTensors } from './adapters/layout.ts';
+import { batchesOf, stepRows, toBatch } from './data/batches.ts';
+import { scoredPositions, type TokenRow } from './data/examples.ts';
+import { evaluate } from './evaluate.ts';
+import type { StepMetrics } from './metrics.ts';
+import type { Model } from './model.ts';
+import { clipGlobalNorm, globalNorm } from './optimizers/clipping.ts';
+import { createOptimizer, type OptimizerOptions } from './optimizers/index.ts';
+import { learningRateAt, type Schedule } from './optimizers/schedules.ts';
+
+/** How an adapter is trained. */
+export interface FinetuneOptions extends Schedule {
+  /** `adamw`, `adam` or `sgd`. */
+  readonly optimizer: string;
+  readonly optimizerOptions?: OptimizerOptions;
+  /** Rows a step. */
+  readonly batchSize: number;
+  /** Rows computed at once; gradients are added up over a step. Default: all rows of the step. */
+  readonly microBatch?: number;
+  /** Of the order of the rows. */
+  readonly seed: number;
+  readonly shuffle: boolean;
+  /** Gradients with a larger norm are scaled down to it; null or absent: never. */
+  readonly maxGradNorm?: number | null;
+  /** Rows that the trained adapter is scored on. */
+  readonly validation?: readonly TokenRow[];
+  readonly onStep?: (metrics: StepMetrics) => void;
+}
+
+/** What became of a run. */
+export interface FinetuneResult {
+  readonly status: 'finished' | 'diverged';
+  /** Steps taken. */
+  readonly steps: number;
+  /** Tokens seen, padding not counted. */
+  readonly tokens: number;
+  /** Of the first step's batch, before training. */
+  readonly initialLoss: number;
+  /** After the last step, on the rows that the last tenth of the steps saw (at most 512); null after a divergence. */
+  readonly finalLoss: number | null;
+  /** Null without validation rows, and after a divergence. */
+  readonly validationLoss: number | null;
+  /** Null: only a task can tell. */
+  readonly accuracy: number | null;
+  /** Why training was ended early, in words. */
+  readonly reason: string | null;
+  readonly seconds: number;
+}
+
+/**
+ * Trains an adapter's parameters in place. A loss that is not a number, or far above where it began, ends the run as
+ * `diverged`: an outcome, not an error. The order of the rows and every number follow from the options alone.
+ */
+export async function finetune(
+  model: Model,
+  adapter: Adapter,
+  rows: readonly TokenRow[],
+  options: FinetuneOptions,
+): Promise<FinetuneResult> {
+  const { steps, batchSize, microBatch = batchSize, seed, shuffle, maxGradNorm, validation } = options;
+  const started = performance.now();
+  const elapsed = () => (performance.now() - started) / 1000;
+  const optimizer = createOptimizer(options.optimizer, layoutTensors(adapter.layout), options.optimizerOptions);
+  const losses: number[] = [];
+  let tokens = 0;
+  const ended = (
+    outcome: Pick<FinetuneResult, 'status' | 'finalLoss' | 'validationLoss' | 'reason'>,
+  ): FinetuneResult => ({
+    ...outcome,
+    steps: losses.length,
+    tokens,
+    initialLoss: losses[0]!,
+    accuracy: null,
+    seconds: elapsed(),
+  });
+
+  for (let step = 0; step < steps; step++) {
+    const chosen = stepRows(rows, batchSize, step, seed, shuffle);
+    const { value, gradient } = await stepGradient(model, adapter, chosen, microBatch);
+    const learningRate = learningRateAt(step, options);
+    const gradientNorm = maxGradNorm ? clipGlobalNorm(gradient, maxGradNorm) : globalNorm(gradient);
+    const stepTokens = chosen.reduce((sum, row) => sum + row.inputIds.length, 0);
+    losses.push(value);
+    tokens += stepTokens;
+    options.onStep?.({
+      step: step + 1,
+      loss: value,
+      learningRate,
+      gradientNorm,
+      tokens: stepTokens,
+      seconds: elapsed(),
+    });
+    const reason = divergence(losses, gradientNorm, model.config.vocabSize);
+    if (reason !== null) return ended({ status: 'diverged', finalLoss: null, validationLoss: null, reason });
+    optimizer.step(adapter.parameters, gradient, learningRate);
+  }
+
+  const last = Array.from({ length: Math.ceil(steps / 10) }, (_, back) => steps - 1 - back);
+  const recent = new Set(last.flatMap((step) => stepRows(rows, batchSize, step, seed, shuffle)));
+  const scoreOf = async (scored: readonly TokenRow[]) => (await evaluate(model, scored, { adapter, batchSize })).loss;
+  const finalLoss = await scoreOf([...recent].slice(0, 512));
+  const validationLoss = validation ? await scoreOf(validation) : null;
+  const unusable = [finalLoss, validationLoss].find((loss) => loss !== null && !Number.isFinite(loss));
+  if (unusable !== undefined)
+    return ended({
+      status: 'diverged',
+      finalLoss: null,
+      validationLoss: null,
+      reason: `loss is ${unusable} at the end`,
+    });
+  return ended({ status: 'finished', finalLoss, validationLoss, reason: null });
+}
+
+/** The mean loss over a step's scored positions and its gradient, added up over micro-batches in proportion to those. */
+export async function stepGradient(
+  model: Model,
+  adapter: Adapter,
+  rows: readonly TokenRow[],
+  microBatch: number = rows.length,
+): Promise<{ value: number; gradient: Vector }> {
+  const total = rows.reduce((sum, row) => sum + scoredPositions(row), 0);
+  const parts = batchesOf(rows, microBatch).map((part) =>
+    toBatch(part, { rows: microBatch, precision: model.precision }),
+  );
+  const gradientOf = (batch: (typeof parts)[number]) =>
+    model.program(adapter.layout, batch).gradient(adapter, batch.inputs);
+  if (parts.length === 1) return gradientOf(parts[0]!);
+
+  const gradient = zeros(adapter.parameters.length, model.precision);
+  let value = 0;
+  for (const batch of parts) {
+    const part = await gradientOf(batch);
+    const weight = batch.scored / total;
+    value += weight * part.value;
+    for (let index = 0; index < gradient.length; index++) gradient[index]! += weight * part.gradient[index]!;
+  }
+  return { value, gradient };
+}
+
+/** Why a run is given up, in words, or null: a loss of twice what knowing nothing costs is not coming back. */
+function divergence(losses: readonly number[], gradientNorm: number, vocabSize: number): string | null {
+  const step = losses.length;
+  const loss = losses[step - 1]!;
+  if (!Number.isFinite(loss)) return `loss is ${loss} at step ${step}`;
+  if (!Number.isFinite(gradientNorm)) return `gradient norm is ${gradientNorm} at step ${step}`;
+  const bound = 2 * Math.max(losses[0]!, Math.log(vocabSize));
+  return loss > bound ? `loss ${loss.toFixed(2)} at step ${step} is above ${bound.toFixed(2)}` : null;
+}
+
+/**
+ * Why a run that went to its end is of no use, in words, or null. Normalisation keeps the loss of a decoder finite at any
+ * rate; one that ends half as high again as it began has broken what the base model knew.
+ */
+function ruin(initialLoss: number, finalLoss: number): string | null {
+  const broken = finalLoss > 1.5 * initialLoss;
+  return broken ? `loss ${finalLoss.toFixed(2)} at the end, ${initialLoss.toFixed(2)} at the start` : null;
+}
