@@ -1,0 +1,106 @@
+import { mean } from './statistics.ts';
+
+/** Which way a score improves: a loss is better `lower`, an accuracy `higher`. */
+export type ScoreDirection = 'lower' | 'higher';
+
+/** One fine-tuning run of a sweep. */
+export interface SweepRun {
+  /** What is compared besides the rate: a method, or a method at some rank, scaling or batch size. */
+  readonly configuration: string;
+  readonly method: string;
+  readonly learningRate: number;
+  readonly seed: number;
+  /** Null or not finite: the run diverged. */
+  readonly score: number | null;
+  readonly status: 'finished' | 'diverged';
+}
+
+/** What is known of a configuration besides its runs. */
+export interface SweepConfiguration {
+  readonly configuration: string;
+  readonly method: string;
+  /** Top eigenvalue of the Hessian of the training loss at the start. */
+  readonly lambdaMax?: number;
+  /** Further predicted learning rates, by the predictor's name (Adam's threshold, a line search, ...). */
+  readonly predictedRates?: Readonly<Record<string, number>>;
+  /** Whether the adapter starts at B = 0; when absent it is told from the method's name. */
+  readonly startsAtZeroB?: boolean;
+}
+
+/** The axes that a claim about learning rates holds for. */
+export interface SweepContext {
+  /** Optimizer steps of each run. */
+  readonly steps?: number;
+  readonly model?: string;
+  readonly data?: string;
+  /** Rows a step. */
+  readonly batchSize?: number;
+  readonly optimizer?: string;
+  /** What the score is, as an axis label: "validation loss". */
+  readonly score?: string;
+}
+
+/** Fine-tuning runs over a grid of learning rates, for one or more configurations. */
+export interface Sweep {
+  readonly runs: readonly SweepRun[];
+  readonly scoreDirection: ScoreDirection;
+  readonly configurations: readonly SweepConfiguration[];
+  readonly context?: SweepContext;
+}
+
+/** All runs of one configuration at one learning rate. */
+export interface RatePoint {
+  readonly learningRate: number;
+  /** Scores of the runs that finished. */
+  readonly scores: readonly number[];
+  /** How many runs diverged. */
+  readonly diverged: number;
+  /** Mean score over the seeds; null as soon as one of them diverged. */
+  readonly mean: number | null;
+}
+
+/** Did this run diverge? Its status says so, or it has no finite score. */
+export function isDiverged(run: SweepRun): boolean {
+  return run.status === 'diverged' || run.score === null || !Number.isFinite(run.score);
+}
+
+/** The runs of one configuration gathered by learning rate, rates ascending. */
+export function ratePoints(runs: readonly SweepRun[], configuration: string): RatePoint[] {
+  const groups = new Map<string, SweepRun[]>();
+  for (const run of runs) {
+    if (run.configuration !== configuration) continue;
+    const key = run.learningRate.toPrecision(9); // grids are computed: 1e-3 and 9.9999999999e-4 are one rate
+    groups.set(key, [...(groups.get(key) ?? []), run]);
+  }
+  return [...groups.values()]
+    .map((group): RatePoint => {
+      const scores = group.filter((run) => !isDiverged(run)).map((run) => run.score!);
+      const diverged = group.length - scores.length;
+      return { learningRate: group[0]!.learningRate, scores, diverged, mean: diverged > 0 ? null : mean(scores) };
+    })
+    .sort((a, b) => a.learningRate - b.learningRate);
+}
+
+/** How much worse `score` is than `best`, in the score's own unit: positive is worse, whichever way is better. */
+export function shortfall(score: number, best: number, direction: ScoreDirection): number {
+  return direction === 'lower' ? score - best : best - score;
+}
+
+/** The point with the best mean score among those where no run diverged; undefined when there is none. */
+export function bestPoint(points: readonly RatePoint[], direction: ScoreDirection): RatePoint | undefined {
+  return points
+    .filter((point) => point.mean !== null)
+    .reduce<RatePoint | undefined>(
+      (best, point) => (best === undefined || shortfall(point.mean!, best.mean!, direction) < 0 ? point : best),
+      undefined,
+    );
+}
+
+/**
+ * Has training fallen off the cliff at this mean score? For a loss: `best + 0.4` nats, a perplexity half as large again.
+ * For a metric that is better higher: below three quarters of the best. A point with a diverged run always has.
+ */
+export function isOffCliff(point: RatePoint, best: number, direction: ScoreDirection): boolean {
+  if (point.mean === null) return true;
+  return shortfall(point.mean, best, direction) > (direction === 'lower' ? 0.4 : Math.abs(best) / 4);
+}

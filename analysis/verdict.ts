@@ -1,0 +1,236 @@
+import type { Prediction, PredictionPoint, PredictorSummary } from './predictor.ts';
+import { foldError, geometricMean } from './statistics.ts';
+
+/** What the numbers say about one claim. */
+export type Answer = 'yes' | 'no' | 'cannot tell';
+
+/** One of the three claims about curvature and learning rates, judged on its own. */
+export interface Claim {
+  readonly name: 'order' | 'power' | 'threshold';
+  readonly question: string;
+  readonly answer: Answer;
+  /** The numbers behind the answer, a sentence without its full stop. */
+  readonly evidence: string;
+  /** What a yes or no to this question means, for the table's note. */
+  readonly meaning: string;
+}
+
+/** A prediction before it is put into words. */
+export type Findings = Omit<Prediction, 'claims' | 'verdict'>;
+
+/** With fewer configurations no ordering, however perfect, reaches p = 0.05 (4 points: 2/4! = 0.08). */
+const fewestToJudge = 5;
+const significance = 0.05;
+/** 2/lambda_max within this factor of the breaking rate counts as agreement: one step of the usual grids. */
+const agreementFactor = 2;
+
+/** Methods, by name, whose adapter starts at B = 0 (dora with its magnitudes besides). */
+export function startsAtZeroB(method: string): boolean {
+  return /^(lora|rslora|lora\+|loft|dora|gralora|eva)$/i.test(method.trim());
+}
+
+/** The three claims, each judged by its own numbers: one can hold while another fails. */
+export function claimsOf(findings: Findings): Claim[] {
+  return [orderClaim(findings), powerClaim(findings), thresholdClaim(findings)];
+}
+
+/** One paragraph: the setting, the three claims, what the optima and peaks are, and what limits all this. */
+export function verdictOf(findings: Findings, claims: readonly Claim[]): string {
+  const lead: Record<Claim['name'], Record<Answer, string>> = {
+    order: {
+      yes: 'Curvature orders the methods',
+      no: 'Curvature does not order the methods',
+      'cannot tell': 'Whether curvature orders the methods cannot be told',
+    },
+    power: {
+      yes: 'the best rate goes as 1/lambda_max',
+      no: 'the best rate does not go as 1/lambda_max',
+      'cannot tell': 'whether the best rate goes as 1/lambda_max cannot be told',
+    },
+    threshold: {
+      yes: '2/lambda_max is where training breaks',
+      no: '2/lambda_max is not where training breaks',
+      'cannot tell': 'whether 2/lambda_max is where training breaks cannot be told',
+    },
+  };
+  return [
+    setting(findings),
+    ...(hasCurvature(findings)
+      ? claims.map((claim) => `${capital(lead[claim.name][claim.answer])}: ${claim.evidence}.`)
+      : ['No lambda_max was given, so that nothing is said about curvature.']),
+    peaks(findings),
+    ...limits(findings),
+  ].join(' ');
+}
+
+/** A learning rate in a sentence or a table: 1.19e-2, or 2.58 where no exponent is needed. */
+export function formatRate(rate: number): string {
+  return rate >= 0.1 && rate < 1000 ? rate.toPrecision(3) : rate.toExponential(2);
+}
+
+function orderClaim({ points, predictors }: Findings): Claim {
+  const summary = byName(predictors, 'two-over-lambda');
+  const n = withCurvature(points).length;
+  const common = {
+    name: 'order',
+    question: 'Does curvature order the methods?',
+    meaning:
+      'Whether sharper methods want smaller rates, whatever the power: Spearman and Kendall between 2/lambda_max and the optimum, +1 for the order that the theory expects.',
+  } as const;
+  if (summary?.kendall === null || summary?.spearman === null || summary?.pValue === null || summary === undefined) {
+    return { ...common, answer: 'cannot tell', evidence: tooFewCurvatures(n) };
+  }
+  const p = summary.pValue < 0.001 ? 'p < 0.001' : `p = ${summary.pValue.toFixed(3)}`;
+  const numbers = `Spearman ${signed(summary.spearman)}, Kendall ${signed(summary.kendall)}, permutation ${p} over ${count(n, 'configuration')}`;
+  if (summary.pValue <= significance) {
+    const answer = summary.kendall > 0 ? 'yes' : 'no';
+    return { ...common, answer, evidence: answer === 'yes' ? numbers : `${numbers}, the other way round` };
+  }
+  if (n < fewestToJudge) {
+    return { ...common, answer: 'cannot tell', evidence: `${numbers}, too few for any order to be told from chance` };
+  }
+  // An order that chance explains is no order shown, and one that leans the right way is not refuted either.
+  return summary.kendall > 0.2
+    ? { ...common, answer: 'cannot tell', evidence: `${numbers}, the expected way but within chance` }
+    : { ...common, answer: 'no', evidence: numbers };
+}
+
+function powerClaim({ points, predictors }: Findings): Claim {
+  const n = withCurvature(points).length;
+  const summary = byName(predictors, 'two-over-lambda');
+  const fitted = byName(predictors, 'two-over-lambda-calibrated')?.geometricMeanFoldError ?? null;
+  const baseline = byName(predictors, 'one-constant')?.geometricMeanFoldError ?? null;
+  const common = {
+    name: 'power',
+    question: 'Does the best rate go as 1/lambda_max?',
+    meaning:
+      'Whether the exponent is -1: the slope of ln optimum against ln(1/lambda_max) should be 1, and c/lambda_max should predict a method left out better than one constant for all does.',
+  } as const;
+  if (summary === undefined || summary.slope === null || fitted === null || baseline === null) {
+    return { ...common, answer: 'cannot tell', evidence: tooFewCurvatures(n) };
+  }
+  const { slope, slopeLow, slopeHigh } = summary;
+  const interval = slopeLow === null ? '' : ` (95 % interval ${slopeLow.toFixed(2)} to ${slopeHigh!.toFixed(2)})`;
+  const than = fitted < baseline ? 'better than' : 'no better than';
+  const evidence =
+    `the optimum goes as (1/lambda_max)^${slope.toFixed(2)}${interval} where the theory says 1, and c/lambda_max predicts ` +
+    `a method left out to a factor ${fold(fitted)}, ${than} one constant for all (${fold(baseline)})`;
+  if (slopeLow === null || slopeHigh === null) return { ...common, answer: 'cannot tell', evidence };
+  const rounding = 1e-6; // an exact law has an interval of no width
+  const holds = slopeLow - rounding <= 1 && 1 <= slopeHigh + rounding;
+  const isTold = slopeLow > rounding;
+  const answer = !holds ? 'no' : isTold && fitted < baseline ? 'yes' : 'cannot tell';
+  return { ...common, answer, evidence };
+}
+
+function thresholdClaim({ points }: Findings): Claim {
+  const common = {
+    name: 'threshold',
+    question: 'Is 2/lambda_max where training breaks?',
+    meaning:
+      'Whether 2/lambda_max, the limit of stability of plain gradient descent, marks the rate at which runs diverge or fall off the cliff. This is about the edge, not about the best rate.',
+  } as const;
+  const ratios = withCurvature(points)
+    .filter((point) => point.divergesAt !== null)
+    .map((point) => 2 / point.lambdaMax! / point.divergesAt!);
+  if (ratios.length === 0) {
+    const none = points.every((point) => point.divergesAt === null);
+    return {
+      ...common,
+      answer: 'cannot tell',
+      evidence: none ? 'no configuration broke at the rates tried' : 'no configuration that broke has a lambda_max',
+    };
+  }
+  const lowest = Math.min(...ratios);
+  const highest = Math.max(...ratios);
+  const range = ratios.length === 1 ? '' : ` (from ${times(lowest)} to ${times(highest)})`;
+  const evidence = `it stands at ${times(geometricMean(ratios))} the rate at which training was first seen to break${range}, over ${count(ratios.length, 'configuration')} that broke`;
+  const agrees = ratios.every((ratio) => foldError(ratio, 1) <= agreementFactor * (1 + 1e-9));
+  return { ...common, answer: agrees ? 'yes' : 'no', evidence };
+}
+
+function setting({ context, points }: Findings): string {
+  const parts = [
+    `${count(points.length, 'configuration')}`,
+    ...(context.model === undefined ? [] : [`on ${context.model}`]),
+    ...(context.data === undefined ? [] : [`fine-tuned on ${context.data}`]),
+    ...(context.optimizer === undefined ? [] : [`by ${context.optimizer}`]),
+    ...(context.steps === undefined ? [] : [`for ${count(context.steps, 'step')}`]),
+    ...(context.batchSize === undefined ? [] : [`of ${count(context.batchSize, 'row')}`]),
+  ];
+  const duration =
+    context.steps === undefined
+      ? 'The number of steps is not known, and the best rate depends on it.'
+      : `All that follows holds for ${count(context.steps, 'step')}: a longer run may have other optima.`;
+  return `${parts.join(' ')}. ${duration}`;
+}
+
+function peaks({ peakSpread, scoreDirection, points }: Findings): string {
+  if (points.length === 1) return 'One configuration alone has nothing to be compared with.';
+  const unit = scoreDirection === 'lower' ? ' %' : ' points';
+  const { low, high } = peakSpread;
+  const interval = low === null ? '' : ` (95 % interval ${low.toFixed(2)} to ${high!.toFixed(2)})`;
+  const doubt = low !== null && low <= 0 ? ', which the seeds cannot tell from none' : '';
+  return `At their best rates ${peakSpread.best} (best) and ${peakSpread.worst} (worst) are ${peakSpread.value.toFixed(2)}${unit} apart${interval}${doubt}.`;
+}
+
+function limits({ points, unusable }: Findings): string[] {
+  const list = (wanted: (point: PredictionPoint) => boolean): string =>
+    points
+      .filter(wanted)
+      .map((point) => point.configuration)
+      .join(', ');
+  const atEdge = list((point) => point.optimum.atGridEdge);
+  const oneSeed = list((point) => point.optimum.intervalFrom === 'grid');
+  const zeroB = list((point) => point.startsAtZeroB && point.lambdaMax !== null);
+  return [
+    ...(atEdge === '' ? [] : [`At the edge of the grid, so that the true optimum may lie beyond it: ${atEdge}.`]),
+    ...(unusable.length === 0 ? [] : [`Left out because every run diverged: ${unusable.join(', ')}.`]),
+    ...(oneSeed === ''
+      ? []
+      : [`One seed only, so that the interval is the grid's spacing and not the noise: ${oneSeed}.`]),
+    ...(zeroB === ''
+      ? []
+      : [
+          `At B = 0, where ${zeroB} ${zeroB.includes(',') ? 'start' : 'starts'}, the top of the Hessian is chiefly +-s sigma_max(dL/dW): the norm of a gradient rather than curvature of the loss.`,
+        ]),
+  ];
+}
+
+/** Whether any configuration has a positive lambda_max, without which none of the claims can be judged. */
+export function hasCurvature({ points }: Pick<Findings, 'points'>): boolean {
+  return withCurvature(points).length > 0;
+}
+
+function withCurvature(points: readonly PredictionPoint[]): PredictionPoint[] {
+  return points.filter((point) => point.lambdaMax !== null && point.lambdaMax > 0);
+}
+
+function byName(predictors: readonly PredictorSummary[], name: string): PredictorSummary | undefined {
+  return predictors.find((predictor) => predictor.name === name);
+}
+
+function tooFewCurvatures(n: number): string {
+  return n === 0 ? 'no lambda_max was given' : `only ${count(n, 'configuration')} with a lambda_max, or all the same`;
+}
+
+function times(ratio: number): string {
+  return ratio >= 0.01 && ratio < 1000 ? `${Number(ratio.toPrecision(2))} times` : `${ratio.toExponential(1)} times`;
+}
+
+function fold(value: number): string {
+  return value < 1000 ? value.toFixed(2) : value.toExponential(1);
+}
+
+function signed(value: number): string {
+  return `${value > 0 ? '+' : ''}${value.toFixed(2)}`;
+}
+
+function count(n: number, noun: string): string {
+  return `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+/** The words with a capital first letter. */
+export function capital(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

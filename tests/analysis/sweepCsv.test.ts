@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readSweepCsv } from '../../analysis/sweepCsv.ts';
+import { LambdamaxError } from '../../errors.ts';
+
+const test = suite('sweepCsv', { folder: '' });
+test.before((context) => {
+  context.folder = mkdtempSync(join(tmpdir(), 'lambdamax-'));
+});
+test.after((context) => rmSync(context.folder, { recursive: true }));
+
+let files = 0;
+
+function csv(folder: string, text: string): string {
+  const path = join(folder, `sweep-${files++}.csv`);
+  writeFileSync(path, text);
+  return path;
+}
+
+function refuses(path: string, ...words: string[]): void {
+  assert.throws(
+    () => readSweepCsv(path, { scoreDirection: 'lower' }),
+    (error: unknown) => error instanceof LambdamaxError && words.every((word) => error.message.includes(word)),
+    `expected an error with ${words.join(', ')}`,
+  );
+}
+
+test('reads every column, quoted names and a byte-order mark', ({ folder }) => {
+  const path = csv(
+    folder,
+    '\ufeffmethod,learningRate,score,seed,lambdaMax,configuration,extra\n"a, b",2e-5,1.5,3,12.5,r8,x\n',
+  );
+  const sweep = readSweepCsv(path, { scoreDirection: 'lower' });
+  assert.equal(sweep.runs, [
+    { configuration: 'r8', method: 'a, b', learningRate: 2e-5, seed: 3, score: 1.5, status: 'finished' },
+  ]);
+  assert.is(sweep.configurations[0]!.configuration, 'r8');
+  assert.ok(Math.abs(sweep.configurations[0]!.lambdaMax! - 12.5) < 1e-12);
+});
+
+test('empty, nan and inf scores, and status diverged, are diverged runs', ({ folder }) => {
+  const rows = ['a,1,,finished', 'a,2,NaN,', 'a,3,inf,', 'a,4,9.5,diverged', 'a,5,2,finished'];
+  const path = csv(folder, `method,learningRate,score,status\n${rows.join('\n')}\n`);
+  const { runs } = readSweepCsv(path, { scoreDirection: 'lower' });
+  assert.equal(
+    runs.map((run) => run.status),
+    ['diverged', 'diverged', 'diverged', 'diverged', 'finished'],
+  );
+});
+
+test('without a seed column repeated rows are seeds; with one they are an error', ({ folder }) => {
+  const path = csv(folder, 'method,learningRate,score\na,1e-3,1\na,1e-3,2\nb,1e-3,3\n');
+  assert.equal(
+    readSweepCsv(path, { scoreDirection: 'lower' }).runs.map((run) => run.seed),
+    [0, 1, 0],
+  );
+  refuses(csv(folder, 'method,learningRate,score,seed\na,1e-3,1,0\na,0.001,2,0\n'), 'line 3', 'second row');
+});
+
+test('lambdaMax that differs between rows is their geometric mean', ({ folder }) => {
+  const path = csv(folder, 'method,learningRate,score,lambdaMax\na,1e-3,1,4\na,2e-3,2,9\na,3e-3,2,\n');
+  assert.ok(Math.abs(readSweepCsv(path, { scoreDirection: 'lower' }).configurations[0]!.lambdaMax! - 6) < 1e-12);
+});
+
+test('tells from the curves which way is better, and asks where they do not show it', ({ folder }) => {
+  const scores = (values: readonly number[]): string =>
+    csv(folder, `method,learningRate,score\n${values.map((value, i) => `a,${2 ** i},${value}`).join('\n')}\n`);
+  assert.is(readSweepCsv(scores([3, 2, 2.5])).scoreDirection, 'lower');
+  assert.is(readSweepCsv(scores([30, 50, 20])).scoreDirection, 'higher');
+  assert.throws(
+    () => readSweepCsv(scores([3, 2, 1])),
+    (error: unknown) => error instanceof LambdamaxError && error.message.includes('lower or higher'),
+  );
+});
+
+test('a bad row is named by its line', ({ folder }) => {
+  const head = 'method,learningRate,score,seed,lambdaMax\nlora,1e-3,2.5,0,1\n';
+  refuses(csv(folder, `${head}lora,-1e-3,2.5,0,1\n`), 'line 3', 'learningRate', 'positive', '-1e-3');
+  refuses(csv(folder, `${head}lora,0,2.5,0,1\n`), 'line 3', 'learningRate');
+  refuses(csv(folder, `${head}\nlora,fast,2.5,0,1\n`), 'line 4', 'learningRate', 'fast');
+  refuses(csv(folder, `${head}lora,2e-3,good,0,1\n`), 'line 3', 'score', 'good');
+  refuses(csv(folder, `${head}lora,2e-3,2,x,1\n`), 'line 3', 'seed', 'x');
+  refuses(csv(folder, `${head}lora,2e-3,2,0,-4\n`), 'line 3', 'lambdaMax', '-4');
+  refuses(csv(folder, `${head},2e-3,2,0,1\n`), 'line 3', 'method');
+  refuses(csv(folder, `${head}lora,2e-3\n`), 'as many fields');
+});
+
+test('a missing file, an empty one, a header alone and missing columns are told apart', ({ folder }) => {
+  refuses(join(folder, 'absent.csv'), 'absent.csv', 'readable CSV file');
+  refuses(csv(folder, ''), 'an empty file');
+  refuses(csv(folder, 'method,learningRate,score\n'), 'a header only');
+  refuses(csv(folder, 'method,lr,loss\nlora,1,2\n'), 'without learningRate, score');
+});
+
+test.run();
