@@ -1,0 +1,117 @@
+import type { Dash, Data } from 'plotly.js';
+import type { Prediction } from '../predictor.ts';
+import { fitPowerLaw, geometricMean } from '../statistics.ts';
+import { baseLayout, escapeMarkup, type Figure, formatPower, logAxis } from './figure.ts';
+import { methodStyles } from './methodStyle.ts';
+
+/**
+ * Measured rates against a predicted one, both axes logarithmic: a marker at each configuration's optimum with its
+ * interval, and an open one where training broke. Were the prediction right, the markers would lie on the diagonal; were
+ * it right up to a constant, on the line of slope 1 through them. Both are drawn, and so are the power law fitted to the
+ * optima and the one constant that is the baseline. The predictor must have spoken on at least one configuration; else the figure is empty.
+ */
+export function predictionAgainstOptimum(prediction: Prediction, predictor = 'two-over-lambda'): Figure {
+  const styles = methodStyles(prediction.points);
+  const points = prediction.points.flatMap((point) => {
+    const predicted = point.predictions[predictor];
+    return predicted === undefined ? [] : [{ ...point, predicted: predicted.learningRate }];
+  });
+  const predicted = points.map((point) => point.predicted);
+  const measured = points.flatMap(({ optimum, divergesAt }) => [
+    optimum.learningRate,
+    optimum.low,
+    optimum.high,
+    ...(divergesAt === null ? [] : [divergesAt]),
+  ]);
+  const xaxis = logAxis(`predicted learning rate (${predictor})`, predicted);
+  // The vertical axis reaches up or down to the diagonal, however far the measured rates lie from it.
+  const yaxis = logAxis('measured learning rate', [...measured, ...predicted]);
+  const ends = xaxis.range.map((exponent) => 10 ** exponent) as [number, number];
+  return {
+    data: [
+      ...guides(points, ends),
+      ...points.flatMap(({ configuration, optimum, divergesAt, predicted: x }): Data[] => {
+        const { color, symbol } = styles.get(configuration)!;
+        const name = escapeMarkup(configuration);
+        const shared = { type: 'scatter', mode: 'markers', legendgroup: name } as const;
+        return [
+          {
+            ...shared,
+            name,
+            x: [x],
+            y: [optimum.learningRate],
+            error_y: {
+              type: 'data',
+              symmetric: false,
+              array: [optimum.high - optimum.learningRate],
+              arrayminus: [optimum.learningRate - optimum.low],
+              color,
+              thickness: 1.5,
+            },
+            marker: { color, symbol, size: 11 },
+            hovertemplate: `${name}<br>predicted %{x:.3g}<br>optimum %{y:.3g}<extra></extra>`,
+          },
+          ...(divergesAt === null
+            ? []
+            : [
+                {
+                  ...shared,
+                  name: `${name}, breaks`,
+                  showlegend: false,
+                  x: [x],
+                  y: [divergesAt],
+                  marker: { color: 'white', symbol, size: 11, line: { color, width: 2 } },
+                  hovertemplate: `${name}<br>predicted %{x:.3g}<br>breaks at %{y:.3g}<extra></extra>`,
+                },
+              ]),
+        ];
+      }),
+    ],
+    layout: baseLayout(xaxis, yaxis, 520),
+  };
+}
+
+interface Measured {
+  readonly predicted: number;
+  readonly optimum: { readonly learningRate: number };
+}
+
+function guides(points: readonly Measured[], ends: [number, number]): Data[] {
+  if (points.length === 0) return [];
+  const optima = points.map((point) => point.optimum.learningRate);
+  const law = fitPowerLaw(
+    points.map((point) => point.predicted),
+    optima,
+  );
+  const guide = (name: string, y: number[], dash: Dash, color: string): Data => ({
+    type: 'scatter',
+    mode: 'lines',
+    name,
+    x: [...ends],
+    y,
+    line: { color, dash, width: 1.5 },
+    hoverinfo: 'skip',
+  });
+  const constant = geometricMean(optima);
+  const scale = geometricMean(points.map((point) => point.optimum.learningRate / point.predicted));
+  return [
+    guide('predicted = measured', [...ends], 'solid', '#999999'),
+    guide(
+      `right up to a constant, slope 1 (times ${formatPower(scale)})`,
+      ends.map((x) => scale * x),
+      'dashdot',
+      '#999999',
+    ),
+    ...(law === null
+      ? []
+      : [
+          guide(
+            `fitted power law, slope ${law.slope.toFixed(2)}`,
+            ends.map((x) => Math.exp(law.intercept + law.slope * Math.log(x))),
+            'dash',
+            '#555555',
+          ),
+        ]),
+    guide('one constant for all', [constant, constant], 'dot', '#555555'),
+  ];
+}

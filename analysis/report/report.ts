@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { Eta } from 'eta';
+import { figureConfig } from '../figures/figure.ts';
+import { lambdaMaxByMethod, type SpectrumEnd } from '../figures/lambdaMaxByMethod.ts';
+import { predictionAgainstOptimum } from '../figures/predictionAgainstOptimum.ts';
+import { sweepCurve } from '../figures/sweepCurve.ts';
+import type { Prediction } from '../predictor.ts';
+import type { Sweep } from '../sweep.ts';
+import { hasCurvature } from '../verdict.ts';
+import { claimTable, methodTable, predictorTable, spectrumTable } from './tables.ts';
+
+/** One measured spectrum, as the report shows it. */
+export interface ReportSpectrum {
+  readonly configuration: string;
+  readonly method: string;
+  readonly lambdaMax: SpectrumEnd & { readonly residualBound: number };
+  readonly lambdaMin: (SpectrumEnd & { readonly residualBound: number }) | null;
+  /** Largest stable learning rates, by optimizer. */
+  readonly thresholds?: Readonly<Record<string, number | null>>;
+  /** Scored tokens and batches behind the Hessian. */
+  readonly tokens: number;
+  readonly batches: number;
+  /** Hessian-vector products that Lanczos took. */
+  readonly products?: number;
+  /** Why Lanczos stopped. */
+  readonly outcome?: string;
+}
+
+/** All that a report says: finished results, plain data. */
+export interface ReportInput {
+  readonly title: string;
+  /** The command line that repeats the study. */
+  readonly command: string;
+  /** The plan in words, each line a name and its value, shown in this order. */
+  readonly plan: Readonly<Record<string, string>>;
+  readonly sweep: Sweep;
+  readonly prediction: Prediction;
+  readonly spectra: readonly ReportSpectrum[];
+  /** Software and its versions. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** Date to print; the report itself has no clock, so that the same study gives the same bytes. */
+  readonly generatedAt?: string;
+}
+
+const eta = new Eta({ views: fileURLToPath(new URL('.', import.meta.url)), cache: true });
+
+/**
+ * The report as one HTML document that needs nothing else: plotly.js, the figures' data and the style are inside. It holds
+ * the verdict, the three figures, the tables, and how all was measured. All text is escaped.
+ */
+export function renderReport(input: ReportInput): string {
+  const { sweep, prediction, spectra } = input;
+  const isJudged = hasCurvature(prediction);
+  const figures = {
+    'sweep-curve': sweepCurve(sweep, prediction.points),
+    ...(spectra.length > 0 && { 'lambda-max': lambdaMaxByMethod(spectra) }),
+    ...(isJudged && { prediction: predictionAgainstOptimum(prediction) }),
+  };
+  return eta.render('report', {
+    ...input,
+    setting: settingOf(input),
+    claims: claimTable(prediction),
+    methods: methodTable(prediction),
+    predictors: predictorTable(prediction),
+    spectrum: spectra.length > 0 ? spectrumTable(spectra) : null,
+    hasCurvature: isJudged,
+    style: readFileSync(new URL('report.css', import.meta.url), 'utf8'),
+    figures: scriptSafe(JSON.stringify(figures)),
+    config: scriptSafe(JSON.stringify(figureConfig)),
+    plotly: plotlySource(),
+  });
+}
+
+function settingOf({ sweep, prediction }: ReportInput): string[] {
+  const { model, data, steps, batchSize, optimizer } = sweep.context ?? {};
+  const seeds = new Set(sweep.runs.map((run) => run.seed)).size;
+  return [
+    ...(model === undefined ? [] : [model]),
+    ...(data === undefined ? [] : [data]),
+    ...(steps === undefined ? ['steps not known'] : [`${steps.toLocaleString('en')} steps`]),
+    ...(batchSize === undefined ? [] : [`${batchSize} rows a step`]),
+    ...(optimizer === undefined ? [] : [optimizer]),
+    `${prediction.points.length} configurations, ${sweep.runs.length} runs, ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}`,
+  ];
+}
+
+/** JSON that no HTML parser can take for the end of its script element, and no old JavaScript for a line end. */
+export function scriptSafe(json: string): string {
+  return json
+    .replaceAll('<', '\\u003c')
+    .replaceAll('>', '\\u003e')
+    .replaceAll('&', '\\u0026')
+    .replaceAll('\u2028', '\\u2028')
+    .replaceAll('\u2029', '\\u2029');
+}
+
+let plotly: string | undefined;
+
+function plotlySource(): string {
+  // The one bundle that plotly.js-dist ships. Between script tags the sequence "</script" must not occur.
+  plotly ??= readFileSync(createRequire(import.meta.url).resolve('plotly.js-dist'), 'utf8').replaceAll(
+    /<\/(?=script)/gi,
+    '<\\/',
+  );
+  return plotly;
+}

@@ -1,0 +1,179 @@
+import type { Prediction, RatePrediction } from '../predictor.ts';
+import { capital, formatRate, hasCurvature } from '../verdict.ts';
+import type { ReportSpectrum } from './report.ts';
+
+/** A table of words: a header, rows of as many cells, what the columns mean, and a line on each term that needs one. */
+export interface Table {
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly note: string;
+  readonly terms?: readonly (readonly [term: string, meaning: string])[];
+}
+
+const missing = '–';
+
+/** The three claims with their answers. */
+export function claimTable({ claims }: Prediction): Table {
+  return {
+    header: ['Claim', 'Answer', 'Evidence'],
+    rows: claims.map((claim) => [claim.question, claim.answer, capital(`${claim.evidence}.`)]),
+    note: 'Each claim is judged by its own numbers, and one can hold while another fails.',
+    terms: claims.map((claim) => [claim.question, claim.meaning]),
+  };
+}
+
+/** Each configuration: what the sweep found and, where there is curvature, what 2/lambda_max says. */
+export function methodTable(prediction: Prediction): Table {
+  const { points, scoreDirection } = prediction;
+  const unit = regretUnit(scoreDirection);
+  const curvature = hasCurvature(prediction);
+  const curvatureHeader = ['λmax', '2/λmax', 'Fold error', `Regret, ${unit}`, 'Fold, c/λmax', `Regret, ${unit}`];
+  return {
+    header: ['Configuration', 'Optimum', 'Interval', 'Best score', 'Breaks at', ...(curvature ? curvatureHeader : [])],
+    rows: points.map(({ configuration, optimum, divergesAt, lambdaMax, predictions }) => {
+      const raw = predictions['two-over-lambda'];
+      const calibrated = predictions['two-over-lambda-calibrated'];
+      return [
+        configuration,
+        `${formatRate(optimum.learningRate)}${optimum.atGridEdge ? ' (grid edge)' : ''}`,
+        `${formatRate(optimum.low)} to ${formatRate(optimum.high)}${optimum.intervalFrom === 'grid' ? ' (grid)' : ''}`,
+        formatNumber(optimum.score),
+        divergesAt === null ? 'not seen' : formatRate(divergesAt),
+        ...(curvature
+          ? [
+              formatNumber(lambdaMax),
+              raw === undefined ? missing : formatRate(raw.learningRate),
+              formatFold(raw?.foldError ?? null),
+              regretCell(raw),
+              formatFold(calibrated?.foldError ?? null),
+              regretCell(calibrated),
+            ]
+          : []),
+      ];
+    }),
+    note:
+      'Optimum: vertex of a parabola in log rate through the best points, those past the cliff left out. Interval: 95 % ' +
+      'bootstrap over seeds, or with one seed (grid) the rates tried on both sides. Breaks at: smallest rate tried above ' +
+      `the optimum where a run diverged or fell off the cliff (${scoreDirection === 'lower' ? '0.4 above the best loss' : 'below three quarters of the best score'}).` +
+      (curvature
+        ? ' Fold error: how many times too large or too small the prediction is. Regret: what training at the predicted ' +
+          'rate gives up, read off the measured curve; ≥ where the rate lies outside the sweep. c/λmax has its constant ' +
+          'fitted on the other methods.'
+        : ''),
+  };
+}
+
+/** Every predictor, the baseline of one constant among them. */
+export function predictorTable({ predictors, scoreDirection }: Prediction): Table {
+  const used = predictors.filter((predictor) => predictor.count > 0);
+  return {
+    header: [
+      'Predictor',
+      'Slope',
+      'Spearman',
+      'Kendall',
+      'p',
+      'Fold error',
+      'Worst',
+      `Mean regret, ${regretUnit(scoreDirection)}`,
+      'Predicted',
+    ],
+    rows: used.map((one) => [
+      one.name === 'one-constant' ? 'one-constant (baseline)' : one.name,
+      one.slope === null ? missing : `${one.slope.toFixed(2)}${intervalOf(one.slopeLow, one.slopeHigh)}`,
+      one.spearman?.toFixed(2) ?? missing,
+      one.kendall?.toFixed(2) ?? missing,
+      one.pValue === null ? missing : one.pValue < 0.001 ? '< 0.001' : one.pValue.toFixed(3),
+      formatFold(one.geometricMeanFoldError),
+      formatFold(one.worstFoldError),
+      one.meanRegret?.toFixed(2) ?? missing,
+      String(one.count),
+    ]),
+    note:
+      `${used.length} predictors were tried, and the best of several flatters itself. Slope: d ln optimum / d ln prediction ` +
+      'with its 95 % interval; the theory says 1. p: permutation test of Kendall’s tau, two-sided. Fold error: geometric ' +
+      'mean. Slope and ranks belong to the quantity before anything is fitted, so predictors made from λmax share them.',
+    terms: used.map((one) => [one.name, one.meaning]),
+  };
+}
+
+/** Both ends of each spectrum, with the errors of the sample and of Lanczos, and the thresholds. */
+export function spectrumTable(spectra: readonly ReportSpectrum[]): Table {
+  const names = [...new Set(spectra.flatMap((spectrum) => Object.keys(spectrum.thresholds ?? {})))];
+  const optimizers = names.filter((name) => spectra.some((spectrum) => isNumber(spectrum.thresholds?.[name])));
+  return {
+    header: [
+      'Configuration',
+      'λmax',
+      'Residual',
+      'λmin',
+      'Residual',
+      'Products',
+      'Stopped',
+      ...optimizers.map((name) => `Limit, ${thresholdNames[name] ?? name}`),
+    ],
+    rows: spectra.map((spectrum) => [
+      spectrum.configuration,
+      ...endCells(spectrum.lambdaMax),
+      ...endCells(spectrum.lambdaMin),
+      spectrum.products === undefined ? missing : String(spectrum.products),
+      spectrum.outcome ?? missing,
+      ...optimizers.map((name) => {
+        const threshold = spectrum.thresholds?.[name];
+        return isNumber(threshold) ? formatRate(threshold) : missing;
+      }),
+    ]),
+    note:
+      `Ends of the spectrum of the training loss’s Hessian in the adapter’s parameters, at the start, over ${sampleOf(spectra)}. ` +
+      '±: standard error over batches, of the Rayleigh quotient. Residual: Lanczos’s bound on the numerical error of the ' +
+      'eigenvalue. Limit: largest learning rate at which that optimizer is stable near the start.',
+  };
+}
+
+function endCells(end: ReportSpectrum['lambdaMin']): [string, string] {
+  if (end === null) return [missing, missing];
+  const error = end.standardError === null ? '' : ` ± ${formatNumber(end.standardError, 2)}`;
+  return [`${formatNumber(end.value)}${error}`, formatNumber(end.residualBound, 2)];
+}
+
+function sampleOf(spectra: readonly ReportSpectrum[]): string {
+  const samples = spectra.map(
+    ({ tokens, batches }) =>
+      `${tokens.toLocaleString('en')} scored tokens in ${batches} ${batches === 1 ? 'batch' : 'batches'}`,
+  );
+  return [...new Set(samples)].join(', or ');
+}
+
+function isNumber(value: number | null | undefined): value is number {
+  return value !== null && value !== undefined;
+}
+
+const thresholdNames: Readonly<Record<string, string>> = {
+  gradientDescent: 'gradient descent',
+  momentum: 'momentum',
+  adam: 'Adam',
+};
+
+function regretUnit(direction: 'lower' | 'higher'): string {
+  return direction === 'lower' ? '%' : 'points';
+}
+
+function regretCell(prediction: RatePrediction | undefined): string {
+  return prediction === undefined ? missing : `${prediction.extrapolated ? '≥ ' : ''}${prediction.regret.toFixed(2)}`;
+}
+
+function intervalOf(low: number | null, high: number | null): string {
+  return low === null || high === null ? '' : ` (${low.toFixed(2)} to ${high.toFixed(2)})`;
+}
+
+function formatFold(value: number | null): string {
+  return value === null ? missing : value < 1000 ? value.toFixed(2) : value.toExponential(1);
+}
+
+function formatNumber(value: number | null, digits = 4): string {
+  if (value === null) return missing;
+  const size = Math.abs(value);
+  return size === 0 || (size >= 1e-3 && size < 1e5)
+    ? String(Number(value.toPrecision(digits)))
+    : value.toExponential(1);
+}
