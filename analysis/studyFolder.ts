@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import type { StudyPlan } from '../training/sweep/plan.ts';
+import { configurationName } from '../training/sweep/plan.ts';
+import { readSpectra, readStudy, type StudyRecord, scoreOf } from '../training/sweep/record.ts';
+import { directionOf } from '../training/sweep/sweep.ts';
+import type { Prediction } from './predictor.ts';
+import type { ReportInput, ReportSpectrum } from './report/report.ts';
+import type { Sweep, SweepConfiguration } from './sweep.ts';
+
+const end = z.object({
+  value: z.number().nullable(),
+  residualBound: z.number().nullish(),
+  standardError: z.number().nullish(),
+});
+
+/** As much of `spectrum`'s JSON object as predictions and reports need. */
+const spectrumSchema = z.looseObject({
+  operator: z.string(),
+  method: z.string(),
+  tokens: z.number(),
+  batches: z.number(),
+  products: z.number().nullish(),
+  outcome: z.string().nullish(),
+  lambdaMax: end,
+  lambdaMin: end.nullish(),
+  thresholds: z.record(z.string(), z.number().nullable()).nullish(),
+});
+
+type StoredSpectrum = z.infer<typeof spectrumSchema>;
+
+/** A study folder as the analysis sees it. */
+export interface StudyFindings {
+  readonly plan: StudyPlan;
+  readonly sweep: Sweep;
+  readonly spectra: readonly ReportSpectrum[];
+}
+
+/**
+ * Reads the finished runs and the spectra of a study folder. A spectrum counts for all runs of its method; of several of one
+ * operator the first, by key.
+ * @throws LambdamaxError if there is no study in the folder.
+ */
+export async function readStudyFindings(folder: string): Promise<StudyFindings> {
+  const record = await readStudy(folder);
+  const spectra = (await readSpectra(folder)).flatMap((stored) => {
+    const spectrum = spectrumSchema.safeParse(stored);
+    return spectrum.success ? [spectrum.data] : [];
+  });
+  return { plan: record.plan, sweep: sweepOf(record, spectra), spectra: reportSpectra(record.plan, spectra) };
+}
+
+/** What the report of a study says, all but its prediction. */
+export function reportInput({ plan, sweep, spectra }: StudyFindings, prediction: Prediction): ReportInput {
+  const { training } = plan;
+  const { optimizer } = training;
+  return {
+    title: `Learning rates and curvature of ${plan.methods.join(', ')}`,
+    command: plan.createdFrom,
+    plan: {
+      model: plan.model,
+      data: plan.data.join(', '),
+      ...(plan.validation.length > 0 && { validation: plan.validation.join(', ') }),
+      methods: plan.methods.join(', '),
+      adapter: `rank ${plan.rank}, alpha ${plan.alpha}, on ${plan.targetModules}`,
+      training: `${training.steps} steps of ${training.batchSize} rows, at most ${training.maxLength} tokens a row`,
+      optimizer: optimizerWords(optimizer),
+      schedule: `${training.schedule}, ${training.warmupSteps} steps of warm-up`,
+      'first grid': plan.grid.join(', '),
+      seeds: seedWords(plan),
+      score: scoreLabels[plan.score],
+      precision: plan.precision,
+    },
+    sweep,
+    prediction,
+    spectra,
+    versions: plan.versions,
+  };
+}
+
+const scoreLabels = { accuracy: 'accuracy', validationLoss: 'validation loss', finalLoss: 'training loss' } as const;
+
+function sweepOf({ plan, runs }: StudyRecord, spectra: readonly StoredSpectrum[]): Sweep {
+  const configurations = new Map<string, SweepConfiguration>();
+  for (const { configuration } of runs) {
+    const name = configurationName(configuration);
+    const { method } = configuration;
+    const lambdaMax = spectrumOf(spectra, method, 'hessian')?.lambdaMax.value ?? undefined;
+    const adamThreshold = spectrumOf(spectra, method, 'adam')?.thresholds?.adam ?? undefined;
+    configurations.set(name, {
+      configuration: name,
+      method,
+      // A curvature that is zero or negative predicts no rate.
+      ...(lambdaMax !== undefined && lambdaMax > 0 && { lambdaMax }),
+      ...(adamThreshold !== undefined && { predictedRates: { 'adam-threshold': adamThreshold } }),
+    });
+  }
+  return {
+    runs: runs.map(({ configuration, result }) => ({
+      configuration: configurationName(configuration),
+      method: configuration.method,
+      learningRate: configuration.learningRate,
+      seed: configuration.seed,
+      score: scoreOf(result, plan.score),
+      status: result.status,
+    })),
+    scoreDirection: directionOf(plan.score),
+    configurations: [...configurations.values()],
+    context: {
+      steps: plan.training.steps,
+      model: plan.model,
+      data: plan.data.join(', '),
+      batchSize: plan.training.batchSize,
+      optimizer: plan.training.optimizer.name,
+      score: scoreLabels[plan.score],
+    },
+  };
+}
+
+function reportSpectra(plan: StudyPlan, spectra: readonly StoredSpectrum[]): ReportSpectrum[] {
+  return plan.methods.flatMap((method): ReportSpectrum[] => {
+    const spectrum = spectrumOf(spectra, method, 'hessian');
+    if (spectrum === undefined) return [];
+    const { tokens, batches, products, outcome, thresholds, lambdaMin } = spectrum;
+    const lambdaMax = endOf(spectrum.lambdaMax);
+    if (lambdaMax === null) return [];
+    return [
+      {
+        configuration: method,
+        method,
+        lambdaMax,
+        lambdaMin: lambdaMin == null ? null : endOf(lambdaMin),
+        tokens,
+        batches,
+        ...(thresholds != null && { thresholds }),
+        ...(products != null && { products }),
+        ...(outcome != null && { outcome }),
+      },
+    ];
+  });
+}
+
+function endOf({ value, residualBound, standardError }: z.infer<typeof end>): ReportSpectrum['lambdaMin'] {
+  return value === null ? null : { value, residualBound: residualBound ?? 0, standardError: standardError ?? null };
+}
+
+function spectrumOf(spectra: readonly StoredSpectrum[], method: string, operator: string): StoredSpectrum | undefined {
+  return spectra.find((spectrum) => spectrum.method === method && spectrum.operator === operator);
+}
+
+function optimizerWords({ name, betas, eps, weightDecay, momentum }: StudyPlan['training']['optimizer']): string {
+  const settings = name === 'sgd' ? `momentum ${momentum}` : `betas ${betas.join(' and ')}, eps ${eps}`;
+  return `${name}, ${settings}, weight decay ${weightDecay}`;
+}
+
+function seedWords({ seeds, seedsNearBest }: StudyPlan): string {
+  if (seeds.length === 1 || seedsNearBest === null) return seeds.join(', ');
+  return `${seeds[0]}; ${seeds.slice(1).join(', ')} at the best rate and ${seedsNearBest} on either side`;
+}

@@ -1,0 +1,23 @@
+import type { Options } from 'yargs';
+import type { Output } from './output.ts';
+
+/** What yargs read from the command line: texts and flags, under the names that the user types. */
+export type Arguments = Readonly<Record<string, unknown>>;
+
+/** Definitions of options by the names that the user types. */
+export type OptionGroup = Readonly<Record<string, Options>>;
+
+/** One command of the command line: a name and options in, a library call, words and exit code out. */
+export interface Command {
+  /** As typed, with its positional arguments in yargs's notation: `predict [study]`. */
+  readonly usage: string;
+  /** What it does, in a line. */
+  readonly summary: string;
+  readonly options: OptionGroup;
+  readonly examples?: readonly (readonly [command: string, does: string])[];
+  /**
+   * Parses the options and does the work. Heavy modules are imported in here, so that `--help` stays quick.
+   * @throws UsageError for options that make no sense (exit code 2), any other error for a failure (exit code 1).
+   */
+  run(args: Arguments, output: Output): Promise<void>;
+}

@@ -1,0 +1,150 @@
+import yargs from 'yargs';
+import { LambdamaxError, UsageError } from '../errors.ts';
+import type { Arguments, Command } from './command.ts';
+import * as data from './data.ts';
+import { outputOptions } from './options.ts';
+import { createOutput, type OutputStream } from './output.ts';
+import { packageVersion } from './package.ts';
+import * as predict from './predict.ts';
+import * as report from './report.ts';
+
+/** All commands, sorted by name; a new one is a file and a line. */
+const allCommands: readonly Command[] = [
+  data.command, //
+  predict.command,
+  report.command,
+];
+
+/** Exit codes: done, failed, wrong usage, interrupted. */
+const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** What a command line is carried out with. */
+export interface Surroundings {
+  readonly stdout?: OutputStream;
+  readonly stderr?: OutputStream;
+  readonly commands?: readonly Command[];
+}
+
+/** Carries out one command line (without node and script) and returns its exit code. It throws nothing. */
+export async function main(argv: readonly string[], surroundings: Surroundings = {}): Promise<number> {
+  const { stdout = process.stdout, stderr = process.stderr, commands = allCommands } = surroundings;
+  const isDebug = argv.includes('--debug');
+  let chosen: { command: Command; args: Arguments } | undefined;
+  try {
+    const help = await parse(argv, commands, stderr, (command, args) => {
+      chosen = { command, args };
+    });
+    if (help !== '') stdout.write(`${help}\n`);
+    if (chosen === undefined) return exitCodes.done;
+    const { command, args } = chosen;
+    await command.run(args, createOutput({ json: args.json === true, quiet: args.quiet === true }, stdout, stderr));
+    return exitCodes.done;
+  } catch (error) {
+    const said = chosen?.command ?? commands.find((command) => nameOf(command) === argv[0]);
+    stderr.write(`lambdamax: ${message(error, said)}\n`);
+    if (isDebug) stderr.write(`${stack(error)}\n`);
+    return error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
+  }
+}
+
+/** Runs the process's own command line, and ends the process. */
+export async function start(): Promise<void> {
+  const end = (code: number): void => {
+    // Ended at once: sessions and timers that a failure left behind would keep the process alive.
+    process.stdout.write('', () => process.exit(code));
+  };
+  process.on('SIGINT', () => process.exit(exitCodes.interrupted));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader (head, less) has seen enough.
+    if (error.code === 'EPIPE') process.exit(exitCodes.done);
+    throw error;
+  });
+  if (!process.argv.includes('--debug')) silenceLibraries();
+  end(await main(process.argv.slice(2)));
+}
+
+/** Parses with yargs; returns the text of `--help` or `--version` if that was asked for, else ''. */
+async function parse(
+  argv: readonly string[],
+  commands: readonly Command[],
+  stderr: OutputStream,
+  choose: (command: Command, args: Arguments) => void,
+): Promise<string> {
+  const width = (stderr as { columns?: number }).columns ?? 110;
+  let parser = yargs([...argv])
+    .scriptName('lambdamax')
+    .usage('lambdamax COMMAND\n\nSecond-order analysis for LoRA fine-tuning.')
+    .locale('en')
+    .parserConfiguration({
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'dot-notation': false,
+      'duplicate-arguments-array': false,
+      'short-option-groups': false,
+      'camel-case-expansion': false,
+    })
+    .wrap(Math.min(width, 120))
+    .version(packageVersion())
+    .help()
+    .demandCommand(1, 'no command')
+    .strict()
+    .strictCommands()
+    .exitProcess(false)
+    .fail(false);
+  for (const command of commands) {
+    parser = parser.command(
+      command.usage,
+      command.summary,
+      (builder) =>
+        builder
+          .usage(`lambdamax ${command.usage}\n\n${command.summary}.`)
+          .options({ ...command.options, ...outputOptions })
+          .example((command.examples ?? []).map(([line, does]): [string, string] => [`lambdamax ${line}`, does])),
+      // Only noted: what is thrown in here would look like wrong usage.
+      (args) => choose(command, args),
+    );
+  }
+  let help = '';
+  try {
+    await parser.parseAsync([...argv], {}, (_error, _args, output) => {
+      help = output;
+    });
+  } catch (error) {
+    throw new UsageError({
+      subject: 'command line',
+      expected: 'a command and its options',
+      got: inOneLine((error as Error).message).replace(/^[A-Z]/, (letter) => letter.toLowerCase()),
+      cause: error,
+    });
+  }
+  return help;
+}
+
+function message(error: unknown, command: Command | undefined): string {
+  if (error instanceof UsageError) {
+    return `${error.message}; try 'lambdamax ${command === undefined ? '' : `${nameOf(command)} `}--help'`;
+  }
+  if (error instanceof LambdamaxError) return error.message;
+  const said = error instanceof Error ? error.message || error.name : String(error);
+  return `${inOneLine(said)} (unexpected; --debug shows where)`;
+}
+
+function stack(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : `\ncaused by ${stack(error.cause)}`;
+  return `${error.stack ?? error.message}${cause}`;
+}
+
+function nameOf(command: Command): string {
+  return command.usage.split(' ')[0]!;
+}
+
+function inOneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ');
+}
+
+/** Start-up words of TensorFlow.js and warnings of Node would stand between ours, and on standard output in JSON. */
+function silenceLibraries(): void {
+  process.removeAllListeners('warning');
+  for (const method of ['log', 'info', 'warn', 'debug'] as const) console[method] = () => {};
+}

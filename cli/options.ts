@@ -1,0 +1,318 @@
+import type { Options } from 'yargs';
+import type { Precision } from '../compute/tensors.ts';
+import { UsageError } from '../errors.ts';
+import { optimizerNames } from '../training/optimizers/index.ts';
+import type { ScheduleName } from '../training/optimizers/schedules.ts';
+import type { Arguments, OptionGroup } from './command.ts';
+import { bundledModel } from './package.ts';
+import {
+  atMostOne,
+  choice,
+  type Given,
+  given,
+  list,
+  number,
+  optional,
+  pattern,
+  required,
+  text,
+  wholeNumber,
+} from './values.ts';
+
+// An option means the same in every command. Each group has its definitions, and a function that makes a typed object of
+// what was given; a field that was not given and has no default is absent, for the library to choose.
+
+const schedules = ['constant', 'cosine', 'linear'] as const satisfies readonly ScheduleName[];
+const laterNote = ' (no other is built in this version)';
+
+/** `--model` */
+export const modelOptions: OptionGroup = {
+  model: value('Model', 'DIR', 'Hugging Face checkpoint folder; the bundled small model if not given'),
+};
+
+export interface ModelOptions {
+  readonly model: string;
+}
+
+export function parseModel(args: Arguments): ModelOptions {
+  return { model: optional(args, 'model', text) ?? bundledModel() };
+}
+
+/** `--adapter`, or `--method` and its size */
+export const adapterOptions: OptionGroup = {
+  adapter: value('Adapter', 'DIR', 'PEFT adapter folder, used as it is, instead of --method'),
+  method: value('Adapter', 'NAME', 'LoRA variant: lora, init-ab, milora, pissa, olora'),
+  rank: value('Adapter', 'N', 'rank r of the update', '8'),
+  alpha: value('Adapter', 'X', 'the update is scaled by alpha / rank', '16'),
+  'target-modules': value(
+    'Adapter',
+    'MODULES',
+    'adapted layers: all-linear, a,b,c (ends of names) or a regular expression',
+    'all-linear',
+  ),
+  'init-seed': value('Adapter', 'N', 'seed of random initial values', '0'),
+};
+
+export interface AdapterSizeOptions {
+  readonly rank: number;
+  readonly alpha: number;
+  readonly targetModules: string;
+  readonly initSeed: number;
+}
+
+export type AdapterOptions = AdapterSizeOptions & Given<{ adapter: string | undefined; method: string | undefined }>;
+
+/** @throws UsageError for both --adapter and --method. */
+export function parseAdapter(args: Arguments): AdapterOptions {
+  atMostOne(args, 'adapter', 'method');
+  return {
+    ...given({ adapter: optional(args, 'adapter', text), method: optional(args, 'method', text) }),
+    rank: required(args, 'rank', wholeNumber(1)),
+    alpha: required(args, 'alpha', number({ above: 0 })),
+    targetModules: required(args, 'target-modules', targetModules),
+    initSeed: required(args, 'init-seed', wholeNumber(0)),
+  };
+}
+
+/** Which rows, how they are read, and how many at a time */
+export const dataOptions: OptionGroup = {
+  data: value(
+    'Data',
+    'FILE[,FILE]',
+    '.jsonl or .json with question/answer, instruction/output, or input_ids and labels',
+  ),
+  template: value('Data', 'TEXT', 'prompt with {field} placeholders'),
+  'prompt-field': value('Data', 'NAME', 'field of the prompt'),
+  'response-field': value('Data', 'NAME', 'field of the response'),
+  'max-length': value('Data', 'N', 'tokens a row; the rest is cut', '512'),
+  'batch-size': value('Data', 'N', 'rows a step', '8'),
+  limit: value('Data', 'N', 'only the first N rows'),
+  seed: value('Data', 'N', 'seed of the order of rows, and of all else that is random', '0'),
+};
+
+export type DataOptions = {
+  readonly maxLength: number;
+  readonly batchSize: number;
+  readonly seed: number;
+} & Given<{
+  data: readonly string[] | undefined;
+  template: string | undefined;
+  promptField: string | undefined;
+  responseField: string | undefined;
+  limit: number | undefined;
+}>;
+
+/** @throws UsageError for --template together with --prompt-field. */
+export function parseData(args: Arguments): DataOptions {
+  atMostOne(args, 'template', 'prompt-field');
+  return {
+    ...given({
+      data: optional(args, 'data', list(text)),
+      // Not trimmed: white space at the end of a template decides how the response follows.
+      template: args.template === undefined ? undefined : String(args.template),
+      promptField: optional(args, 'prompt-field', text),
+      responseField: optional(args, 'response-field', text),
+      limit: optional(args, 'limit', wholeNumber(1)),
+    }),
+    maxLength: required(args, 'max-length', wholeNumber(2)),
+    batchSize: required(args, 'batch-size', wholeNumber(1)),
+    seed: required(args, 'seed', wholeNumber(0)),
+  };
+}
+
+/** How a run trains, all but its learning rate */
+export const trainingOptions: OptionGroup = {
+  steps: value('Training', 'N', 'optimizer steps'),
+  epochs: value('Training', 'X', 'passes over the data, instead of --steps (1 if neither is given)'),
+  optimizer: value('Training', 'NAME', optimizerNames.join(', '), 'adamw'),
+  betas: value('Training', 'B1,B2', "Adam's decay rates", '0.9,0.999'),
+  eps: value('Training', 'X', "Adam's epsilon", '1e-8'),
+  'weight-decay': value('Training', 'X', 'weight decay', '0'),
+  momentum: value('Training', 'X', 'heavy-ball momentum of sgd', '0'),
+  schedule: value('Training', 'NAME', schedules.join(', '), 'cosine'),
+  'warmup-steps': value('Training', 'N', 'steps of linear warm-up'),
+  'warmup-ratio': value('Training', 'X', 'the same as a part of all steps (0.03 if neither is given)'),
+  'max-grad-norm': value('Training', 'X', 'gradients are scaled down to this norm; not if not given'),
+  shuffle: { type: 'boolean', group: 'Training:', describe: 'rows in random order', default: true },
+  validation: value('Training', 'FILE[,FILE]', 'data that the adapter is scored on'),
+};
+
+export type TrainingOptions = {
+  readonly optimizer: string;
+  readonly betas: readonly [beta1: number, beta2: number];
+  readonly eps: number;
+  readonly weightDecay: number;
+  readonly momentum: number;
+  readonly schedule: ScheduleName;
+  readonly shuffle: boolean;
+} & Given<{
+  /** Exactly one of these two. */
+  steps: number | undefined;
+  epochs: number | undefined;
+  /** Exactly one of these two. */
+  warmupSteps: number | undefined;
+  warmupRatio: number | undefined;
+  maxGradNorm: number | undefined;
+  validation: readonly string[] | undefined;
+}>;
+
+/** @throws UsageError for both --steps and --epochs, or both --warmup-steps and --warmup-ratio. */
+export function parseTraining(args: Arguments): TrainingOptions {
+  atMostOne(args, 'steps', 'epochs');
+  atMostOne(args, 'warmup-steps', 'warmup-ratio');
+  const steps = optional(args, 'steps', wholeNumber(1));
+  const warmupSteps = optional(args, 'warmup-steps', wholeNumber(0));
+  return {
+    ...given({
+      steps,
+      epochs: steps === undefined ? (optional(args, 'epochs', number({ above: 0 })) ?? 1) : undefined,
+      warmupSteps,
+      warmupRatio:
+        warmupSteps === undefined ? (optional(args, 'warmup-ratio', number({ least: 0, most: 1 })) ?? 0.03) : undefined,
+      maxGradNorm: optional(args, 'max-grad-norm', number({ above: 0 })),
+      validation: optional(args, 'validation', list(text)),
+    }),
+    optimizer: required(args, 'optimizer', choice(optimizerNames, laterNote)),
+    betas: required(args, 'betas', betas),
+    eps: required(args, 'eps', number({ above: 0 })),
+    weightDecay: required(args, 'weight-decay', number({ least: 0 })),
+    momentum: required(args, 'momentum', number({ least: 0, below: 1 })),
+    schedule: required(args, 'schedule', choice(schedules)),
+    shuffle: args.shuffle !== false,
+  };
+}
+
+/** `--lr` of a single run */
+export const learningRateOption: OptionGroup = {
+  lr: value('Training', 'RATE', 'peak learning rate, such as 2e-4'),
+};
+
+/** @throws UsageError if it was not given. */
+export function parseLearningRate(args: Arguments): number {
+  return required(args, 'lr', number({ above: 0 }));
+}
+
+/** `--out` of a run */
+export const outOption: OptionGroup = {
+  out: value('Training', 'DIR', 'folder for metrics.jsonl, result.json and adapter/'),
+};
+
+/** Returns undefined if it was not given. */
+export function parseOut(args: Arguments): string | undefined {
+  return optional(args, 'out', text);
+}
+
+/** Which runs a sweep makes */
+export const sweepOptions: OptionGroup = {
+  study: value('Sweep', 'DIR', 'study folder; one that is there already is continued'),
+  methods: value('Sweep', 'NAMES', 'LoRA variants', 'lora,init-ab,milora,pissa,olora'),
+  lr: value('Sweep', 'GRID', 'learning rates: 1e-5,2e-5 or logspace(1e-5,1e-2,13) or range(...) or auto', 'auto'),
+  seeds: value('Sweep', 'N', 'seeds --seed, --seed + 1, ...', '1'),
+  'seeds-near-best': value(
+    'Sweep',
+    'N',
+    "the further seeds run at a method's best rate and N on either side; the whole grid if not given",
+  ),
+  extend: {
+    type: 'boolean',
+    group: 'Sweep:',
+    describe: 'continue the grid until the best rate has clearly worse ones on both sides',
+    default: true,
+  },
+  refine: value('Sweep', 'N', 'halve the steps beside the best rate N times', '1'),
+};
+
+export type SweepOptions = {
+  readonly methods: readonly string[];
+  readonly grid: readonly number[];
+  readonly seeds: readonly number[];
+  readonly seedsNearBest: number | null;
+  /** The grid is continued to at most so many rates a method; 0: never. */
+  readonly mostRates: number;
+  readonly refinements: number;
+} & Given<{ study: string | undefined }>;
+
+/** Reads the grid with mathjs, which is loaded only here. */
+export async function parseSweep(args: Arguments): Promise<SweepOptions> {
+  const { automaticGrid, parseGrid } = await import('../training/sweep/grid.ts');
+  const { usualLimits } = await import('../training/sweep/extend.ts');
+  const grid = parseGrid(required(args, 'lr', (given) => given));
+  const firstSeed = optional(args, 'seed', wholeNumber(0)) ?? 0;
+  const count = required(args, 'seeds', wholeNumber(1, 1000));
+  return {
+    ...given({ study: optional(args, 'study', text) }),
+    methods: [...new Set(required(args, 'methods', list(text)))],
+    grid: grid === 'auto' ? automaticGrid : grid,
+    seeds: Array.from({ length: count }, (_, index) => firstSeed + index),
+    seedsNearBest: optional(args, 'seeds-near-best', wholeNumber(0)) ?? null,
+    mostRates: args.extend === false ? 0 : usualLimits.mostRates,
+    refinements: required(args, 'refine', wholeNumber(0, 3)),
+  };
+}
+
+/** `--modules` of a curvature */
+export const modulesOption: OptionGroup = {
+  modules: value('Curvature', 'REGEX', 'only the variables of these modules'),
+};
+
+/** Returns undefined if it was not given. */
+export function parseModules(args: Arguments): string | undefined {
+  return optional(args, 'modules', pattern);
+}
+
+/** What computes, and how */
+export const engineOptions: OptionGroup = {
+  precision: value('Engine', 'NAME', 'float32, float64', 'float32'),
+  backend: value('Engine', 'NAME', 'onnx', 'onnx'),
+  threads: value('Engine', 'N', 'threads within one operation; 0 leaves it to the backend', '0'),
+};
+
+export interface EngineOptions {
+  readonly precision: Precision;
+  readonly backend: 'onnx';
+  readonly threads: number;
+}
+
+export function parseEngine(args: Arguments): EngineOptions {
+  return {
+    precision: required(args, 'precision', choice(['float32', 'float64'])),
+    backend: required(args, 'backend', choice(['onnx'], laterNote)),
+    threads: required(args, 'threads', wholeNumber(0, 1024)),
+  };
+}
+
+/** What every command takes */
+export const outputOptions: OptionGroup = {
+  json: { type: 'boolean', group: 'Output:', describe: 'one JSON object on standard output, words on standard error' },
+  quiet: { type: 'boolean', group: 'Output:', describe: 'no progress, no words' },
+  debug: { type: 'boolean', group: 'Output:', describe: 'stack traces of errors' },
+};
+
+/** `--study DIR`, or the same as the first argument */
+export const studyOption: OptionGroup = {
+  study: value('Study', 'DIR', 'study folder'),
+};
+
+/** An option with a value. Its default is shown in the help, and parsed like any other text. */
+export function value(group: string, placeholder: string, describe: string, standard?: string): Options {
+  // `nargs` takes what follows whatever it begins with: -1e-3 is a value too, and its own error.
+  const option: Options = { type: 'string', nargs: 1, group: `${group}:`, describe: `${placeholder}  ${describe}` };
+  return standard === undefined ? option : { ...option, default: standard };
+}
+
+function betas(given: string, option: string): [number, number] {
+  const values = list(number({ least: 0, below: 1 }))(given, option);
+  if (values.length !== 2) throw new UsageError({ subject: option, expected: 'two numbers, b1,b2', got: given });
+  return [values[0]!, values[1]!];
+}
+
+/** Names and commas, or a regular expression. */
+function targetModules(given: string, option: string): string {
+  return /^[\w\s.,-]+$/.test(given) ? given : pattern(given, option);
+}
+
+/** @throws UsageError naming the option that a command cannot do without. */
+export function demand<T>(value: T | undefined, option: string, expected: string): T {
+  if (value === undefined) throw new UsageError({ subject: option, expected, got: 'nothing' });
+  return value;
+}

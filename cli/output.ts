@@ -1,0 +1,96 @@
+import colors from 'picocolors';
+import { type Progress, showProgress } from './progress.ts';
+
+/** How much is said, and in which form. */
+export interface OutputOptions {
+  /** Standard output gets one JSON object; words go to standard error. */
+  readonly json: boolean;
+  /** No words but the result and errors. */
+  readonly quiet: boolean;
+}
+
+/** A stream that knows whether a person reads it. */
+export interface OutputStream extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+}
+
+/** A cell of a table: numbers stand on the right, to four digits. */
+export type Cell = string | number | null;
+
+/** Where a command's results, words and progress go. */
+export interface Output {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** The command's result: the object with `--json`, else the lines of `words`. Once a command. */
+  result(value: object, words: () => readonly string[]): void;
+  /** A line about what happens, on standard error. */
+  say(line: string): void;
+  /** A line that must be read even when all is quiet, on standard error. */
+  warn(line: string): void;
+  /** Progress over so many steps, on standard error. */
+  progress(total: number, label: string): Progress;
+  /** Lines of an aligned table. */
+  table(header: readonly string[], rows: readonly (readonly Cell[])[]): string[];
+}
+
+/** An output on these streams. */
+export function createOutput(
+  { json, quiet }: OutputOptions,
+  stdout: OutputStream = process.stdout,
+  stderr: OutputStream = process.stderr,
+): Output {
+  const paint = colors.createColors(stdout.isTTY === true && colors.isColorSupported);
+  const line = (text: string): unknown => stderr.write(`${text}\n`);
+  let isDone = false;
+  return {
+    json,
+    quiet,
+    result(value, words) {
+      if (isDone) throw new Error('a command has one result');
+      isDone = true;
+      const lines = json ? [JSON.stringify(value, plain, 2)] : words();
+      stdout.write(lines.map((text) => `${text}\n`).join(''));
+    },
+    say: (text) => {
+      if (!quiet) line(text);
+    },
+    warn: line,
+    progress: (total, label) => showProgress(total, label, { quiet, stream: stderr }),
+    table: (header, rows) => alignedLines(header, rows, paint.dim),
+  };
+}
+
+/** A number to so many digits, without needless zeros: 0.00002 as 2e-5. */
+export function shortNumber(value: number, digits = 4): string {
+  if (!Number.isFinite(value)) return String(value);
+  const rounded = Number(value.toPrecision(digits));
+  const isPlain = rounded === 0 || (Math.abs(rounded) >= 1e-3 && Math.abs(rounded) < 1e6);
+  return isPlain ? String(rounded) : rounded.toExponential().replace('e+', 'e');
+}
+
+function alignedLines(
+  header: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  dim: (text: string) => string,
+): string[] {
+  const isNumeric = header.map((_, column) => rows.some((row) => typeof row[column] === 'number'));
+  const texts = rows.map((row) =>
+    row.map((cell) => (cell === null ? '-' : typeof cell === 'number' ? shortNumber(cell) : cell)),
+  );
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...texts.map((row) => (row[column] ?? '').length)),
+  );
+  const lineOf = (row: readonly string[]): string =>
+    row
+      .map((text, column) => (isNumeric[column] ? text.padStart(widths[column]!) : text.padEnd(widths[column]!)))
+      .join('  ')
+      .trimEnd();
+  return [dim(lineOf(header)), ...texts.map(lineOf)];
+}
+
+/** Typed arrays print as arrays. JSON itself makes null of numbers that are not finite. */
+function plain(_: string, value: unknown): unknown {
+  return ArrayBuffer.isView(value) && !(value instanceof DataView)
+    ? Array.from(value as unknown as ArrayLike<number>)
+    : value;
+}

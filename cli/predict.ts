@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import { UsageError } from '../errors.ts';
+import type { Command } from './command.ts';
+import { studyOption, value } from './options.ts';
+import { atMostOne, optional, text } from './values.ts';
+
+/** `lambdamax predict`: predicted learning rates beside the best ones of a sweep. */
+export const command: Command = {
+  usage: 'predict [study]',
+  summary: 'Set predicted learning rates against the best ones of a sweep',
+  options: {
+    ...studyOption,
+    csv: value('Study', 'FILE', 'a sweep of your own: columns method,learningRate,score[,seed][,lambdaMax]'),
+  },
+  examples: [
+    ['predict runs/my-study', 'from a study folder; leaves prediction.json there'],
+    ['predict --csv sweep.csv --json', 'from a table'],
+  ],
+  async run(args, output) {
+    atMostOne(args, 'study', 'csv');
+    const study = optional(args, 'study', text);
+    const csv = optional(args, 'csv', text);
+    if (study === undefined && csv === undefined) {
+      throw new UsageError({ subject: '--study', expected: 'a study folder, or --csv FILE', got: 'neither' });
+    }
+    const { predict } = await import('../analysis/predictor.ts');
+    const prediction = predict(await (csv === undefined ? sweepOfStudy(study!) : sweepOfTable(csv)));
+    if (study !== undefined) {
+      const { writeJson } = await import('../training/checkpoint/files.ts');
+      await writeJson(join(study, 'prediction.json'), prediction);
+    }
+    output.result(prediction, () => [
+      ...output.table(
+        ['configuration', 'best rate', 'low', 'high', 'score', 'diverges at', 'lambda_max'],
+        prediction.points.map(({ configuration, optimum, divergesAt, lambdaMax }) => [
+          `${configuration}${optimum.atGridEdge ? ' (at the edge of its grid)' : ''}`,
+          optimum.learningRate,
+          optimum.low,
+          optimum.high,
+          optimum.score,
+          divergesAt,
+          lambdaMax,
+        ]),
+      ),
+      '',
+      ...output.table(
+        ['predictor', 'slope', 'Spearman', 'mean fold', 'worst fold', 'mean regret'],
+        prediction.predictors.map((predictor) => [
+          predictor.name,
+          predictor.slope,
+          predictor.spearman,
+          predictor.geometricMeanFoldError,
+          predictor.worstFoldError,
+          predictor.meanRegret,
+        ]),
+      ),
+      '',
+      prediction.verdict,
+    ]);
+  },
+};
+
+async function sweepOfStudy(folder: string) {
+  const { readStudyFindings } = await import('../analysis/studyFolder.ts');
+  return (await readStudyFindings(folder)).sweep;
+}
+
+async function sweepOfTable(file: string) {
+  const { readSweepCsv } = await import('../analysis/sweepCsv.ts');
+  return readSweepCsv(file);
+}

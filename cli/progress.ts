@@ -1,0 +1,61 @@
+import { createRequire } from 'node:module';
+import type { OutputStream } from './output.ts';
+
+/** How far something long is. */
+export interface Progress {
+  /** So many steps are done in all, with a few words about the last one. */
+  update(done: number, words?: string): void;
+  /** The number of steps in all has turned out to be another. */
+  setTotal(total: number): void;
+  /** Always to be called in the end: a bar hides the cursor. */
+  stop(): void;
+}
+
+const silence: Progress = { update() {}, setTotal() {}, stop() {} };
+
+/** A bar where a person watches, a line every tenth of the way where a file does, nothing with `quiet`. */
+export function showProgress(
+  total: number,
+  label: string,
+  { quiet, stream }: { readonly quiet: boolean; readonly stream: OutputStream },
+): Progress {
+  if (quiet) return silence;
+  return stream.isTTY ? bar(total, label, stream) : lines(total, label, stream);
+}
+
+function bar(total: number, label: string, stream: OutputStream): Progress {
+  // Loaded when first wanted: most commands never show a bar.
+  const { SingleBar } = createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress');
+  const shown = new SingleBar({
+    stream,
+    format: `${label} {bar} {value}/{total} {words} {eta_formatted}`,
+    hideCursor: true,
+    clearOnComplete: true,
+    barsize: 30,
+    barCompleteChar: '━',
+    barIncompleteChar: ' ',
+  });
+  shown.start(total, 0, { words: '' });
+  return {
+    update: (done, words = '') => shown.update(done, { words }),
+    setTotal: (count) => shown.setTotal(count),
+    stop: () => shown.stop(),
+  };
+}
+
+function lines(total: number, label: string, stream: OutputStream): Progress {
+  let steps = total;
+  let tenths = 0;
+  return {
+    update(done, words = '') {
+      const reached = Math.floor((10 * done) / Math.max(1, steps));
+      if (reached <= tenths) return;
+      tenths = reached;
+      stream.write(`${[`${label} ${done}/${steps}`, words].filter((text) => text !== '').join('  ')}\n`);
+    },
+    setTotal(count) {
+      steps = count;
+    },
+    stop() {},
+  };
+}

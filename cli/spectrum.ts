@@ -1,0 +1,120 @@
+import type { SpectrumResult } from '../analysis/spectrum.ts';
+import type { Command } from './command.ts';
+import { demandAdapter, demandData, openModel, readData } from './inputs.ts';
+import {
+  adapterOptions,
+  dataOptions,
+  engineOptions,
+  modelOptions,
+  modulesOption,
+  parseAdapter,
+  parseData,
+  parseEngine,
+  parseModel,
+  parseModules,
+  value,
+} from './options.ts';
+import { type Output, shortNumber } from './output.ts';
+import { choice, number, required, wholeNumber } from './values.ts';
+
+/** `lambdamax spectrum`: how sharp the loss is. */
+export const command: Command = {
+  usage: 'spectrum',
+  summary: 'Largest and smallest eigenvalue of the Hessian of the loss in an adapter',
+  options: {
+    ...modelOptions,
+    ...adapterOptions,
+    ...dataOptions,
+    ...modulesOption,
+    'per-module': { type: 'boolean', group: 'Curvature:', describe: "each module's own block besides" },
+    operator: value(
+      'Curvature',
+      'NAME',
+      'hessian, or adam: preconditioned by second moments after a warm-up',
+      'hessian',
+    ),
+    warmup: value('Curvature', 'N', 'steps of Adam before --operator adam is measured', '10'),
+    'warmup-lr': value('Curvature', 'RATE', 'their learning rate; the result depends on it', '1e-3'),
+    tolerance: value('Curvature', 'X', 'relative error of each end', '1e-3'),
+    'max-products': value('Curvature', 'N', 'most Hessian-vector products', '200'),
+    ...engineOptions,
+  },
+  examples: [
+    ['spectrum --data train.jsonl --limit 64 --method pissa', 'the whole adapter'],
+    ['spectrum --data train.jsonl --limit 64 --method lora --per-module', 'and every module'],
+  ],
+  async run(args, output) {
+    const data = parseData(args);
+    const files = demandData(data);
+    const adapterChoice = parseAdapter(args);
+    const modulePattern = parseModules(args);
+    const operator = required(args, 'operator', choice(['hessian', 'adam']));
+    const warmup = {
+      steps: required(args, 'warmup', wholeNumber(1)),
+      learningRate: required(args, 'warmup-lr', number({ above: 0 })),
+    };
+    const search = {
+      tolerance: required(args, 'tolerance', number({ above: 0, below: 1 })),
+      maxSteps: required(args, 'max-products', wholeNumber(1)),
+      seed: data.seed,
+    };
+    await using model = await openModel({ ...parseModel(args), ...parseEngine(args) });
+    const start = await demandAdapter(model, adapterChoice);
+    const rows = await readData(model, files, data, output);
+    const { matchModules } = await import('../training/checkpoint/matchModules.ts');
+    const modules = modulePattern && matchModules([...start.layout.modules.keys()], modulePattern);
+
+    const { warmUp } = await import('../training/warmup.ts');
+    const { spectrum } = await import('../analysis/spectrum.ts');
+    const { batchSize, seed } = data;
+    const warmed =
+      operator === 'adam' ? await warmUp(model, start, rows, { ...warmup, batchSize, seed }) : { adapter: start };
+    const progress = output.progress(search.maxSteps, 'products');
+    const result = await spectrum(model, warmed.adapter, rows, {
+      ...search,
+      batchSize,
+      perModule: args['per-module'] === true,
+      ...(modules ? { modules } : {}),
+      ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),
+      onStep: ({ products, lambdaMax }) => progress.update(products, `lambda_max ${shortNumber(lambdaMax.value)}`),
+    }).finally(() => progress.stop());
+    const { explain } = await import('../analysis/algorithms/outcome.ts');
+    if (result.outcome !== 'converged' && result.outcome !== 'krylovExhausted') output.warn(explain(result.outcome));
+    output.result(operator === 'adam' ? { ...result, warmup } : result, () => words(result, output));
+  },
+};
+
+function words(result: SpectrumResult, output: Output): string[] {
+  const end = (name: string, { value: eigenvalue, residualBound, standardError }: SpectrumResult['lambdaMax']) => {
+    const spread = standardError === null ? '' : `, ${shortNumber(standardError, 2)} standard error over batches`;
+    return `${name} ${shortNumber(eigenvalue, 5)} (within ${shortNumber(residualBound, 2)}${spread})`;
+  };
+  const { gradientDescent, momentum, adam } = result.thresholds;
+  const limits = [
+    ['gradient descent', gradientDescent],
+    ['momentum', momentum],
+    ['Adam', adam],
+  ].filter(([, rate]) => rate !== null);
+  return [
+    end('lambda_max', result.lambdaMax),
+    end('lambda_min', result.lambdaMin),
+    `${result.parameters} parameters of ${result.method}, ${result.tokens} scored tokens in ${result.batches} batches, ` +
+      `loss ${shortNumber(result.loss)}; ${result.outcome} after ${result.products} products, ${shortNumber(result.seconds, 2)} s`,
+    ...limits.map(([name, rate]) => `stable up to rate ${shortNumber(rate as number)} with ${name}`),
+    ...(result.modules
+      ? [
+          '',
+          ...output.table(
+            ['module', 'parameters', 'lambda_max', 'lambda_min', 'products'],
+            result.modules.map((module) => [
+              module.name,
+              module.parameters,
+              module.lambdaMax,
+              module.lambdaMin,
+              module.products,
+            ]),
+          ),
+        ]
+      : []),
+  ];
+}
