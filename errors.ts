@@ -34,9 +34,18 @@ export class UsageError extends LambdamaxError {}
 
 /** A value short enough for an error message. */
 function describe(value: unknown): string {
-  // JSON has no NaN and no infinity, and those are just the numbers that errors are about.
-  const text = typeof value === 'object' ? (JSON.stringify(value) ?? String(value)) : String(value);
+  const text = toText(value);
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}
+
+function toText(value: unknown): string {
+  // JSON has no NaN and no infinity, and those are just the numbers that errors are about.
+  if (typeof value !== 'object') return String(value);
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return 'a value nested too deeply to show';
+  }
 }
 
 function oneLine(text: string): string {

@@ -103,13 +103,8 @@ export async function finetune(
   const finalLoss = await scoreOf([...recent].slice(0, 512));
   const validationLoss = validation ? await scoreOf(validation) : null;
   const unusable = [finalLoss, validationLoss].find((loss) => loss !== null && !Number.isFinite(loss));
-  if (unusable !== undefined)
-    return ended({
-      status: 'diverged',
-      finalLoss: null,
-      validationLoss: null,
-      reason: `loss is ${unusable} at the end`,
-    });
+  const reason = unusable === undefined ? ruin(losses[0]!, finalLoss) : `loss is ${unusable} at the end`;
+  if (reason !== null) return ended({ status: 'diverged', finalLoss: null, validationLoss: null, reason });
   return ended({ status: 'finished', finalLoss, validationLoss, reason: null });
 }
 

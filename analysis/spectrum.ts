@@ -1,0 +1,162 @@
+import type { Adapter } from '../training/adapters/create.ts';
+import { batchesOf, toBatch } from '../training/data/batches.ts';
+import type { TokenRow } from '../training/data/examples.ts';
+import type { Model } from '../training/model.ts';
+import { type LanczosOptions, type LanczosResult, lanczos } from './algorithms/lanczos.ts';
+import type { Outcome } from './algorithms/outcome.ts';
+import type { RitzPair } from './algorithms/ritz.ts';
+import { standardErrorOverBatches } from './operators/batches.ts';
+import { type IndexRange, principalBlock } from './operators/block.ts';
+import { type HessianOperator, hessian } from './operators/hessian.ts';
+import { moduleRanges } from './operators/modules.ts';
+import type { BatchedOperator } from './operators/operator.ts';
+import { preconditioned } from './operators/preconditioned.ts';
+import { type Thresholds, thresholds } from './thresholds.ts';
+import { norm } from './vectors.ts';
+
+/** An end of a spectrum. */
+export interface Eigenvalue {
+  readonly value: number;
+  /** An eigenvalue lies within this distance of `value`. */
+  readonly residualBound: number;
+  /** Over batches; null if there was one batch only. */
+  readonly standardError: number | null;
+}
+
+/** The curvature of the loss in one module's adapter tensors, all else held fixed. */
+export interface ModuleSpectrum {
+  readonly name: string;
+  readonly parameters: number;
+  readonly lambdaMax: number;
+  readonly lambdaMin: number;
+  readonly outcome: Outcome;
+  readonly products: number;
+}
+
+/** How sharp the loss is in an adapter's parameters. */
+export interface SpectrumResult {
+  /** `adam`: the Hessian preconditioned by Adam's second moments. */
+  readonly operator: 'hessian' | 'adam';
+  readonly method: string;
+  /** The number of variables: all of the adapter, or those that were chosen. */
+  readonly parameters: number;
+  /** Scored tokens. */
+  readonly tokens: number;
+  readonly batches: number;
+  readonly lambdaMax: Eigenvalue;
+  readonly lambdaMin: Eigenvalue;
+  readonly outcome: Outcome;
+  readonly products: number;
+  readonly seconds: number;
+  /** Largest resident memory of the process so far. */
+  readonly peakMegabytes: number;
+  readonly loss: number;
+  readonly gradientNorm: number;
+  readonly modules?: readonly ModuleSpectrum[];
+  readonly thresholds: Thresholds;
+}
+
+/** What is measured, and how well. */
+export interface SpectrumOptions extends Pick<LanczosOptions, 'tolerance' | 'maxSteps' | 'seed' | 'onStep'> {
+  /** Rows that are computed at once. */
+  readonly batchSize: number;
+  /** The modules whose tensors are the variables; default: all. */
+  readonly modules?: readonly string[];
+  /** Whether each module's own block is measured besides. */
+  readonly perModule?: boolean;
+  /** P of Adam, sqrt(v) + eps for each parameter, to measure P^-1/2 H P^-1/2 instead of H. */
+  readonly preconditioner?: Float64Array;
+  /** For the thresholds of momentum and Adam. */
+  readonly momentum?: number;
+  readonly beta1?: number;
+}
+
+/**
+ * Both ends of the spectrum of the Hessian of the mean loss over the rows' scored tokens, in an adapter's parameters where
+ * they stand. The batches are linearised once and kept for all products.
+ */
+export async function spectrum(
+  model: Model,
+  adapter: Adapter,
+  rows: readonly TokenRow[],
+  options: SpectrumOptions,
+): Promise<SpectrumResult> {
+  const started = performance.now();
+  await using whole = await adapterHessian(model, adapter, rows, options.batchSize);
+  const ranges = moduleRanges(adapter.layout);
+  const chosen = options.modules ?? [...ranges.keys()];
+  const variables = chosen.map((module) => ranges.get(module)!);
+  const curvature = options.preconditioner ? preconditioned(whole, options.preconditioner) : whole;
+  const operator = options.modules ? principalBlock(curvature, variables) : curvature;
+  const found = await lanczos(operator, options);
+  const lambdaMax = await eigenvalue(operator, found.lambdaMax);
+  const modules = options.perModule ? await perModule(curvature, ranges, chosen, options) : undefined;
+  return {
+    operator: options.preconditioner ? 'adam' : 'hessian',
+    method: adapter.method.name,
+    parameters: operator.size,
+    tokens: whole.tokens,
+    batches: whole.batches,
+    lambdaMax,
+    lambdaMin: await eigenvalue(operator, found.lambdaMin),
+    outcome: found.outcome,
+    products: found.products,
+    seconds: (performance.now() - started) / 1000,
+    peakMegabytes: process.resourceUsage().maxRSS / 1024,
+    loss: whole.loss,
+    gradientNorm: norm(whole.gradient),
+    ...(modules ? { modules } : {}),
+    thresholds: limits(lambdaMax.value, options),
+  };
+}
+
+/** The Hessian of the mean loss over all scored tokens of the rows, with what it was measured on. */
+async function adapterHessian(model: Model, adapter: Adapter, rows: readonly TokenRow[], batchSize: number) {
+  const batches = batchesOf(rows, batchSize).map((part) => toBatch(part, { precision: model.precision }));
+  const parts = [];
+  for (const batch of batches) {
+    const program = model.program(adapter.layout, batch);
+    parts.push({ scored: batch.scored, linearised: await program.linearise(adapter, batch.inputs) });
+  }
+  const operator: HessianOperator = await hessian(parts);
+  const tokens = batches.reduce((sum, { scored }) => sum + scored, 0);
+  return Object.assign(operator, { tokens, batches: batches.length });
+}
+
+async function perModule(
+  operator: BatchedOperator,
+  ranges: ReadonlyMap<string, IndexRange>,
+  modules: readonly string[],
+  options: SpectrumOptions,
+): Promise<ModuleSpectrum[]> {
+  const spectra: ModuleSpectrum[] = [];
+  for (const name of modules) {
+    const block = principalBlock(operator, [ranges.get(name)!]);
+    const { lambdaMax, lambdaMin, outcome, products } = await lanczos(block, options);
+    const [largest, smallest] = [valueOrNaN(lambdaMax), valueOrNaN(lambdaMin)];
+    spectra.push({ name, parameters: block.size, lambdaMax: largest, lambdaMin: smallest, outcome, products });
+  }
+  return spectra;
+}
+
+async function eigenvalue(operator: BatchedOperator, pair: LanczosResult['lambdaMax']): Promise<Eigenvalue> {
+  if (pair === null) return { value: Number.NaN, residualBound: Number.NaN, standardError: null };
+  const quotients = await operator.rayleighQuotients(inPrecisionOf(operator, pair));
+  return { value: pair.value, residualBound: pair.residualBound, standardError: standardErrorOverBatches(quotients) };
+}
+
+function inPrecisionOf({ precision }: BatchedOperator, { vector }: RitzPair) {
+  return precision === 'float64' ? vector : Float32Array.from(vector);
+}
+
+function valueOrNaN(pair: LanczosResult['lambdaMax']): number {
+  return pair === null ? Number.NaN : pair.value;
+}
+
+/** An eigenvalue of the preconditioned Hessian says what Adam allows, one of the Hessian what gradient descent does. */
+function limits(lambda: number, { preconditioner, momentum, beta1 }: SpectrumOptions): Thresholds {
+  const memory = { ...(momentum === undefined ? {} : { momentum }), ...(beta1 === undefined ? {} : { beta1 }) };
+  return preconditioner
+    ? thresholds({ lambdaMax: Number.NaN, preconditionedLambdaMax: lambda, ...memory })
+    : thresholds({ lambdaMax: lambda, ...memory });
+}

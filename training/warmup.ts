@@ -1,0 +1,46 @@
+import { totalSize } from '../compute/index.ts';
+import type { Adapter } from './adapters/create.ts';
+import { layoutTensors } from './adapters/layout.ts';
+import { stepRows } from './data/batches.ts';
+import type { TokenRow } from './data/examples.ts';
+import { stepGradient } from './finetune.ts';
+import type { Model } from './model.ts';
+import { type AdamOptions, adamw } from './optimizers/adamw.ts';
+
+/** A few first steps of Adam. */
+export interface WarmupOptions {
+  readonly steps: number;
+  /** Constant. */
+  readonly learningRate: number;
+  readonly batchSize: number;
+  /** Of the order of the rows. */
+  readonly seed: number;
+  readonly adam?: AdamOptions;
+}
+
+/** Where an adapter stands after some steps of Adam, and what Adam divides its steps by there. */
+export interface WarmedUp {
+  readonly adapter: Adapter;
+  /** P = sqrt(v) + eps for each parameter, v the bias-corrected second moments. */
+  readonly preconditioner: Float64Array;
+}
+
+/**
+ * Takes a copy of an adapter some steps of Adam on its way. At B = 0 the gradient of A is exactly zero, Adam's
+ * preconditioner there is eps, and its curvature means nothing; after a few steps it does.
+ */
+export async function warmUp(
+  model: Model,
+  start: Adapter,
+  rows: readonly TokenRow[],
+  { steps, learningRate, batchSize, seed, adam = {} }: WarmupOptions,
+): Promise<WarmedUp> {
+  const adapter = { ...start, parameters: start.parameters.slice() };
+  const optimizer = adamw(totalSize(layoutTensors(adapter.layout)), adam);
+  for (let step = 0; step < steps; step++) {
+    const { gradient } = await stepGradient(model, adapter, stepRows(rows, batchSize, step, seed, true));
+    optimizer.step(adapter.parameters, gradient, learningRate);
+  }
+  const eps = adam.eps ?? 1e-8;
+  return { adapter, preconditioner: optimizer.secondMoment().map((moment) => Math.sqrt(moment) + eps) };
+}
