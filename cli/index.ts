@@ -2,17 +2,29 @@ import yargs from 'yargs';
 import { LambdamaxError, UsageError } from '../errors.ts';
 import type { Arguments, Command } from './command.ts';
 import * as data from './data.ts';
+import * as evaluate from './evaluate.ts';
+import * as finetune from './finetune.ts';
 import { outputOptions } from './options.ts';
 import { createOutput, type OutputStream } from './output.ts';
 import { packageVersion } from './package.ts';
 import * as predict from './predict.ts';
+import * as pretrain from './pretrain.ts';
 import * as report from './report.ts';
+import * as spectrum from './spectrum.ts';
+import * as study from './study.ts';
+import * as sweep from './sweep.ts';
 
 /** All commands, sorted by name; a new one is a file and a line. */
 const allCommands: readonly Command[] = [
-  data.command, //
+  data.command,
+  evaluate.command,
+  finetune.command,
   predict.command,
+  pretrain.command,
   report.command,
+  spectrum.command,
+  study.command,
+  sweep.command,
 ];
 
 /** Exit codes: done, failed, wrong usage, interrupted. */

@@ -1,4 +1,5 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { fileFault } from './checkpoint/files.ts';
 
 /** One line of metrics.jsonl. */
 export interface StepMetrics {
@@ -15,20 +16,20 @@ export interface StepMetrics {
   readonly seconds: number;
 }
 
-/** Appends metrics to a file, a JSON object a line; lines reach the disk every second, and at the end. */
+/**
+ * Writes metrics to a new file, a JSON object a line. Lines reach the disk once a second and at the end, at once rather
+ * than in the background: they are few, and a full disk is then the error of the step that met it.
+ */
 export class MetricsWriter {
-  readonly #file: FileHandle;
+  readonly #path: string;
+  readonly #file: number;
   #lines: string[] = [];
   #written = performance.now();
-  #writing: Promise<unknown> = Promise.resolve();
 
-  private constructor(file: FileHandle) {
-    this.#file = file;
-  }
-
-  /** Starts a new file, in place of one that is there. */
-  static async create(path: string): Promise<MetricsWriter> {
-    return new MetricsWriter(await open(path, 'w'));
+  /** Replaces a file that is there. Throws a LambdamaxError that names it if it cannot be written. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#file = attempt(path, () => openSync(path, 'w'));
   }
 
   write(metrics: StepMetrics): void {
@@ -36,20 +37,30 @@ export class MetricsWriter {
     if (performance.now() - this.#written > 1000) this.#flush();
   }
 
-  async close(): Promise<void> {
-    this.#flush();
-    await this.#writing;
-    await this.#file.close();
+  close(): void {
+    try {
+      this.#flush();
+    } finally {
+      closeSync(this.#file);
+    }
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   #flush(): void {
     const text = this.#lines.join('');
     this.#lines = [];
     this.#written = performance.now();
-    this.#writing = this.#writing.then(() => this.#file.appendFile(text));
+    attempt(this.#path, () => writeSync(this.#file, text));
+  }
+}
+
+function attempt<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    throw fileFault(path, 'a writable file', cause);
   }
 }

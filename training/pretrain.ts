@@ -60,7 +60,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   await using program = compile(traceCausalLoss(config, 'allWeights', { rows: batchSize, length, masked: false }), {
     threads,
   });
-  await using metrics = await MetricsWriter.create(join(out, 'metrics.jsonl'));
+  using metrics = new MetricsWriter(join(out, 'metrics.jsonl'));
 
   const losses: number[] = [];
   for (let step = 0; step < steps; step++) {

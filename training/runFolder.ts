@@ -43,8 +43,9 @@ async function withMetrics(
   options: FinetuneOptions,
   train: (options: FinetuneOptions) => Promise<FinetuneResult>,
 ): Promise<FinetuneResult> {
-  await using metrics = await MetricsWriter.create(join(folder, 'metrics.jsonl'));
-  return train({
+  using metrics = new MetricsWriter(join(folder, 'metrics.jsonl'));
+  // Awaited here, or the file would be closed before the first step.
+  return await train({
     ...options,
     onStep: (line) => {
       metrics.write(line);

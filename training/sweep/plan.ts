@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import type { Precision } from '../../compute/tensors.ts';
+import type { TokenRow } from '../data/examples.ts';
 import type { ScheduleName } from '../optimizers/schedules.ts';
 
 /** How the weights are updated; what an optimizer does not use is still written down. */
@@ -141,6 +142,19 @@ export async function hashFiles(files: readonly string[]): Promise<string> {
     whole.update(one.digest());
   }
   return whole.digest('hex');
+}
+
+/** The SHA-256, in hexadecimal, of tokenised rows, whatever file, limit or template they came from. */
+export function hashRows(rows: readonly TokenRow[]): string {
+  const hash = createHash('sha256');
+  for (const { inputIds, labels, attentionMask } of rows)
+    hash.update(`${inputIds.join()}|${labels.join()}|${attentionMask?.join() ?? ''}\n`);
+  return hash.digest('hex');
+}
+
+/** The key of a plan: equal for plans that lead to the same runs. */
+export function planKey(plan: StudyPlan): string {
+  return contentKey(substance(plan));
 }
 
 /** A field in which two plans differ, written as `training.steps`, with both values. */

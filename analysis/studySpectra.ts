@@ -1,0 +1,103 @@
+import { createAdapter } from '../training/adapters/create.ts';
+import type { TokenRow } from '../training/data/examples.ts';
+import type { Model } from '../training/model.ts';
+import type { StudyPlan } from '../training/sweep/plan.ts';
+import { readSpectrum, writeSpectrum } from '../training/sweep/record.ts';
+import { warmUp } from '../training/warmup.ts';
+import { spectrum } from './spectrum.ts';
+
+/** How the curvature of a study's methods is measured. */
+export interface StudySpectraOptions {
+  /** Rows of the training data, from the first, that the Hessian is a mean over. */
+  readonly rows: number;
+  readonly tolerance: number;
+  readonly maxSteps: number;
+  /** Steps of Adam before the preconditioned Hessian is measured, and their constant rate. */
+  readonly warmup: { readonly steps: number; readonly learningRate: number };
+}
+
+/** 64 rows keep the standard error over batches at some per cent; the warm-up is the one of the first study. */
+export const usualStudySpectra: StudySpectraOptions = {
+  rows: 64,
+  tolerance: 1e-2,
+  maxSteps: 200,
+  warmup: { steps: 10, learningRate: 1e-3 },
+};
+
+/** One spectrum of a study is done, or was found done. */
+export interface StudySpectraProgress {
+  readonly method: string;
+  readonly operator: 'hessian' | 'adam';
+  readonly done: number;
+  readonly planned: number;
+}
+
+const operators = ['hessian', 'adam'] as const;
+
+/**
+ * Measures, for each method of a plan, both ends of the Hessian where training starts, and of the Hessian that Adam sees a
+ * few steps later. What lies in the study's folder already is not measured again.
+ */
+export async function studySpectra(
+  model: Model,
+  plan: StudyPlan,
+  folder: string,
+  rows: readonly TokenRow[],
+  options: StudySpectraOptions,
+  onProgress?: (progress: StudySpectraProgress) => void,
+): Promise<void> {
+  const planned = plan.methods.length * operators.length;
+  let done = 0;
+  for (const method of plan.methods)
+    for (const operator of operators) {
+      const configuration = spectrumConfiguration(plan, method, operator, options);
+      if ((await readSpectrum(folder, configuration)) === null)
+        await writeSpectrum(folder, configuration, await measure(model, plan, method, operator, rows, options));
+      done++;
+      onProgress?.({ method, operator, done, planned });
+    }
+}
+
+async function measure(
+  model: Model,
+  plan: StudyPlan,
+  method: string,
+  operator: (typeof operators)[number],
+  rows: readonly TokenRow[],
+  { rows: count, tolerance, maxSteps, warmup }: StudySpectraOptions,
+) {
+  const { rank, alpha, targetModules, training } = plan;
+  const { batchSize } = training;
+  const seed = plan.seeds[0]!;
+  const start = await createAdapter(model, { method, rank, alpha, targetModules, initSeed: plan.initSeed ?? seed });
+  const { betas, eps } = training.optimizer;
+  const warmed =
+    operator === 'adam'
+      ? await warmUp(model, start, rows, { ...warmup, batchSize, seed, adam: { betas, eps } })
+      : { adapter: start };
+  return spectrum(model, warmed.adapter, rows.slice(0, count), {
+    batchSize,
+    tolerance,
+    maxSteps,
+    seed,
+    beta1: betas[0],
+    ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),
+  });
+}
+
+/** All that a spectrum of a study follows from, and no path. */
+function spectrumConfiguration(
+  plan: StudyPlan,
+  method: string,
+  operator: string,
+  options: StudySpectraOptions,
+): object {
+  const { rank, alpha, targetModules, modelHash, dataHash, precision, training, seeds, initSeed } = plan;
+  const { warmup, ...search } = options;
+  const seed = seeds[0]!;
+  return {
+    ...{ method, rank, alpha, targetModules, modelHash, dataHash, precision, operator, ...search },
+    ...{ batchSize: training.batchSize, seed, initSeed: initSeed ?? seed },
+    ...(operator === 'adam' ? { warmup, optimizer: training.optimizer } : {}),
+  };
+}

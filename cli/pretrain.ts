@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import type { LlamaConfig } from '../training/checkpoint/config.ts';
+import type { Arguments, Command } from './command.ts';
+import { engineOptions, parseEngine, value } from './options.ts';
+import { shortNumber } from './output.ts';
+import { number, required, text, wholeNumber } from './values.ts';
+
+/** `lambdamax pretrain`: a base model from generated text. */
+export const command: Command = {
+  usage: 'pretrain',
+  summary: 'Pre-train a small Llama on the generated world of arithmetic problems',
+  options: {
+    out: value('Output', 'DIR', 'folder of the checkpoint, its tokenizer and metrics.jsonl'),
+    steps: value('Training', 'N', 'optimizer steps', '5000'),
+    'batch-size': value('Training', 'N', 'rows a step', '16'),
+    length: value('Training', 'N', 'tokens a row', '128'),
+    lr: value('Training', 'RATE', 'peak learning rate', '3e-3'),
+    'weight-decay': value('Training', 'X', 'weight decay', '0.1'),
+    seed: value('Training', 'N', 'of the text and of the initial weights', '0'),
+    vocabulary: value('Model', 'N', 'tokens of the byte-pair vocabulary', '512'),
+    hidden: value('Model', 'N', 'width', '128'),
+    layers: value('Model', 'N', 'blocks', '5'),
+    heads: value('Model', 'N', 'query heads', '4'),
+    'key-value-heads': value('Model', 'N', 'key and value heads', '2'),
+    intermediate: value('Model', 'N', 'width of the feed-forward layer', '352'),
+    ...{ threads: engineOptions.threads! },
+  },
+  examples: [['pretrain --out fixtures/base', 'the bundled model']],
+  async run(args, output) {
+    const out = required(args, 'out', text);
+    const config = parseConfig(args);
+    const seed = required(args, 'seed', wholeNumber(0));
+    const run = {
+      steps: required(args, 'steps', wholeNumber(1)),
+      batchSize: required(args, 'batch-size', wholeNumber(1)),
+      length: required(args, 'length', wholeNumber(2)),
+      learningRate: required(args, 'lr', number({ above: 0 })),
+      weightDecay: required(args, 'weight-decay', number({ least: 0 })),
+      threads: parseEngine({ precision: 'float32', backend: 'onnx', ...args }).threads,
+    };
+    const { corpusDocuments, tokenizerDocuments } = await import('../training/tasks/math/corpus.ts');
+    const { trainBytePairs, writeTokenizer } = await import('../training/data/bytePairs.ts');
+    const { loadTokenizer } = await import('../training/data/tokenizer.ts');
+    const { pretrain } = await import('../training/pretrain.ts');
+    await writeTokenizer(out, trainBytePairs(corpusDocuments(seed, tokenizerDocuments), config.vocabSize));
+    const tokenizer = await loadTokenizer(out);
+    const documents = corpusDocuments(seed, Number.POSITIVE_INFINITY);
+    const progress = output.progress(run.steps, 'pretrain');
+    const result = await pretrain({
+      ...{ ...run, config, tokenizer, documents, seed, out },
+      onStep: ({ step, loss, seconds }) =>
+        progress.update(
+          step,
+          `loss ${loss.toFixed(3)}  ${Math.round((step * run.batchSize * run.length) / seconds)} tokens/s`,
+        ),
+    }).finally(() => progress.stop());
+    output.result({ ...result, checkpoint: out }, () => [
+      `${result.parameters} parameters, ${result.tokens} tokens in ${shortNumber(result.seconds, 3)} s: ` +
+        `loss ${shortNumber(result.initialLoss)} -> ${shortNumber(result.finalLoss)}`,
+      join(out, 'model.safetensors'),
+    ]);
+  },
+};
+
+function parseConfig(args: Arguments): LlamaConfig {
+  const count = (option: string) => required(args, option, wholeNumber(1));
+  const [hiddenSize, heads] = [count('hidden'), count('heads')];
+  return {
+    vocabSize: count('vocabulary'),
+    hiddenSize,
+    intermediateSize: count('intermediate'),
+    layers: count('layers'),
+    heads,
+    keyValueHeads: count('key-value-heads'),
+    headSize: hiddenSize / heads,
+    rmsNormEps: 1e-5,
+    ropeTheta: 10_000,
+    tieWordEmbeddings: true,
+    maxPositions: 512,
+    bosTokenId: null,
+    eosTokenId: 1,
+  };
+}

@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+import type { Prediction } from '../analysis/predictor.ts';
+import type { Arguments, Command } from './command.ts';
+import { value } from './options.ts';
+import type { Output } from './output.ts';
+import { openStudyInputs, parseStudy, type StudyInputs } from './studyInputs.ts';
+import { commandLine, runSweep, studyOptions } from './sweep.ts';
+import { number, required, wholeNumber } from './values.ts';
+
+/** `lambdamax study`: sweep, curvature, prediction and report in one. */
+export const command: Command = {
+  usage: 'study',
+  summary: 'Sweep learning rates, measure curvature, compare prediction with sweep, write a report',
+  options: {
+    ...studyOptions,
+    'curvature-rows': value('Curvature', 'N', 'rows of the training data behind the Hessian', '64'),
+    tolerance: value('Curvature', 'X', 'relative error of the eigenvalues', '1e-2'),
+    warmup: value('Curvature', 'N', "steps of Adam before Adam's own curvature is measured", '10'),
+    'warmup-lr': value('Curvature', 'RATE', 'their learning rate; the result depends on it', '1e-3'),
+  },
+  examples: [
+    ['study', 'the bundled model and task'],
+    ['study --model ./Llama-3.2-1B --data train.jsonl --study runs/llama', 'your own; run again, it continues'],
+  ],
+  async run(args, output) {
+    const curvature = parseCurvature(args);
+    const inputs = await openStudyInputs(await parseStudy(args), commandLine(), output);
+    await using _model = inputs.model;
+    output.say(`study ${inputs.folder}`);
+    const { openStudy } = await import('../training/sweep/record.ts');
+    await using study = await openStudy(inputs.folder, inputs.plan);
+    await measureCurvature(inputs, curvature, output);
+    const record = await runSweep(inputs, study, output);
+    const { prediction, report } = await conclude(inputs.folder);
+    output.result({ study: inputs.folder, runs: record.runs.length, report, ...prediction }, () => [
+      ...summary(prediction, output),
+      '',
+      prediction.verdict,
+      '',
+      `${record.runs.length} runs in ${inputs.folder}`,
+      `report: ${report}`,
+    ]);
+  },
+};
+
+type Curvature = Parameters<typeof import('../analysis/studySpectra.ts').studySpectra>[4];
+
+function parseCurvature(args: Arguments): Curvature {
+  return {
+    rows: required(args, 'curvature-rows', wholeNumber(1)),
+    tolerance: required(args, 'tolerance', number({ above: 0, below: 1 })),
+    maxSteps: 200,
+    warmup: {
+      steps: required(args, 'warmup', wholeNumber(1)),
+      learningRate: required(args, 'warmup-lr', number({ above: 0 })),
+    },
+  };
+}
+
+async function measureCurvature({ plan, folder, model, data }: StudyInputs, options: Curvature, output: Output) {
+  const { studySpectra } = await import('../analysis/studySpectra.ts');
+  const progress = output.progress(2 * plan.methods.length, 'curvature');
+  try {
+    await studySpectra(model, plan, folder, data.rows, options, ({ method, operator, done }) =>
+      progress.update(done, `${method}, ${operator}`),
+    );
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Writes prediction.json and report.html of a finished sweep. */
+async function conclude(folder: string): Promise<{ prediction: Prediction; report: string }> {
+  const { predict } = await import('../analysis/predictor.ts');
+  const { readStudyFindings, reportInput } = await import('../analysis/studyFolder.ts');
+  const { renderReport } = await import('../analysis/report/report.ts');
+  const { writeJson } = await import('../training/checkpoint/files.ts');
+  const { writeText } = await import('./writeText.ts');
+  const findings = await readStudyFindings(folder);
+  const prediction = predict(findings.sweep);
+  await writeJson(join(folder, 'prediction.json'), prediction);
+  const report = join(folder, 'report.html');
+  await writeText(report, renderReport(reportInput(findings, prediction)));
+  return { prediction, report };
+}
+
+function summary({ points }: Prediction, output: Output): string[] {
+  return output.table(
+    ['method', 'best rate', 'low', 'high', 'best score', 'breaks at', 'lambda_max', '2/lambda_max'],
+    points.map(({ configuration, optimum, divergesAt, lambdaMax }) => [
+      `${configuration}${optimum.atGridEdge ? ' (edge of grid)' : ''}`,
+      optimum.learningRate,
+      optimum.low,
+      optimum.high,
+      optimum.score,
+      divergesAt,
+      lambdaMax,
+      lambdaMax && 2 / lambdaMax,
+    ]),
+  );
+}

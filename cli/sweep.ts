@@ -1,0 +1,76 @@
+import type { SweepRecord } from '../training/sweep/sweep.ts';
+import type { Command, OptionGroup } from './command.ts';
+import { adapterOptions, dataOptions, engineOptions, modelOptions, sweepOptions, trainingOptions } from './options.ts';
+import { type Output, shortNumber } from './output.ts';
+import { openStudyInputs, parseStudy, type StudyInputs } from './studyInputs.ts';
+
+const { adapter: _adapter, method: _method, ...adapterSizeOptions } = adapterOptions;
+
+/** The options that a study and its sweep share. */
+export const studyOptions: OptionGroup = {
+  ...modelOptions,
+  ...adapterSizeOptions,
+  ...dataOptions,
+  ...trainingOptions,
+  ...sweepOptions,
+  ...engineOptions,
+};
+
+/** `lambdamax sweep`: the runs of a study. */
+export const command: Command = {
+  usage: 'sweep',
+  summary: 'Fine-tune several LoRA variants over a grid of learning rates',
+  options: studyOptions,
+  examples: [["sweep --methods lora,pissa --lr 'logspace(1e-4,1e-1,7)' --steps 60", 'two variants, seven rates each']],
+  async run(args, output) {
+    const inputs = await openStudyInputs(await parseStudy(args), commandLine(), output);
+    await using _model = inputs.model;
+    const record = await runSweep(inputs, inputs.folder, output);
+    const methods = record.methods.map(({ method, best, bracketed }) => ({ method, best, bracketed }));
+    output.result({ study: inputs.folder, runs: record.runs.length, methods }, () => [
+      ...output.table(
+        ['method', 'best rate', 'score', 'bracketed'],
+        methods.map(({ method, best, bracketed }) => [
+          method,
+          best?.learningRate ?? null,
+          best?.score ?? null,
+          bracketed ? 'yes' : 'no',
+        ]),
+      ),
+      '',
+      `${record.runs.length} runs in ${inputs.folder}`,
+    ]);
+  },
+};
+
+/** Carries out the plan's runs with a bar over all of them. */
+export async function runSweep(
+  { plan, model, data }: StudyInputs,
+  study: Parameters<typeof import('../training/sweep/sweep.ts').sweep>[1]['study'],
+  output: Output,
+): Promise<SweepRecord> {
+  const { executeOn } = await import('../training/sweep/execute.ts');
+  const { sweep } = await import('../training/sweep/sweep.ts');
+  const progress = output.progress(plan.methods.length * plan.grid.length, 'runs');
+  try {
+    return await sweep(plan, {
+      study,
+      execute: executeOn(model, data),
+      onProgress: ({ event, configuration: { method, learningRate, seed }, done, planned }) => {
+        progress.setTotal(planned);
+        const words = `${method} at ${shortNumber(learningRate, 3)}, seed ${seed}`;
+        progress.update(done, event === 'started' ? words : '');
+      },
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+/** The command line as one would type it again. */
+export function commandLine(): string {
+  const quoted = process.argv
+    .slice(2)
+    .map((part) => (/^[\w./,:=@+-]+$/.test(part) ? part : `'${part.replaceAll("'", "'\\''")}'`));
+  return ['lambdamax', ...quoted].join(' ');
+}
