@@ -1,8 +1,10 @@
 import { type Precision, type TensorSpec, totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
 import { LambdamaxError } from '../../errors.ts';
+import { matchModules } from '../checkpoint/matchModules.ts';
 import { type PeftAdapter, readAdapter, writeAdapter } from '../checkpoint/peft.ts';
 import type { TensorValues } from '../checkpoint/safetensors.ts';
 import type { Model } from '../model.ts';
+import { llamaModules } from '../models/llama.ts';
 import type { AdapterMethod } from './adapter.ts';
 import { type Adapter, frozenWeights, layoutFor } from './create.ts';
 import { adapterMethod } from './index.ts';
@@ -19,7 +21,7 @@ export async function saveAdapter(model: Model, adapter: Adapter, directory: str
   await writeAdapter(directory, {
     config: {
       ...size,
-      targetModules: moduleEndings([...layout.modules.keys()]),
+      targetModules: peftTargets(model, [...layout.modules.keys()]),
       useRslora: false,
       useDora: false,
       rankPattern: {},
@@ -100,7 +102,9 @@ function sizeOfAll(layout: AdapterLayout): { rank: number; alpha: number } {
   return first!.size;
 }
 
-/** The last parts of the module names, as PEFT's `target_modules` lists them; whole names where those would match more. */
-function moduleEndings(modules: readonly string[]): string[] {
-  return [...new Set(modules.map((module) => module.slice(module.lastIndexOf('.') + 1)))].sort();
+/** What PEFT's `target_modules` lists: the last parts of the names, or whole names where those would match more modules. */
+function peftTargets(model: Model, modules: readonly string[]): string[] {
+  const endings = [...new Set(modules.map((module) => module.slice(module.lastIndexOf('.') + 1)))].sort();
+  const known = llamaModules(model.config).map(({ name }) => name);
+  return matchModules(known, endings.join(',')).length === modules.length ? endings : [...modules];
 }
