@@ -3,11 +3,12 @@ import type { Executable, ExecutableOptions, Values } from './backends/executabl
 import { onnxBackend } from './backends/onnx.ts';
 import { gradient, gradientName, hessianVector, productName, type TracedLoss } from './differentiate/products.ts';
 import type { Graph } from './graph/node.ts';
-import { splitAt } from './graph/split.ts';
+import { type SplitGraph, splitAt } from './graph/split.ts';
 import type { Batch, Linearised, Point, Program, WeightSource } from './program.ts';
 import { type Precision, totalSize, type Vector, viewTensors, zeros } from './tensors.ts';
 import { directionName, type Signature } from './trace/record.ts';
 
+/** How a traced loss is compiled. */
 export interface CompileOptions {
   /** float32 (the default) for work, float64 for verification. */
   readonly precision?: Precision;
@@ -28,9 +29,10 @@ class CompiledProgram implements Program {
   readonly precision: Precision;
   readonly size: number;
   readonly #traced: TracedLoss;
-  readonly #options: ExecutableOptions;
+  readonly #options: ExecutableOptions & { readonly fed: ReadonlySet<string> };
   readonly #compiled = new Map<string, Promise<Executable>>();
-  #split: ReturnType<typeof splitAt> | undefined;
+  #split: SplitGraph | undefined;
+  #released = false;
 
   constructor(traced: TracedLoss, { precision = 'float32', weights, replaceable = [], threads = 0 }: CompileOptions) {
     this.precision = precision;
@@ -74,23 +76,23 @@ class CompiledProgram implements Program {
     const product = await this.#executable('product', () => split.product);
     const feeds = this.#feeds(point, batch);
     const prepared = await prepare.run(feeds);
-    let kept: Values | undefined = new Map([
-      ...feeds,
-      ...split.kept.map((name) => [name, prepared.get(name)!] as const),
-    ]);
-    const constant = split.prepare.outputs;
+    const kept = split.kept.map((name) => [name, prepared.get(name)!] as const);
+    let held: { readonly feeds: Values; readonly prepared: Values } | undefined = {
+      feeds: new Map([...feeds, ...kept]),
+      prepared,
+    };
     const release = async (): Promise<void> => {
-      kept = undefined;
+      held = undefined;
     };
     return {
       value: scalar(prepared),
       gradient: this.#flatten(prepared, gradientName),
       apply: async (direction) => {
-        if (kept === undefined) throw released('linearised Hessian');
-        const results = await product.run(new Map([...kept, ...this.#directionFeeds(direction)]));
+        if (held === undefined) throw released('linearised Hessian');
+        const { feeds, prepared } = held;
+        const results = await product.run(new Map([...feeds, ...this.#directionFeeds(direction)]));
         // A parameter that <gradient, v> does not depend on has its (zero) product among the prepared values.
-        const fixed = [...prepared].filter(([name]) => constant.has(name));
-        return this.#flatten(new Map([...fixed, ...results]), productName);
+        return this.#flatten(new Map([...prepared, ...results]), productName);
       },
       release,
       [Symbol.asyncDispose]: release,
@@ -100,6 +102,7 @@ class CompiledProgram implements Program {
   async release(): Promise<void> {
     const compiled = [...this.#compiled.values()];
     this.#compiled.clear();
+    this.#released = true;
     for (const executable of await Promise.allSettled(compiled))
       if (executable.status === 'fulfilled') await executable.value.release();
   }
@@ -109,6 +112,7 @@ class CompiledProgram implements Program {
   }
 
   #executable(name: string, graph: () => Graph): Promise<Executable> {
+    if (this.#released) throw released('program');
     const known = this.#compiled.get(name);
     if (known !== undefined) return known;
     const compiled = onnxBackend.compile(graph(), this.#options);
@@ -124,6 +128,13 @@ class CompiledProgram implements Program {
         throw new LambdamaxError({ subject: `batch input ${name}`, expected: 'a value for it' });
       return [name, dtype === 'int32' ? values : inPrecision(values, this.precision)] as const;
     });
+    const foreign = [...(weights?.keys() ?? [])].find((name) => !this.#options.fed.has(name));
+    if (foreign !== undefined)
+      throw new LambdamaxError({
+        subject: `weight ${foreign} of the point`,
+        expected: 'a weight that was compiled as replaceable',
+        got: [...this.#options.fed],
+      });
     return new Map([...viewTensors(parameters, this.parameters), ...(weights ?? []), ...inputs]);
   }
 

@@ -7,8 +7,12 @@ export type Values = ReadonlyMap<string, Float32Array | Float64Array | Int32Arra
 
 /** A graph ready to run. */
 export interface Executable {
-  /** Runs the graph once. Throws a LambdamaxError that names a feed that is missing or has the wrong length or class. */
+  /**
+   * Runs the graph once. Throws a LambdamaxError that names a feed that is missing or has the wrong length or class, and
+   * after `release`. Feeds that the graph does not know are ignored.
+   */
   run(feeds: Values): Promise<Values>;
+  /** Frees the graph; a second time does nothing. */
   release(): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import { LambdamaxError } from '../../errors.ts';
 import type { Node } from '../graph/node.ts';
-import { type LoweredGraph, lower, outputName } from '../onnx/lower.ts';
+import { inputName, type LoweredGraph, lower, outputName } from '../onnx/lower.ts';
 import { type Precision, sizeOf } from '../tensors.ts';
 import type { Backend, Executable, ExecutableOptions, Values } from './executable.ts';
 
@@ -37,7 +37,7 @@ async function createSession(lowered: LoweredGraph, options: ExecutableOptions):
 }
 
 class OnnxExecutable implements Executable {
-  readonly #session: ort.InferenceSession;
+  #session: ort.InferenceSession | undefined;
   readonly #lowered: LoweredGraph;
   readonly #precision: Precision;
 
@@ -48,16 +48,20 @@ class OnnxExecutable implements Executable {
   }
 
   async run(feeds: Values): Promise<Values> {
+    if (this.#session === undefined)
+      throw new LambdamaxError({ subject: 'compiled graph', expected: 'to be used before it is released' });
     const tensors: Record<string, ort.Tensor> = {};
-    for (const [name, node] of this.#lowered.feeds) tensors[name] = this.#feed(name, node, feeds);
-    const results = await this.#session.run(tensors);
+    for (const [name, node] of this.#lowered.feeds) tensors[inputName(name)] = this.#feed(name, node, feeds);
+    const results = await this.#session.run(tensors).catch(refuseValues);
     return new Map(
       [...this.#lowered.outputs.keys()].map((name) => [name, results[outputName(name)]!.data as Float32Array]),
     );
   }
 
   async release(): Promise<void> {
-    await this.#session.release();
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.release();
   }
 
   #feed(name: string, node: Node, feeds: Values): ort.Tensor {
@@ -75,6 +79,16 @@ class OnnxExecutable implements Executable {
     const type = node.dtype === 'float32' ? this.#precision : node.dtype;
     return new ort.Tensor(type as 'float32', values as Float32Array, node.shape);
   }
+}
+
+/** Shapes are settled at compile time, so that a graph which fails when it runs was fed numbers that it cannot take. */
+function refuseValues(cause: unknown): never {
+  throw new LambdamaxError({
+    subject: 'compiled graph',
+    expected: 'values that its operations accept, such as indices within their table',
+    got: (cause as Error).message,
+    cause,
+  });
 }
 
 const floats = { float32: Float32Array, float64: Float64Array };

@@ -149,7 +149,13 @@ function addAll(terms: readonly tf.Tensor[]): tf.Tensor {
 }
 
 function scalar(result: tf.Tensor): tf.Tensor {
-  if (result.size !== 1)
-    throw new LambdamaxError({ subject: 'the traced loss', expected: 'a scalar', got: `shape [${result.shape}]` });
+  // An async function, or plain JavaScript, returns what it likes.
+  const isTensor = result instanceof tf.Tensor;
+  if (!(isTensor && result.size === 1 && result.dtype === 'float32'))
+    throw new LambdamaxError({
+      subject: 'the traced loss',
+      expected: 'a scalar tensor of dtype float32',
+      got: isTensor ? `${result.dtype} [${result.shape}]` : String(result),
+    });
   return result.rank === 0 ? result : tf.reshape(result, []);
 }

@@ -6,7 +6,7 @@ export class GraphBuilder {
   readonly #known = new Map<string, Node>();
   #nextId = 0;
 
-  /** The node of this kernel on these inputs; its shape follows. Throws a LambdamaxError if the shapes do not fit. */
+  /** The node of this kernel on these inputs; its shape follows. Throws a LambdamaxError if shapes or dtypes do not fit. */
   make<K extends Exclude<Kernel, SourceKernel>>(
     kernel: K,
     inputs: readonly Node[],

@@ -26,6 +26,8 @@ export interface KernelAttributes {
   Pow: None;
   Maximum: None;
   Minimum: None;
+  /** a >= b, of dtype bool. */
+  GreaterEqual: None;
   Neg: None;
   Exp: None;
   Log: None;
@@ -53,11 +55,13 @@ export interface KernelAttributes {
   Tile: { readonly reps: readonly number[] };
   /** Rows of the first input along its first axis, chosen by the second (int32). */
   GatherV2: None;
+  /** 1 at [..., indices[...]] and 0 elsewhere; a row of zeros where the index is not within 0 .. depth-1. */
   OneHot: { readonly depth: number };
-  /** out[i] = sum of the rows k of the first input where the second (int32 [rows]) is i. */
+  /** out[i] = sum of the rows k of the first input where the second (int32 [rows]) is i; other rows count nowhere. */
   UnsortedSegmentSum: { readonly segments: number };
 }
 
+/** The name of a kernel. */
 export type Kernel = keyof KernelAttributes;
 
 /** One operation and its result; nodes are never changed after they are made. */
@@ -71,6 +75,7 @@ export interface NodeOf<K extends Kernel> {
   readonly dtype: DType;
 }
 
+/** A node of any kernel; `node.kernel` tells which, and with it the attributes. */
 export type Node = { [K in Kernel]: NodeOf<K> }[Kernel];
 
 /** A computation: named results, and through their inputs all that they need. */
@@ -96,7 +101,7 @@ export function nodesOfKernel<K extends Kernel>(graph: Graph, kernel: K): Extrac
   return nodesOf(graph).filter((node): node is Extract<Node, { kernel: K }> => node.kernel === kernel);
 }
 
-/** True if the number is known to be `value` in every entry. */
+/** True for a tensor of one repeated number: of any, or of `value`. */
 export function isFill(node: Node, value?: number): node is NodeOf<'Fill'> {
   return node.kernel === 'Fill' && (value === undefined || node.attributes.value === value);
 }

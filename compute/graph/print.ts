@@ -18,9 +18,18 @@ export function print(graph: Graph): string {
 }
 
 function printAttributes(node: Node): string[] {
-  return Object.entries(node.attributes)
-    .filter(([name, value]) => value !== false && !(name === 'shape' && node.kernel !== 'Fill'))
-    .map(([name, value]) => `${name}=${ArrayBuffer.isView(value) ? '...' : JSON.stringify(value)}`);
+  return (
+    Object.entries(node.attributes)
+      // The shape stands at the end of the line.
+      .filter(([name, value]) => value !== false && name !== 'shape')
+      .map(([name, value]) => `${name}=${printValue(value)}`)
+  );
+}
+
+function printValue(value: unknown): string {
+  if (ArrayBuffer.isView(value)) return '...';
+  // JSON has neither NaN nor infinity.
+  return typeof value === 'number' ? String(value) : JSON.stringify(value);
 }
 
 function printType({ shape, dtype }: Node): string {

@@ -13,7 +13,10 @@ type Inference<K extends Kernel> = (inputs: readonly Node[], attributes: KernelA
 export type SourceKernel = 'Placeholder' | 'Weight' | 'Constant' | 'Fill';
 
 const same: Inference<Kernel> = ([x]) => ({ shape: x!.shape, dtype: x!.dtype });
-const broadcast: Inference<Kernel> = ([a, b]) => ({ shape: broadcastShapes(a!.shape, b!.shape), dtype: a!.dtype });
+const broadcast: Inference<Kernel> = ([a, b]) => {
+  if (a!.dtype !== b!.dtype) throw mismatch('element-wise operation', `one dtype, from ${a!.dtype} and ${b!.dtype}`);
+  return { shape: broadcastShapes(a!.shape, b!.shape), dtype: a!.dtype };
+};
 
 const reduction: Inference<'Sum' | 'Mean'> = ([x], { axes, keepDims }) => ({
   shape: keepDims
@@ -30,6 +33,7 @@ const rules: { [K in Exclude<Kernel, SourceKernel>]: Inference<K> } = {
   Pow: broadcast,
   Maximum: broadcast,
   Minimum: broadcast,
+  GreaterEqual: (inputs) => ({ ...broadcast(inputs, {}), dtype: 'bool' }),
   Neg: same,
   Exp: same,
   Log: same,
@@ -73,7 +77,7 @@ const rules: { [K in Exclude<Kernel, SourceKernel>]: Inference<K> } = {
   UnsortedSegmentSum: ([x], { segments }) => ({ shape: [segments, ...x!.shape.slice(1)], dtype: x!.dtype }),
 };
 
-/** The result type of a kernel on these inputs. Throws a LambdamaxError if the shapes do not fit. */
+/** The result type of a kernel on these inputs. Throws a LambdamaxError if shapes or dtypes do not fit. */
 export function inferType<K extends Exclude<Kernel, SourceKernel>>(
   kernel: K,
   inputs: readonly Node[],

@@ -1,7 +1,7 @@
 import { sizeOf } from '../tensors.ts';
 import { GraphBuilder } from './builder.ts';
 import { check } from './check.ts';
-import { type Graph, isFill, type Kernel, type KernelAttributes, type Node, nodesOf } from './node.ts';
+import { type DType, type Graph, isFill, type Kernel, type KernelAttributes, type Node, nodesOf } from './node.ts';
 import { broadcastShapes, inferType, type SourceKernel, sameShape } from './shapes.ts';
 
 /**
@@ -76,7 +76,7 @@ class Simplifier {
     Square: ([x]) => (isFill(x!) ? this.#builder.fill(x!.attributes.value ** 2, x!) : undefined),
     Cast: ([x], { dtype }) => {
       if (x!.dtype === dtype) return x;
-      return isFill(x!) ? this.#builder.fill(x!.attributes.value, { shape: x!.shape, dtype }) : undefined;
+      return isFill(x!) ? this.#builder.fill(castNumber(x!.attributes.value, dtype), { ...x!, dtype }) : undefined;
     },
     Sum: ([x], attributes) => {
       const extent = attributes.axes.reduce((product, axis) => product * x!.shape[axis]!, 1);
@@ -169,7 +169,7 @@ class Simplifier {
     const shape = broadcastShapes(a.shape, b.shape);
     if (isFill(a) && isFill(b)) {
       const value = fold(a.attributes.value, b.attributes.value);
-      return this.#builder.fill(a.dtype === 'int32' ? Math.trunc(value) : value, { shape, dtype: a.dtype });
+      return this.#builder.fill(castNumber(value, a.dtype), { shape, dtype: a.dtype });
     }
     const left = this.#unbroadcast(a, b.shape, shape);
     const right = this.#unbroadcast(b, left.shape, shape);
@@ -202,6 +202,11 @@ class Simplifier {
     }
     return undefined;
   }
+}
+
+function castNumber(value: number, dtype: DType): number {
+  if (dtype === 'bool') return value === 0 ? 0 : 1;
+  return dtype === 'int32' ? Math.trunc(value) : value;
 }
 
 /** x as a number times another node, if it is one. */

@@ -1,4 +1,5 @@
 import { sizeOf } from '../tensors.ts';
+import { check } from './check.ts';
 import { dependents, type Graph, type Node, nodesOf } from './node.ts';
 
 /** A graph in two parts: what can be computed once, and what must be computed anew for each direction. */
@@ -31,12 +32,15 @@ export function splitAt(graph: Graph, directions: ReadonlySet<string>): SplitGra
 
   const outputs = [...graph.outputs];
   const constantOutputs = outputs.filter(([, node]) => !dependent.has(node));
+  const keptOutputs = [...kept].map(([node, name]) => [name, node] as const);
+  const product = cut(
+    outputs.filter(([, node]) => dependent.has(node)),
+    kept,
+  );
+  check(product);
   return {
-    prepare: { outputs: new Map([...constantOutputs, ...[...kept].map(([node, name]) => [name, node] as const)]) },
-    product: cut(
-      outputs.filter(([, node]) => dependent.has(node)),
-      kept,
-    ),
+    prepare: { outputs: new Map([...constantOutputs, ...keptOutputs]) },
+    product,
     kept: [...kept.values()],
     keptSize: [...kept.keys()].reduce((sum, node) => sum + sizeOf(node.shape), 0),
   };

@@ -38,6 +38,7 @@ export const emitRules: { readonly [K in EmittedKernel]: EmitRule<K> } = {
   Pow: operator('Pow'),
   Maximum: operator('Max'),
   Minimum: operator('Min'),
+  GreaterEqual: operator('GreaterOrEqual'),
   Neg: operator('Neg'),
   Exp: operator('Exp'),
   Log: operator('Log'),
@@ -72,13 +73,13 @@ export const emitRules: { readonly [K in EmittedKernel]: EmitRule<K> } = {
   },
   Tile: (emitter, { attributes: { reps } }, [x], output) => emitter.node('Tile', [x!, emitter.integers(reps)], output),
   GatherV2: (emitter, _, inputs, output) => emitter.node('Gather', inputs, output, { axis: 0 }),
-  OneHot: (emitter, node, [indices], output) =>
-    emitter.node('Cast', [oneHot(emitter, indices!, node.attributes.depth, -1)], output, {
-      to: onnxType(node, emitter),
-    }),
+  OneHot: (emitter, node, [indices], output) => {
+    const column = emitter.value('Reshape', [indices!, emitter.integers([...node.inputs[0]!.shape, 1])]);
+    emitter.node('Cast', [oneHot(emitter, column, [node.attributes.depth])], output, { to: onnxType(node, emitter) });
+  },
   UnsortedSegmentSum: (emitter, node, [x, segments], output) => {
     // A product with the one-hot matrix needs no scatter: exact, deterministic, and fast for the vocabularies at hand.
-    const hot = emitter.value('Cast', [oneHot(emitter, segments!, node.attributes.segments, 0)], {
+    const hot = emitter.value('Cast', [oneHot(emitter, segments!, [node.attributes.segments, 1])], {
       to: onnxType(node, emitter),
     });
     const rows = node.inputs[0]!.shape[0]!;
@@ -120,11 +121,10 @@ function emitMatMul(emitter: Emitter, node: NodeOf<'BatchMatMul'>, [a, b]: reado
   else emitter.node('MatMul', [turned(a!, left, transposeA), turned(b!, right, transposeB)], output);
 }
 
-/** ONNX Runtime has OneHot of int32 indices in float32 only, whatever the precision of the program. */
-function oneHot(emitter: Emitter, indices: string, depth: number, axis: 0 | -1): string {
-  const extent = emitter.constant([depth], [1], elementType.int32);
-  const offOn = emitter.constant([0, 1], [2], elementType.float32);
-  return emitter.value('OneHot', [indices, extent, offOn], { axis });
+/** Truth values where the indices equal 0, 1, ... along `shape`. ONNX's own OneHot takes -1 for the last index. */
+function oneHot(emitter: Emitter, indices: string, shape: readonly number[]): string {
+  const numbers = Int32Array.from({ length: shape[0]! }, (_, index) => index);
+  return emitter.value('Equal', [indices, emitter.constant(numbers, shape, elementType.int32)]);
 }
 
 function swapLastTwo(rank: number): number[] {

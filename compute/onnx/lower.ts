@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { LambdamaxError } from '../../errors.ts';
 import { type Graph, type Node, nodesOf } from '../graph/node.ts';
@@ -8,6 +9,7 @@ import { Emitter } from './emitter.ts';
 import { type EmitRule, emitRules, onnxType } from './kernels.ts';
 import { elementType, encodeModel, type OnnxTensor, type OnnxValue } from './schema.ts';
 
+/** How a graph is lowered. */
 export interface LowerOptions {
   readonly precision: Precision;
   /** Where the frozen weights lie; needed if the graph has any. */
@@ -28,8 +30,9 @@ export interface LoweredGraph {
 
 /**
  * The graph as an ONNX model. Weights stay where they are: the model refers to their bytes within the checkpoint's own
- * safetensors file (ONNX "external data"), and BF16 or F16 are cast when the session is made. Names of feeds and outputs
- * are those of the graph.
+ * safetensors file (ONNX "external data"), and BF16 or F16 are cast when the session is made. What the graph calls NAME is
+ * fed under `inputName(NAME)` and comes back under `outputName(NAME)`. Throws a LambdamaxError that names the weight, or
+ * its file, if it is missing, of another shape, or not in one folder with the others.
  */
 export function lower(graph: Graph, { precision, weights, fed = new Set() }: LowerOptions): LoweredGraph {
   const emitter = new Emitter(precision);
@@ -39,7 +42,7 @@ export function lower(graph: Graph, { precision, weights, fed = new Set() }: Low
 
   for (const node of nodesOf(graph)) {
     if (node.kernel === 'Placeholder' || (node.kernel === 'Weight' && fed.has(node.attributes.name))) {
-      names.set(node, node.attributes.name);
+      names.set(node, inputName(node.attributes.name));
       feeds.set(node.attributes.name, node);
     } else if (node.kernel === 'Weight') {
       const location = locate(node, weights);
@@ -55,7 +58,12 @@ export function lower(graph: Graph, { precision, weights, fed = new Set() }: Low
   }
   for (const [name, node] of graph.outputs) emitter.node('Identity', [names.get(node)!], outputName(name));
   if (folders.size > 1)
-    throw new LambdamaxError({ subject: 'checkpoint', expected: 'all weight files in one folder', got: [...folders] });
+    throw new LambdamaxError({
+      subject: 'checkpoint',
+      expected: 'all weight files in one folder',
+      got: [...folders],
+      remedy: 'copy them into one folder, or link all of them from one',
+    });
 
   const value = (name: string, node: Node): OnnxValue => ({
     name,
@@ -65,13 +73,18 @@ export function lower(graph: Graph, { precision, weights, fed = new Set() }: Low
   const model = encodeModel({
     nodes: emitter.nodes,
     initializers: emitter.initializers,
-    inputs: [...feeds].map(([name, node]) => value(name, node)),
+    inputs: [...feeds].map(([name, node]) => value(inputName(name), node)),
     outputs: [...graph.outputs].map(([name, node]) => value(outputName(name), node)),
   });
   return { model, feeds, outputs: graph.outputs, weightFolder: [...folders][0] };
 }
 
-/** Outputs have names of their own, since a graph may return what it was fed under the same name. */
+/** Feeds and outputs have prefixes, so that a parameter may have any name, and be returned under it. */
+export function inputName(name: string): string {
+  return `in: ${name}`;
+}
+
+/** See `inputName`. */
 export function outputName(name: string): string {
   return `out: ${name}`;
 }
@@ -88,7 +101,16 @@ function locate(node: Extract<Node, { kernel: 'Weight' }>, weights: WeightSource
       got: `[${location.shape}]`,
       remedy: 'config.json and the weights must belong together',
     });
-  return location;
+  return { ...location, file: realPath(location.file) };
+}
+
+/** ONNX Runtime refuses symbolic links, and Hugging Face's cache is made of them. */
+function realPath(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch (cause) {
+    throw new LambdamaxError({ subject: file, expected: 'a file of weights', got: (cause as Error).message, cause });
+  }
 }
 
 function emitWeight(emitter: Emitter, node: Extract<Node, { kernel: 'Weight' }>, location: WeightLocation): string {

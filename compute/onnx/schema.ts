@@ -37,8 +37,10 @@ const modelProto = root.lookupType('onnx.ModelProto');
 /** ONNX's element type numbers (TensorProto.DataType). */
 export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, F16: 10, float64: 11, BF16: 16 } as const;
 
+/** One of ONNX's element type numbers. */
 export type ElementType = (typeof elementType)[keyof typeof elementType];
 
+/** AttributeProto: a number or a list of them. */
 export interface OnnxAttribute {
   readonly name: string;
   /** AttributeProto.AttributeType: 2 INT, 7 INTS. */
@@ -47,6 +49,7 @@ export interface OnnxAttribute {
   readonly ints?: readonly number[];
 }
 
+/** NodeProto: an operator on named values. */
 export interface OnnxNode {
   readonly op_type: string;
   readonly input: readonly string[];
@@ -55,6 +58,7 @@ export interface OnnxNode {
   readonly domain?: string;
 }
 
+/** TensorProto: a named constant, here or in another file. */
 export interface OnnxTensor {
   readonly name: string;
   readonly dims: readonly number[];
@@ -65,12 +69,14 @@ export interface OnnxTensor {
   readonly external_data?: readonly { readonly key: string; readonly value: string }[];
 }
 
+/** ValueInfoProto: a named input or output and its type. */
 export interface OnnxValue {
   readonly name: string;
   readonly shape: readonly number[];
   readonly elementType: ElementType;
 }
 
+/** GraphProto. */
 export interface OnnxGraph {
   readonly nodes: readonly OnnxNode[];
   readonly initializers: readonly OnnxTensor[];

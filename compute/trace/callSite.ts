@@ -1,13 +1,26 @@
-/** Frames that are not the model's: TensorFlow.js, this tracer, the differentiation on top of it, Node itself. */
-const ours =
-  /node_modules[\\/]@tensorflow[\\/]|tfjs-core[\\/]src|compute[\\/](trace|differentiate)[\\/]|\(node:|at node:|<anonymous>/;
+import { fileURLToPath } from 'node:url';
+
+/** compute/ itself, which stands between the model's code and every operation that is recorded. */
+const ownFolder = fileURLToPath(new URL('..', import.meta.url));
 
 /** The line of the model code that is being traced, as `file:line:column`, for error messages. */
 export function callSite(): string {
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 60;
-  const frames = (new Error().stack ?? '').split('\n').slice(1);
+  Error.stackTraceLimit = 100;
+  const frames = (new Error().stack ?? '').split('\n');
   Error.stackTraceLimit = limit;
-  const frame = frames.find((line) => !ours.test(line));
-  return frame?.match(/\(?([^\s(]+:\d+:\d+)\)?$/)?.[1]?.replace(/^file:\/\//, '') ?? 'an unknown line';
+  return frames.map(location).find((place) => place !== undefined && isModelCode(place)) ?? 'an unknown line';
+}
+
+/** Where a line of a stack trace lies: `    at f (file:///a/b.ts:1:2)`. Node's own frames have no such place. */
+function location(frame: string): string | undefined {
+  const place = frame.match(/(?:\(|at (?:async )?)((?:file:\/\/|\/|[A-Za-z]:[\\/]).*:\d+:\d+)\)?$/)?.[1];
+  return place?.startsWith('file://') ? fileURLToPath(place) : place;
+}
+
+/** TensorFlow.js's files, by the names that they have on disk and in its source maps. */
+const tensorflow = /[\\/]node_modules[\\/]@tensorflow[\\/]|[\\/]tfjs-[\w-]+[\\/]src[\\/]/;
+
+function isModelCode(place: string): boolean {
+  return !place.startsWith(ownFolder) && !tensorflow.test(place);
 }

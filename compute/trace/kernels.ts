@@ -13,7 +13,7 @@ const { backend_util, slice_util, util } = tf;
 
 /** How each TensorFlow.js kernel is recorded; a kernel that is not here is refused by name. */
 const rules: Record<string, Rule> = {
-  ...elementwise('Add', 'Sub', 'Multiply', 'RealDiv', 'Pow', 'Maximum', 'Minimum'),
+  ...elementwise('Add', 'Sub', 'Multiply', 'RealDiv', 'Pow', 'Maximum', 'Minimum', 'GreaterEqual'),
   ...unary('Neg', 'Exp', 'Log', 'Sqrt', 'Rsqrt', 'Square', 'Sigmoid', 'Tanh', 'Sin', 'Cos'),
   ...reduction('Sum', 'Mean'),
 
@@ -23,6 +23,8 @@ const rules: Record<string, Rule> = {
 
   Cast: (recorder, { x }, { dtype }) => {
     const node = recorder.nodeOf(x!);
+    // Its gradient in TensorFlow.js is that of the identity, which it is not.
+    if (node.dtype === 'float32' && dtype !== 'float32') throw refusal(`Cast from float32 to ${dtype}`);
     return node.dtype === dtype ? node : recorder.builder.make('Cast', [node], { dtype: dtype as Node['dtype'] });
   },
   Fill: (recorder, _, { shape, value, dtype }) =>
@@ -126,7 +128,9 @@ function refusal(kernel: string): LambdamaxError {
   });
 }
 
-function elementwise(...kernels: ('Add' | 'Sub' | 'Multiply' | 'RealDiv' | 'Pow' | 'Maximum' | 'Minimum')[]) {
+type Binary = 'Add' | 'Sub' | 'Multiply' | 'RealDiv' | 'Pow' | 'Maximum' | 'Minimum' | 'GreaterEqual';
+
+function elementwise(...kernels: Binary[]) {
   return table(
     kernels,
     (kernel) =>

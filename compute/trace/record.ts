@@ -6,9 +6,9 @@ import { callSite } from './callSite.ts';
 import { registerKernels } from './kernels.ts';
 import { Recorder, recorderName } from './recorder.ts';
 
-/** A value that changes from batch to batch. */
+/** A value that changes from batch to batch: numbers, or whole numbers such as token ids. */
 export interface InputSpec extends TensorSpec {
-  readonly dtype: DType;
+  readonly dtype: Exclude<DType, 'bool'>;
 }
 
 /** The tensors that a traced function is given, by name. */
@@ -34,12 +34,13 @@ export function directionName(parameter: string): string {
  * Runs `body` once with tensors that hold no numbers, and returns the graph of what it did. The body may use any kernel
  * of `kernels.ts`, chained methods, and TensorFlow.js's own gradients, nested. The engine's backend, memory and scopes
  * are left as they were found. Throws a LambdamaxError that names operation and line for a kernel that cannot be
- * recorded and for a traced value that is read.
+ * recorded and for a traced value that is read, and one for a name that is declared twice.
  */
 export function record(
   signature: Signature,
   body: (tensors: TracedTensors, directions: ReadonlyMap<string, tf.Tensor>) => ReadonlyMap<string, tf.Tensor>,
 ): Graph {
+  requireDistinctNames(signature);
   registerKernels();
   const recorder = new Recorder();
   const placeholders = (specs: readonly TensorSpec[], name = (spec: string) => spec) =>
@@ -95,6 +96,15 @@ function refuseCustomGradient(): never {
     remedy:
       'use plain tf.* operations; tf.logSoftmax and tf.losses.* have custom gradients inside, logSoftmax of lambdamax/compute has none',
   });
+}
+
+/** Values are fed by name, so that a name must mean one tensor. */
+function requireDistinctNames({ parameters, inputs, weights }: Signature): void {
+  const declared = [...parameters, ...inputs, ...weights].map(({ name }) => name);
+  const names = [...declared, ...parameters.map(({ name }) => directionName(name))];
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined)
+    throw new LambdamaxError({ subject: `tensor ${twice}`, expected: 'to be declared once', got: 'two of this name' });
 }
 
 function dtypeOf(spec: TensorSpec): DType {

@@ -1,0 +1,144 @@
+import * as tf from '@tensorflow/tfjs';
+import {
+  constant,
+  type Kernel,
+  logSoftmax,
+  type RandomStream,
+  randomStream,
+  type Signature,
+  type TracedLoss,
+  trace,
+} from '../../compute/index.ts';
+
+/** What a kernel is tried on: [4, 4] matrices drawn anew at each call, and the row numbers `ids` [4], two of them alike. */
+export interface Operands {
+  readonly matrix: () => tf.Tensor2D;
+  readonly ids: tf.Tensor1D;
+  readonly random: RandomStream;
+}
+
+type Operation = (operands: Operands) => tf.Tensor;
+
+/** In [0.5, infinity), where logarithms, roots and powers are smooth. */
+const positive = (x: tf.Tensor): tf.Tensor => tf.add(tf.square(x), 0.5);
+/** In (-1, 1), so that long compositions stay of order one. */
+const bounded = (x: tf.Tensor): tf.Tensor => tf.tanh(x);
+const pick = <T>(random: RandomStream, choices: readonly T[]): T => choices[random.integer(choices.length)]!;
+const asMatrix = (x: tf.Tensor): tf.Tensor => tf.reshape(x, [4, 4]);
+/** A column, a row or a single number, to be broadcast. */
+const part = ({ matrix, random }: Operands): tf.Tensor =>
+  tf.slice(matrix(), [0, 0], pick(random, [[4, 1], [1, 4], [1, 1]] as [number, number][])); // biome-ignore format: three shapes
+
+/**
+ * A smooth use of every kernel, [4, 4] in and [4, 4] out, so that any may follow any. The table is total: a new kernel
+ * without a use does not compile.
+ */
+export const operations: { readonly [K in Exclude<Kernel, 'Placeholder' | 'Weight'>]: Operation } = {
+  Constant: ({ matrix, random }) =>
+    tf.mul(matrix(), constant(Float64Array.from({ length: 16 }, random.normal), [4, 4])),
+  Fill: ({ matrix, random }) => tf.mul(matrix(), constant(random.normal(), [4, 4])),
+
+  Add: (operands) => tf.add(operands.matrix(), part(operands)),
+  Sub: (operands) => tf.sub(part(operands), operands.matrix()),
+  Multiply: (operands) => tf.mul(operands.matrix(), part(operands)),
+  RealDiv: (operands) => tf.div(part(operands), positive(operands.matrix())),
+  Pow: (operands) => tf.pow(positive(operands.matrix()), bounded(part(operands))),
+  Maximum: (operands) => tf.maximum(operands.matrix(), part(operands)),
+  Minimum: (operands) => tf.minimum(part(operands), operands.matrix()),
+  GreaterEqual: (operands) =>
+    tf.mul(operands.matrix(), tf.cast(tf.greaterEqual(operands.matrix(), part(operands)), 'float32')),
+
+  Neg: ({ matrix }) => tf.neg(matrix()),
+  Exp: ({ matrix }) => tf.exp(bounded(matrix())),
+  Log: ({ matrix }) => tf.log(positive(matrix())),
+  Sqrt: ({ matrix }) => tf.sqrt(positive(matrix())),
+  Rsqrt: ({ matrix }) => tf.rsqrt(positive(matrix())),
+  Square: ({ matrix }) => tf.square(matrix()),
+  Sigmoid: ({ matrix }) => tf.sigmoid(matrix()),
+  Tanh: ({ matrix }) => tf.tanh(matrix()),
+  Sin: ({ matrix }) => tf.sin(matrix()),
+  Cos: ({ matrix }) => tf.cos(matrix()),
+  Cast: ({ matrix, ids }) => tf.mul(matrix(), tf.reshape(tf.cast(ids, 'float32'), [4, 1])),
+  Softmax: ({ matrix }) => tf.softmax(matrix()),
+  LogSoftmax: ({ matrix }) => logSoftmax(matrix()),
+  Sum: ({ matrix, random }) => tf.sub(matrix(), tf.sum(matrix(), pick(random, [[0], [1], [0, 1]]), true)),
+  Mean: ({ matrix, random }) => tf.sub(matrix(), tf.mean(matrix(), pick(random, [[0], [1], [0, 1]]), true)),
+
+  BatchMatMul: ({ matrix, random }) => {
+    const [transposeA, transposeB] = [random.uniform() < 0.5, random.uniform() < 0.5];
+    // Flat; in two batches; and one batch against both, whose gradient sums over them.
+    const shapes = pick(random, [
+      [[4, 4], [4, 4]],
+      [[4, 2, 2], [4, 2, 2]],
+      [[4, 2, 2], [1, 2, 2]],
+    ] as [number[], number[]][]); // biome-ignore format: three pairs of shapes
+    const [a, b] = [matrix(), matrix()].map((x, side) =>
+      shapes[side]![0] === 1 ? tf.reshape(tf.slice(x, [0, 0], [1, 4]), shapes[side]!) : tf.reshape(x, shapes[side]!),
+    );
+    return asMatrix(tf.matMul(a!, b!, transposeA, transposeB));
+  },
+  Transpose: ({ matrix, random }) =>
+    asMatrix(tf.transpose(tf.reshape(matrix(), [2, 2, 4]), pick(random, [[1, 0, 2], [2, 0, 1], [0, 2, 1]]))), // biome-ignore format: three orders
+  Reshape: ({ matrix }) => asMatrix(tf.softmax(tf.reshape(matrix(), [2, 8]))),
+  BroadcastTo: (operands) => tf.broadcastTo(part(operands), [4, 4]),
+  Slice: ({ matrix }) => tf.matMul(tf.slice(matrix(), [0, 1], [4, 2]), tf.slice(matrix(), [2, 0], [2, 4])),
+  Concat: ({ matrix }) => {
+    const [left, right] = tf.split(matrix(), 2, 1) as [tf.Tensor, tf.Tensor];
+    return tf.concat([tf.mul(right, left), left], -1);
+  },
+  PadV2: ({ matrix }) => tf.add(matrix(), tf.pad(tf.slice(matrix(), [1, 1], [2, 1]), [[0, 2], [1, 2]])), // biome-ignore format: one matrix
+  Tile: ({ matrix, random }) => {
+    const reps = pick(random, [[2, 1], [2, 2], [1, 4]] as [number, number][]); // biome-ignore format: three shapes
+    return tf.tile(tf.slice(matrix(), [0, 0], [4 / reps[0], 4 / reps[1]]), reps);
+  },
+  GatherV2: ({ matrix, ids }) => tf.gather(matrix(), ids),
+  OneHot: ({ matrix, ids }) => tf.matMul(matrix(), tf.cast(tf.oneHot(ids, 4), 'float32')),
+  UnsortedSegmentSum: ({ matrix, ids }) => tf.unsortedSegmentSum(matrix(), ids, 4),
+};
+
+export const kernels = Object.keys(operations) as (keyof typeof operations)[];
+
+const signature: Signature = {
+  parameters: [
+    { name: 'first', shape: [4, 4] },
+    { name: 'second', shape: [4, 4] },
+  ],
+  inputs: [
+    { name: 'x', shape: [4, 4], dtype: 'float32' },
+    { name: 'ids', shape: [4], dtype: 'int32' },
+  ],
+  weights: [],
+};
+
+/** A loss that applies the kernels in this order, each to values drawn from parameters, batch and earlier results. */
+export function lossOf(sequence: readonly (keyof typeof operations)[], seed: number): TracedLoss {
+  return trace(signature, ({ parameters, inputs }) => {
+    // Drawn anew at each call: a loss is called once per derivative, and must be the same function.
+    const random = randomStream(seed, 'operands');
+    const known = [...parameters.values(), inputs.get('x')!];
+    const matrix = () => pick(random, known) as tf.Tensor2D;
+    for (const kernel of sequence)
+      known.push(bounded(operations[kernel]({ matrix, random, ids: inputs.get('ids') as tf.Tensor1D })));
+    return known.map((x, k) => tf.mean(tf.mul(tf.square(x), k + 1))).reduce((sum, term) => tf.add(sum, term));
+  });
+}
+
+/** A loss that mixes `length` kernels, drawn by the seed. */
+export function randomLoss(seed: number, length: number): TracedLoss {
+  const random = randomStream(seed, 'kernels');
+  return lossOf(
+    Array.from({ length }, () => pick(random, kernels)),
+    seed,
+  );
+}
+
+/** A point and a batch for those losses. */
+export function randomPoint(seed: number) {
+  const random = randomStream(seed, 'point');
+  return {
+    point: { parameters: Float64Array.from({ length: 32 }, random.normal) },
+    batch: { x: Float64Array.from({ length: 16 }, random.normal), ids: Int32Array.of(2, 0, 3, 2) },
+    direction: Float64Array.from({ length: 32 }, random.normal),
+    other: Float64Array.from({ length: 32 }, random.normal),
+  };
+}
