@@ -1,0 +1,13 @@
+/** Models, LoRA variants and data in; fine-tuned adapters and their losses out. */
+
+export type { AdapterForm, AdapterMethod, AdapterSize, InitialiseContext, LinearShape } from './adapters/adapter.ts';
+export { type Adapter, type AdapterOptions, createAdapter } from './adapters/create.ts';
+export { loadAdapter, saveAdapter } from './adapters/files.ts';
+export { adapterMethods } from './adapters/index.ts';
+export type { TokenBatch } from './data/batches.ts';
+export type { TokenRow, TokenRows } from './data/examples.ts';
+export { type LoadRowsOptions, loadRows } from './data/load.ts';
+export { type EvaluateResult, evaluate } from './evaluate.ts';
+export { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.ts';
+export type { StepMetrics } from './metrics.ts';
+export { loadModel, type Model, type ModelOptions } from './model.ts';
