@@ -73,7 +73,9 @@ class CompiledProgram implements Program {
     );
     const split = this.#split;
     const prepare = await this.#executable('prepare', () => split.prepare);
-    const product = await this.#executable('product', () => split.product);
+    // The Hessian of a linear loss is known before any direction is.
+    const isConstant = split.product.outputs.size === 0;
+    const product = isConstant ? undefined : await this.#executable('product', () => split.product);
     const feeds = this.#feeds(point, batch);
     const prepared = await prepare.run(feeds);
     const kept = split.kept.map((name) => [name, prepared.get(name)!] as const);
@@ -90,9 +92,9 @@ class CompiledProgram implements Program {
       apply: async (direction) => {
         if (held === undefined) throw released('linearised Hessian');
         const { feeds, prepared } = held;
-        const results = await product.run(new Map([...feeds, ...this.#directionFeeds(direction)]));
+        const results = await product?.run(new Map([...feeds, ...this.#directionFeeds(direction)]));
         // A parameter that <gradient, v> does not depend on has its (zero) product among the prepared values.
-        return this.#flatten(new Map([...prepared, ...results]), productName);
+        return this.#flatten(new Map([...prepared, ...(results ?? [])]), productName);
       },
       release,
       [Symbol.asyncDispose]: release,

@@ -55,7 +55,7 @@ export interface KernelAttributes {
   Tile: { readonly reps: readonly number[] };
   /** Rows of the first input along its first axis, chosen by the second (int32). */
   GatherV2: None;
-  /** 1 at [..., indices[...]] and 0 elsewhere; a row of zeros where the index is not within 0 .. depth-1. */
+  /** Of dtype bool: true at [..., indices[...]] only; nowhere if the index is not within 0 .. depth-1. */
   OneHot: { readonly depth: number };
   /** out[i] = sum of the rows k of the first input where the second (int32 [rows]) is i; other rows count nowhere. */
   UnsortedSegmentSum: { readonly segments: number };

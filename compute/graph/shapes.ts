@@ -73,7 +73,7 @@ const rules: { [K in Exclude<Kernel, SourceKernel>]: Inference<K> } = {
   }),
   Tile: ([x], { reps }) => ({ shape: x!.shape.map((extent, axis) => extent * reps[axis]!), dtype: x!.dtype }),
   GatherV2: ([x, indices]) => ({ shape: [...indices!.shape, ...x!.shape.slice(1)], dtype: x!.dtype }),
-  OneHot: ([indices], { depth }) => ({ shape: [...indices!.shape, depth], dtype: 'float32' }),
+  OneHot: ([indices], { depth }) => ({ shape: [...indices!.shape, depth], dtype: 'bool' }),
   UnsortedSegmentSum: ([x], { segments }) => ({ shape: [segments, ...x!.shape.slice(1)], dtype: x!.dtype }),
 };
 

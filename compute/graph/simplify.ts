@@ -76,6 +76,8 @@ class Simplifier {
     Square: ([x]) => (isFill(x!) ? this.#builder.fill(x!.attributes.value ** 2, x!) : undefined),
     Cast: ([x], { dtype }) => {
       if (x!.dtype === dtype) return x;
+      // Truth values are 0 and 1 in every type.
+      if (x!.kernel === 'Cast' && x!.inputs[0]!.dtype === 'bool') return this.make('Cast', [x!.inputs[0]!], { dtype });
       return isFill(x!) ? this.#builder.fill(castNumber(x!.attributes.value, dtype), { ...x!, dtype }) : undefined;
     },
     Sum: ([x], attributes) => {

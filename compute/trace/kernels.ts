@@ -24,7 +24,8 @@ const rules: Record<string, Rule> = {
   Cast: (recorder, { x }, { dtype }) => {
     const node = recorder.nodeOf(x!);
     // Its gradient in TensorFlow.js is that of the identity, which it is not.
-    if (node.dtype === 'float32' && dtype !== 'float32') throw refusal(`Cast from float32 to ${dtype}`);
+    if (node.dtype === 'float32' && dtype !== 'float32')
+      throw refusal(`Cast to ${dtype}`, 'float32: whole numbers have no derivative, and come in as an int32 input');
     return node.dtype === dtype ? node : recorder.builder.make('Cast', [node], { dtype: dtype as Node['dtype'] });
   },
   Fill: (recorder, _, { shape, value, dtype }) =>
@@ -73,7 +74,7 @@ const rules: Record<string, Rule> = {
     });
   },
   PadV2: (recorder, { x }, { paddings, constantValue }) => {
-    if (constantValue !== 0) throw refusal('PadV2 with a value other than 0');
+    if (constantValue !== 0) throw refusal('PadV2', 'padding with 0');
     return recorder.builder.make('PadV2', [recorder.nodeOf(x!)], { paddings: paddings as [number, number][] });
   },
   Tile: (recorder, { x }, { reps }) =>
@@ -82,16 +83,16 @@ const rules: Record<string, Rule> = {
     recorder.builder.make('BroadcastTo', [recorder.nodeOf(x!)], { shape: [...(shape as number[])] }),
 
   GatherV2: (recorder, { x, indices }, { axis, batchDims }) => {
-    if (axis !== 0 || batchDims !== 0) throw refusal('GatherV2 along an axis other than the first');
+    if (axis !== 0 || batchDims !== 0) throw refusal('GatherV2', 'rows along the first axis');
     return recorder.builder.make('GatherV2', [recorder.nodeOf(x!), recorder.nodeOf(indices!)], {});
   },
   OneHot: (recorder, { indices }, { depth, onValue, offValue, dtype }) => {
-    if (onValue !== 1 || offValue !== 0) throw refusal('OneHot with values other than 1 and 0');
+    if (onValue !== 1 || offValue !== 0) throw refusal('OneHot', 'the values 1 and 0');
     const hot = recorder.builder.make('OneHot', [recorder.nodeOf(indices!)], { depth: depth as number });
-    return dtype === 'float32' ? hot : recorder.builder.make('Cast', [hot], { dtype: dtype as Node['dtype'] });
+    return dtype === 'bool' ? hot : recorder.builder.make('Cast', [hot], { dtype: dtype as Node['dtype'] });
   },
   UnsortedSegmentSum: (recorder, { x, segmentIds }, { numSegments }) => {
-    if (segmentIds!.shape.length !== 1) throw refusal('UnsortedSegmentSum with segments of more than one dimension');
+    if (segmentIds!.shape.length !== 1) throw refusal('UnsortedSegmentSum', 'segments of one dimension');
     return recorder.builder.make('UnsortedSegmentSum', [recorder.nodeOf(x!), recorder.nodeOf(segmentIds!)], {
       segments: numSegments as number,
     });
@@ -111,7 +112,7 @@ export function registerKernels(): void {
       kernelName,
       backendName: recorderName,
       kernelFunc: ({ inputs, attrs, backend }) => {
-        if (rule === undefined) throw refusal(kernelName);
+        if (rule === undefined) throw refusal(kernelName, `one of ${Object.keys(rules).sort().join(', ')}`);
         const recorder = backend as unknown as Recorder;
         const recorded = rule(recorder, inputs as Inputs, (attrs ?? {}) as Attributes);
         return Array.isArray(recorded) ? recorded.map((node) => recorder.handle(node)) : recorder.handle(recorded);
@@ -120,11 +121,12 @@ export function registerKernels(): void {
   }
 }
 
-function refusal(kernel: string): LambdamaxError {
+/** The error for a kernel that cannot be compiled and differentiated twice, or not so. */
+function refusal(kernel: string, expected: string): LambdamaxError {
   return new LambdamaxError({
     subject: `TensorFlow.js kernel ${kernel} at ${callSite()}`,
-    expected: `one of the kernels lambdamax can compile and differentiate twice (${Object.keys(rules).sort().join(', ')})`,
-    remedy: 'write the expression with those',
+    expected,
+    remedy: 'write the expression with what lambdamax can compile and differentiate twice',
   });
 }
 

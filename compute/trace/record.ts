@@ -62,17 +62,18 @@ export function record(
 }
 
 /** What a trace borrows of TensorFlow.js's one engine. Its `setBackend` is asynchronous; these fields are what it sets. */
-interface EngineState {
+interface Engine {
   backendName: string;
   backendInstance: tf.KernelBackend;
   customGrad: unknown;
+  readonly state: { activeTape: { saved?: tf.Tensor[] }[] | null; readonly gradientDepth: number };
   startScope(name: string): void;
   endScope(): void;
 }
 
 /** Runs `body` with `recorder` as the engine's backend, and puts the engine back afterwards, whatever happens. */
 function onBackend<T>(recorder: Recorder, body: () => T): T {
-  const engine = tf.engine() as unknown as EngineState;
+  const engine = tf.engine() as unknown as Engine;
   const { backendName, backendInstance, customGrad } = engine;
   engine.backendName = recorderName;
   engine.backendInstance = recorder;
@@ -82,10 +83,18 @@ function onBackend<T>(recorder: Recorder, body: () => T): T {
     return body();
   } finally {
     engine.endScope();
+    clearTape(engine);
     engine.backendName = backendName;
     engine.backendInstance = backendInstance;
     engine.customGrad = customGrad;
   }
+}
+
+/** A function that throws inside `tf.grads` leaves the tape behind, with the tensors that were saved on it. */
+function clearTape({ state }: Engine): void {
+  if (state.gradientDepth > 0) return;
+  for (const { saved = [] } of state.activeTape ?? []) for (const tensor of saved) tensor.dispose();
+  state.activeTape = null;
 }
 
 /** A custom gradient's saved tensors are cut from the tape, and a second derivative through it would silently be wrong. */

@@ -25,9 +25,9 @@ const positive = (x: tf.Tensor): tf.Tensor => tf.add(tf.square(x), 0.5);
 const bounded = (x: tf.Tensor): tf.Tensor => tf.tanh(x);
 const pick = <T>(random: RandomStream, choices: readonly T[]): T => choices[random.integer(choices.length)]!;
 const asMatrix = (x: tf.Tensor): tf.Tensor => tf.reshape(x, [4, 4]);
-/** A column, a row or a single number, to be broadcast. */
+/** All, a column, a row or a single number of a matrix, to be broadcast. */
 const part = ({ matrix, random }: Operands): tf.Tensor =>
-  tf.slice(matrix(), [0, 0], pick(random, [[4, 1], [1, 4], [1, 1]] as [number, number][])); // biome-ignore format: three shapes
+  tf.slice(matrix(), [0, 0], [pick(random, [1, 4]), pick(random, [1, 4])]);
 
 /**
  * A smooth use of every kernel, [4, 4] in and [4, 4] out, so that any may follow any. The table is total: a new kernel
@@ -65,20 +65,15 @@ export const operations: { readonly [K in Exclude<Kernel, 'Placeholder' | 'Weigh
   Mean: ({ matrix, random }) => tf.sub(matrix(), tf.mean(matrix(), pick(random, [[0], [1], [0, 1]]), true)),
 
   BatchMatMul: ({ matrix, random }) => {
-    const [transposeA, transposeB] = [random.uniform() < 0.5, random.uniform() < 0.5];
-    // Flat; in two batches; and one batch against both, whose gradient sums over them.
-    const shapes = pick(random, [
-      [[4, 4], [4, 4]],
-      [[4, 2, 2], [4, 2, 2]],
-      [[4, 2, 2], [1, 2, 2]],
-    ] as [number[], number[]][]); // biome-ignore format: three pairs of shapes
-    const [a, b] = [matrix(), matrix()].map((x, side) =>
-      shapes[side]![0] === 1 ? tf.reshape(tf.slice(x, [0, 0], [1, 4]), shapes[side]!) : tf.reshape(x, shapes[side]!),
-    );
-    return asMatrix(tf.matMul(a!, b!, transposeA, transposeB));
+    const [a, b] = [matrix(), matrix()];
+    const [blocks, other] = [tf.reshape(a, [4, 2, 2]), tf.reshape(b, [4, 2, 2])];
+    const first = tf.slice(other, [0, 0, 0], [1, 2, 2]);
+    // Flat; in four batches; and one batch for all, whose gradient sums over them.
+    const [left, right] = pick(random, [() => [a, b], () => [blocks, other], () => [blocks, first]])() as tf.Tensor[];
+    return asMatrix(tf.matMul(left!, right!, random.uniform() < 0.5, random.uniform() < 0.5));
   },
   Transpose: ({ matrix, random }) =>
-    asMatrix(tf.transpose(tf.reshape(matrix(), [2, 2, 4]), pick(random, [[1, 0, 2], [2, 0, 1], [0, 2, 1]]))), // biome-ignore format: three orders
+    asMatrix(tf.transpose(tf.reshape(matrix(), [2, 2, 4]), random.uniform() < 0.5 ? [2, 0, 1] : [1, 0, 2])),
   Reshape: ({ matrix }) => asMatrix(tf.softmax(tf.reshape(matrix(), [2, 8]))),
   BroadcastTo: (operands) => tf.broadcastTo(part(operands), [4, 4]),
   Slice: ({ matrix }) => tf.matMul(tf.slice(matrix(), [0, 1], [4, 2]), tf.slice(matrix(), [2, 0], [2, 4])),
@@ -86,10 +81,17 @@ export const operations: { readonly [K in Exclude<Kernel, 'Placeholder' | 'Weigh
     const [left, right] = tf.split(matrix(), 2, 1) as [tf.Tensor, tf.Tensor];
     return tf.concat([tf.mul(right, left), left], -1);
   },
-  PadV2: ({ matrix }) => tf.add(matrix(), tf.pad(tf.slice(matrix(), [1, 1], [2, 1]), [[0, 2], [1, 2]])), // biome-ignore format: one matrix
+  PadV2: ({ matrix }) =>
+    tf.add(
+      matrix(),
+      tf.pad(tf.slice(matrix(), [1, 1], [2, 1]), [
+        [0, 2],
+        [1, 2],
+      ]),
+    ),
   Tile: ({ matrix, random }) => {
-    const reps = pick(random, [[2, 1], [2, 2], [1, 4]] as [number, number][]); // biome-ignore format: three shapes
-    return tf.tile(tf.slice(matrix(), [0, 0], [4 / reps[0], 4 / reps[1]]), reps);
+    const [down, across] = [pick(random, [2, 4]), pick(random, [1, 2])];
+    return tf.tile(tf.slice(matrix(), [0, 0], [4 / down, 4 / across]), [down, across]);
   },
   GatherV2: ({ matrix, ids }) => tf.gather(matrix(), ids),
   OneHot: ({ matrix, ids }) => tf.matMul(matrix(), tf.cast(tf.oneHot(ids, 4), 'float32')),
