@@ -94,6 +94,13 @@ test('errors.ts, which everything may import, imports nothing', () => {
   assert.equal(importsOf({ path: 'errors.ts', text: textOf('errors.ts') }), []);
 });
 
+test("notebooks import what users can: packages, and the library's entries", () => {
+  const targets = sourcesIn('notebooks').flatMap(importsOf);
+  assert.ok(targets.some(({ target }) => target === 'lambdamax/compute'));
+  const inner = targets.filter(({ target }) => /\.ts$/.test(target) || /^lambdamax\/.*\//.test(target));
+  assert.equal(inner, []);
+});
+
 test('code is found wherever it is imported, and types are told apart from it', () => {
   const text = [
     "import { lanczos } from '../analysis/algorithms/lanczos.ts';",
