@@ -86,9 +86,15 @@ function refuseValues(cause: unknown): never {
   throw new LambdamaxError({
     subject: 'compiled graph',
     expected: 'values that its operations accept, such as indices within their table',
-    got: (cause as Error).message,
+    got: reason(cause),
     cause,
   });
+}
+
+/** ONNX Runtime's message without the operator's name, which is ours and means nothing to the reader. */
+function reason(cause: unknown): string {
+  const { message } = cause as Error;
+  return message.split('Status Message: ').at(-1)!;
 }
 
 const floats = { float32: Float32Array, float64: Float64Array };

@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { LambdamaxError } from '../../errors.ts';
 import { type Graph, type Node, nodesOf } from '../graph/node.ts';
@@ -101,7 +101,17 @@ function locate(node: Extract<Node, { kernel: 'Weight' }>, weights: WeightSource
       got: `[${location.shape}]`,
       remedy: 'config.json and the weights must belong together',
     });
-  return { ...location, file: realPath(location.file) };
+  const file = realPath(location.file);
+  const end = location.offset + location.bytes;
+  const { size } = statSync(file);
+  if (size < end)
+    throw new LambdamaxError({
+      subject: location.file,
+      expected: `at least ${end} bytes, for tensor ${name}`,
+      got: size,
+      remedy: 'the file is cut short: copy or download it again',
+    });
+  return { ...location, file };
 }
 
 /** ONNX Runtime refuses symbolic links, and Hugging Face's cache is made of them. */
