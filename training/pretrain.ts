@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compile, viewTensors } from '../compute/index.ts';
 import { LambdamaxError } from '../errors.ts';
 import { type LlamaConfig, writeConfig } from './checkpoint/config.ts';
+import { makeFolder } from './checkpoint/files.ts';
 import { type TensorValues, writeSafetensors } from './checkpoint/safetensors.ts';
 import { toBatch } from './data/batches.ts';
 import { packTokens } from './data/packing.ts';
@@ -56,7 +56,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const optimizer = createOptimizer('adamw', specs, { betas: [0.9, 0.95], weightDecay });
   const schedule = { schedule: 'cosine', learningRate, steps, warmupSteps: warmupSteps(0.02, steps) } as const;
   const rows = packTokens(options.documents, options.tokenizer, length);
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   await using program = compile(traceCausalLoss(config, 'allWeights', { rows: batchSize, length, masked: false }), {
     threads,
   });

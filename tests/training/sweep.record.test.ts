@@ -114,13 +114,14 @@ test('a study with another plan is refused with the difference, and left as it w
     await (await openStudy(study, plan)).release();
   }));
 
-test('a plan that a killed process left broken is written anew; one of another version is refused', () =>
+test('a plan that is broken, or of another version, is refused and left as it is', () =>
   inTemporaryFolder(async (study) => {
     await trained(study);
     const path = join(study, 'study.json');
     await truncate(path, 10);
-    await throwsClearly(() => readStudy(study), /study\.json: expected valid JSON/);
-    assert.equal(await trained(study), []);
+    for (const open of [readStudy, (folder: string) => openStudy(folder, plan)])
+      await throwsClearly(() => open(study), /study\.json: expected valid JSON/);
+    assert.is((await readFile(path)).length, 10);
     await writeFile(path, JSON.stringify({ ...plan, version: 2 }));
     await throwsClearly(() => openStudy(study, plan), /version 1, got version/);
   }));

@@ -1,10 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { LambdamaxError } from '../../errors.ts';
 
 /** What the codes of the operating system mean, in the words of an error message. */
 const faults: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or folder',
+  EEXIST: 'a file',
   EACCES: 'no permission',
   EPERM: 'no permission',
   EISDIR: 'a folder',
@@ -18,6 +20,35 @@ export function fileFault(path: string, expected: string, cause: unknown): Lambd
   if (cause instanceof LambdamaxError) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
   return new LambdamaxError({ subject: path, expected, got: faults[code ?? ''] ?? message, cause });
+}
+
+/** Makes a folder, and those above it, unless it is there. Throws a LambdamaxError that names the path. */
+export async function makeFolder(path: string, expected = 'a writable folder'): Promise<void> {
+  try {
+    await makeFolders(path);
+  } catch (cause) {
+    throw fileFault(path, expected, cause);
+  }
+}
+
+/** Node's own recursive `mkdir` never returns where a file system says "no such file" to every new folder, as /proc does. */
+async function makeFolders(path: string): Promise<void> {
+  const there = await statOrNull(path);
+  if (there?.isDirectory()) return;
+  if (there === null && dirname(path) !== path) await makeFolders(dirname(path));
+  try {
+    await mkdir(path);
+  } catch (error) {
+    // Another process may have been quicker.
+    if (!(await statOrNull(path))?.isDirectory()) throw error;
+  }
+}
+
+async function statOrNull(path: string) {
+  return stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
 }
 
 /** The text of a UTF-8 file, without a byte order mark. Throws a LambdamaxError that names the path. */

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
-import { fileFault, readJson, writeJson } from './files.ts';
+import { fileFault, makeFolder, readJson, writeJson } from './files.ts';
 import { readAllTensors, type TensorValues, writeSafetensors } from './safetensors.ts';
 
 /** What PEFT's adapter_config.json says about a LoRA adapter. */
@@ -115,8 +115,8 @@ export async function writeAdapter(directory: string, adapter: PeftAdapter): Pro
     const expected = 'initial values if and only if the frozen weights are residual weights';
     throw new LambdamaxError({ subject: `adapter for ${directory}`, expected, got: record?.keepsFunctionBy ?? 'none' });
   }
+  await makeFolder(directory);
   try {
-    await mkdir(directory, { recursive: true });
     // An adapter that lay here before may have had them.
     for (const file of [files.record, files.initial]) await rm(join(directory, file), { force: true });
   } catch (cause) {

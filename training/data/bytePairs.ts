@@ -1,8 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
-import writeFileAtomic from 'write-file-atomic';
 import { LambdamaxError } from '../../errors.ts';
+import { makeFolder, writeJson } from '../checkpoint/files.ts';
 
 /** The special tokens, each at the id of its place: padding, and the end of a document. */
 export const specialTokens = ['<|pad|>', '<|eos|>'] as const;
@@ -55,9 +54,9 @@ export function trainBytePairs(texts: Iterable<string>, vocabularySize: number):
 
 /** Writes tokenizer.json and tokenizer_config.json into a folder, which is made if need be. */
 export async function writeTokenizer(folder: string, { tokenizer, config }: TrainedTokenizer): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  await writeFileAtomic(join(folder, 'tokenizer.json'), `${JSON.stringify(tokenizer, null, 2)}\n`);
-  await writeFileAtomic(join(folder, 'tokenizer_config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  await makeFolder(folder);
+  await writeJson(join(folder, 'tokenizer.json'), tokenizer);
+  await writeJson(join(folder, 'tokenizer_config.json'), config);
 }
 
 /** The character that stands for each byte 0..255 in a byte-level vocabulary. */

@@ -1,9 +1,10 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
-import { fileFault, readJson, writeJson } from '../checkpoint/files.ts';
+import { fileFault, makeFolder, readJson, writeJson } from '../checkpoint/files.ts';
 import { lockFolder } from './lock.ts';
 import {
   canonicalJson,
@@ -74,20 +75,16 @@ const leftover = /^((study|prediction)\.json|results\.csv|report\.html|[0-9a-f]{
  * on it, or if it cannot be written.
  */
 export async function openStudy(folder: string, plan: StudyPlan): Promise<OpenStudy> {
-  try {
-    await mkdir(join(folder, 'runs'), { recursive: true });
-    await mkdir(join(folder, 'spectra'), { recursive: true });
-  } catch (cause) {
-    throw fileFault(folder, 'a folder to write a study in', cause);
-  }
+  await makeFolder(folder, 'a folder to write a study in');
   const lock = await lockFolder(folder);
   try {
-    await removeLeftovers(folder);
-    await removeLeftovers(join(folder, 'spectra'));
     const path = join(folder, 'study.json');
     const stored = await readPlan(path);
+    if (stored !== null) refuseOtherPlan(path, planDifferences(stored, plan));
+    for (const inner of ['runs', 'spectra']) await makeFolder(join(folder, inner), 'a folder to write a study in');
+    await removeLeftovers(folder);
+    await removeLeftovers(join(folder, 'spectra'));
     if (stored === null) await writeJson(path, plan);
-    else refuseOtherPlan(path, planDifferences(stored, plan));
   } catch (error) {
     await lock.release();
     throw error;
@@ -136,10 +133,10 @@ export async function beginRun(folder: string, configuration: RunConfiguration):
   const path = runFolder(folder, runKey(configuration));
   try {
     await rm(path, { recursive: true, force: true });
-    await mkdir(path, { recursive: true });
   } catch (cause) {
     throw fileFault(path, 'a folder to write a run in', cause);
   }
+  await makeFolder(path, 'a folder to write a run in');
   await writeJson(join(path, 'run.json'), configuration);
   return path;
 }
@@ -218,11 +215,21 @@ export async function readSpectrum(folder: string, configuration: object): Promi
   return isObject(stored) && canonicalJson(stored.configuration) === canonicalJson(configuration) ? stored : null;
 }
 
+/** Removes all spectra but these: those measured under settings that a study no longer has. */
+export async function keepSpectra(folder: string, keys: ReadonlySet<string>): Promise<void> {
+  for (const key of await spectrumKeys(folder))
+    if (!keys.has(key)) await rm(join(folder, 'spectra', `${key}.json`), { force: true });
+}
+
 /** All spectra of a study, each with its `configuration`, in the order of their keys. */
 export async function readSpectra(folder: string): Promise<Record<string, unknown>[]> {
-  const names = (await entries(join(folder, 'spectra'))).filter((name) => /^[0-9a-f]{12}\.json$/.test(name));
-  const spectra = await Promise.all(names.map((name) => readJsonOrNull(join(folder, 'spectra', name))));
+  const keys = await spectrumKeys(folder);
+  const spectra = await Promise.all(keys.map((key) => readJsonOrNull(join(folder, 'spectra', `${key}.json`))));
   return spectra.filter(isObject);
+}
+
+async function spectrumKeys(folder: string): Promise<string[]> {
+  return (await entries(join(folder, 'spectra'))).flatMap((name) => /^([0-9a-f]{12})\.json$/.exec(name)?.[1] ?? []);
 }
 
 /** The run's configuration if it is intact and the key's own. */
@@ -231,10 +238,9 @@ async function readConfiguration(folder: string, key: string): Promise<RunConfig
   return run.success && runKey(run.data) === key ? run.data : null;
 }
 
-/** Null where there is no plan yet: no file, or one that a killed process left broken. */
+/** Null where there is no plan yet. A broken one is refused: nobody could tell whether the runs beside it are of this plan. */
 async function readPlan(path: string): Promise<StudyPlan | null> {
-  const stored = await readJsonOrNull(path);
-  return stored === null ? null : parsePlan(path, stored);
+  return existsSync(path) ? parsePlan(path, await readJson(path)) : null;
 }
 
 function parsePlan(path: string, stored: unknown): StudyPlan {
