@@ -68,11 +68,14 @@ export async function finetune(
   const ended = (
     outcome: Pick<FinetuneResult, 'status' | 'finalLoss' | 'validationLoss' | 'reason'>,
   ): FinetuneResult => ({
-    ...outcome,
+    status: outcome.status,
     steps: losses.length,
     tokens,
     initialLoss: losses[0]!,
+    finalLoss: outcome.finalLoss,
+    validationLoss: outcome.validationLoss,
     accuracy: null,
+    reason: outcome.reason,
     seconds: elapsed(),
   });
 
@@ -117,7 +120,7 @@ export async function stepGradient(
 ): Promise<{ value: number; gradient: Vector }> {
   const total = rows.reduce((sum, row) => sum + scoredPositions(row), 0);
   const parts = batchesOf(rows, microBatch).map((part) =>
-    toBatch(part, { rows: microBatch, precision: model.precision }),
+    toBatch(part, { rows: Math.min(microBatch, rows.length), precision: model.precision }),
   );
   const gradientOf = (batch: (typeof parts)[number]) =>
     model.program(adapter.layout, batch).gradient(adapter, batch.inputs);

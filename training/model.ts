@@ -1,10 +1,12 @@
 import { compile, type Executable, onnxBackend, type Precision, type Program, type Vector } from '../compute/index.ts';
+import { LambdamaxError } from '../errors.ts';
 import { type AdapterLayout, adaptedWeights, layoutKey } from './adapters/layout.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
 import type { LlamaConfig } from './checkpoint/config.ts';
 import type { TokenBatch } from './data/batches.ts';
 import { loadTokenizer, type TextTokenizer } from './data/tokenizer.ts';
 import { type BatchShape, recordLogits, recordPositionLosses, traceCausalLoss } from './models/causal.ts';
+import { llamaWeights } from './models/llama.ts';
 
 /** How a model computes. */
 export interface ModelOptions {
@@ -79,12 +81,18 @@ export class Model {
 
   /** Frees every session and closes the checkpoint. */
   async release(): Promise<void> {
-    const executables = await Promise.all(this.#executables.values());
-    await Promise.all([...this.#programs.values(), ...executables].map((held) => held.release()));
+    const programs = [...this.#programs.values()];
+    const executables = [...this.#executables.values()];
     this.#programs.clear();
     this.#executables.clear();
     this.#weights.clear();
-    await this.checkpoint.close();
+    try {
+      for (const program of programs) await program.release();
+      for (const executable of await Promise.allSettled(executables))
+        if (executable.status === 'fulfilled') await executable.value.release();
+    } finally {
+      await this.checkpoint.close();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -113,10 +121,29 @@ export class Model {
 
 /**
  * Opens a Hugging Face checkpoint folder. Throws a LambdamaxError that names the file for a missing or broken one, and for
- * an architecture that is not known.
+ * an architecture that is not known, and the tensor whose shape is not what config.json says.
  */
 export async function loadModel(directory: string, options: ModelOptions = {}): Promise<Model> {
-  return new Model(await openCheckpoint(directory), options);
+  const checkpoint = await openCheckpoint(directory);
+  try {
+    requireShapes(checkpoint);
+  } catch (error) {
+    await checkpoint.close();
+    throw error;
+  }
+  return new Model(checkpoint, options);
+}
+
+function requireShapes(checkpoint: Checkpoint): void {
+  for (const { name, shape } of llamaWeights(checkpoint.config)) {
+    const got = checkpoint.shapeOf(name);
+    if (got.join() === shape.join()) continue;
+    throw new LambdamaxError({
+      subject: `tensor ${name} in ${checkpoint.directory}`,
+      expected: `shape [${shape.join(', ')}], as config.json says`,
+      got: `[${got.join(', ')}]`,
+    });
+  }
 }
 
 function shapeOf({ rows, length, inputs }: TokenBatch): BatchShape {
