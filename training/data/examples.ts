@@ -23,6 +23,8 @@ export interface ExampleOptions extends PromptOptions {
   readonly maxLength: number;
   /** Where given, ids from here on are refused: the model has no embedding for them. */
   readonly vocabSize?: number;
+  /** Where the rows come from, for errors to name. */
+  readonly source?: string;
 }
 
 /** The tokenised rows, and what became of the others. */
@@ -40,14 +42,14 @@ export interface TokenRows {
  * token, scored. Throws a LambdamaxError that names the row if it is malformed, and if nothing is left to score.
  */
 export function toTokenRows(rows: readonly DataRow[], options: ExampleOptions): TokenRows {
-  const { maxLength } = options;
+  const { maxLength, source } = options;
   if (!(Number.isInteger(maxLength) && maxLength >= 2)) {
     throw new LambdamaxError({ subject: '--max-length', expected: 'a whole number of at least 2', got: maxLength });
   }
   const kept: TokenRow[] = [];
   let cut = 0;
   for (const [index, row] of rows.entries()) {
-    const subject = `data row ${index + 1}`;
+    const subject = source === undefined ? `data row ${index + 1}` : `row ${index + 1} of ${source}`;
     const tokens = isTokenised(row) ? readTokens(row, subject) : tokenise(row, subject, options);
     requireVocabulary(tokens, subject, options.vocabSize);
     const whole = withoutPadding(tokens, tokens.inputIds.length);
@@ -58,7 +60,7 @@ export function toTokenRows(rows: readonly DataRow[], options: ExampleOptions): 
   if (kept.length === 0) {
     const got =
       rows.length === 0 ? 'no rows' : `none in ${rows.length} rows, ${cut} of them cut to --max-length ${maxLength}`;
-    throw new LambdamaxError({ subject: 'the data', expected: 'a position to score', got });
+    throw new LambdamaxError({ subject: source ?? 'the data', expected: 'a position to score', got });
   }
   return { rows: kept, dropped: rows.length - kept.length, cut };
 }
@@ -68,7 +70,8 @@ export function scoredPositions(row: TokenRow): number {
   return row.labels.reduce((count, label, index) => count + (index > 0 && label !== notScored ? 1 : 0), 0);
 }
 
-function isTokenised(row: DataRow): boolean {
+/** Whether a row is tokens already. */
+export function isTokenised(row: DataRow): boolean {
   return Object.hasOwn(row, 'input_ids') && Object.hasOwn(row, 'labels');
 }
 

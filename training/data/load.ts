@@ -1,13 +1,15 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Model } from '../model.ts';
-import { type TokenRows, toTokenRows } from './examples.ts';
+import { isTokenised, type TokenRow, type TokenRows, toTokenRows } from './examples.ts';
 import type { PromptOptions } from './prompts.ts';
-import { readRows } from './rows.ts';
+import { type DataRow, readRows } from './rows.ts';
 
 /** Which rows are read, and how they become tokens. */
 export interface LoadRowsOptions extends PromptOptions {
   /** Tokens a row; the rest is cut. */
   readonly maxLength: number;
-  /** Only the first so many rows. */
+  /** Only the first so many rows, over all files. */
   readonly limit?: number;
 }
 
@@ -16,12 +18,28 @@ export interface LoadRowsOptions extends PromptOptions {
  * needs none. Throws a LambdamaxError that names the file and line, row or field that is wrong.
  */
 export async function loadRows(model: Model, files: readonly string[], options: LoadRowsOptions): Promise<TokenRows> {
-  const { limit, ...reading } = options;
-  const rows = await readRows([...files], limit === undefined ? {} : { limit });
-  const isTokenised = rows.every((row) => Object.hasOwn(row, 'input_ids') && Object.hasOwn(row, 'labels'));
-  return toTokenRows(rows, {
-    ...reading,
-    vocabSize: model.config.vocabSize,
-    ...(isTokenised ? {} : { tokenizer: await model.tokenizer() }),
-  });
+  const { limit = Number.POSITIVE_INFINITY, ...reading } = options;
+  const loaded: TokenRow[] = [];
+  let [read, dropped, cut] = [0, 0, 0];
+  for (const file of files) {
+    if (read > 0 && read >= limit) break;
+    const rows = await readRows([file], { limit: limit - read });
+    const tokens = toTokenRows(rows, {
+      ...reading,
+      source: file,
+      vocabSize: model.config.vocabSize,
+      ...(await tokenizerFor(rows, model)),
+    });
+    for (const row of tokens.rows) loaded.push(row);
+    read += rows.length;
+    dropped += tokens.dropped;
+    cut += tokens.cut;
+  }
+  return { rows: loaded, dropped, cut };
+}
+
+async function tokenizerFor(rows: readonly DataRow[], model: Model) {
+  const isThere = existsSync(join(model.checkpoint.directory, 'tokenizer.json'));
+  // Without one the row that needs it is named.
+  return rows.every(isTokenised) || !isThere ? {} : { tokenizer: await model.tokenizer() };
 }
