@@ -1,8 +1,8 @@
 import { createAdapter } from '../training/adapters/create.ts';
 import type { TokenRow } from '../training/data/examples.ts';
 import type { Model } from '../training/model.ts';
-import type { StudyPlan } from '../training/sweep/plan.ts';
-import { readSpectrum, writeSpectrum } from '../training/sweep/record.ts';
+import { contentKey, type StudyPlan } from '../training/sweep/plan.ts';
+import { keepSpectra, readSpectrum, writeSpectrum } from '../training/sweep/record.ts';
 import { warmUp } from '../training/warmup.ts';
 import { spectrum } from './spectrum.ts';
 
@@ -36,7 +36,8 @@ const operators = ['hessian', 'adam'] as const;
 
 /**
  * Measures, for each method of a plan, both ends of the Hessian where training starts, and of the Hessian that Adam sees a
- * few steps later. What lies in the study's folder already is not measured again.
+ * few steps later. What lies in the study's folder already is not measured again; what was measured under other options is
+ * removed, since a study has one spectrum of a kind.
  */
 export async function studySpectra(
   model: Model,
@@ -47,15 +48,18 @@ export async function studySpectra(
   onProgress?: (progress: StudySpectraProgress) => void,
 ): Promise<void> {
   const planned = plan.methods.length * operators.length;
+  const keys = new Set<string>();
   let done = 0;
   for (const method of plan.methods)
     for (const operator of operators) {
       const configuration = spectrumConfiguration(plan, method, operator, options);
       if ((await readSpectrum(folder, configuration)) === null)
         await writeSpectrum(folder, configuration, await measure(model, plan, method, operator, rows, options));
+      keys.add(contentKey(configuration));
       done++;
       onProgress?.({ method, operator, done, planned });
     }
+  await keepSpectra(folder, keys);
 }
 
 async function measure(

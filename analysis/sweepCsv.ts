@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { LambdamaxError } from '../errors.ts';
+import { fileFault } from '../training/checkpoint/files.ts';
 import { geometricMean } from './statistics.ts';
 import { isDiverged, ratePoints, type ScoreDirection, type Sweep, type SweepContext, type SweepRun } from './sweep.ts';
 
@@ -62,7 +63,7 @@ function readRows(path: string): Row[] {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new LambdamaxError({ subject: path, expected: 'a readable CSV file', got: (cause as Error).message, cause });
+    throw fileFault(path, 'a readable CSV file', cause);
   }
   let header: string[] = [];
   let parsed: { record: Record<string, string>; info: { lines: number } }[];
@@ -177,7 +178,7 @@ function directionOf(path: string, runs: readonly SweepRun[], names: readonly st
       subject: path,
       expected: 'curves that show whether a lower or a higher score is better',
       got: 'best rates inside the grid both ways, or neither way',
-      remedy: 'say which score direction is meant, lower or higher',
+      remedy: 'say with --better which is meant, lower or higher',
     });
   }
   return lower > higher ? 'lower' : 'higher';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { FinetuneOptions } from '../training/finetune.ts';
+import type { StepMetrics } from '../training/metrics.ts';
 import type { Command } from './command.ts';
 import { demandAdapter, demandData, openModel, readData } from './inputs.ts';
 import {
@@ -21,7 +22,7 @@ import {
   value,
 } from './options.ts';
 import { shortNumber } from './output.ts';
-import { optional, wholeNumber } from './values.ts';
+import { given, optional, wholeNumber } from './values.ts';
 
 /** `lambdamax finetune`: one run. */
 export const command: Command = {
@@ -56,21 +57,15 @@ export const command: Command = {
 
     const { finetuneInFolder } = await import('../training/runFolder.ts');
     const progress = output.progress(settings.steps, adapter.method.name);
+    let tokens = 0;
     const run = {
       ...settings,
-      ...(microBatch === undefined ? {} : { microBatch }),
-      ...(validation === undefined ? {} : { validation }),
-      onStep: ({
-        step,
-        loss,
-        learningRate: rate,
-        seconds,
-        tokens,
-      }: Parameters<NonNullable<FinetuneOptions['onStep']>>[0]) =>
-        progress.update(
-          step,
-          `loss ${loss.toFixed(3)}  rate ${shortNumber(rate, 2)}  ${Math.round((step * tokens) / seconds)} tokens/s`,
-        ),
+      ...given({ microBatch, validation }),
+      onStep: ({ step, loss, learningRate: rate, ...metrics }: StepMetrics) => {
+        tokens += metrics.tokens;
+        const speed = Math.round(tokens / metrics.seconds);
+        progress.update(step, `loss ${loss.toFixed(3)}  rate ${shortNumber(rate, 2)}  ${speed} tokens/s`);
+      },
     };
     const result = await finetuneInFolder(model, adapter, rows, run, out).finally(() => progress.stop());
     output.result(result, () => [

@@ -27,8 +27,8 @@ const allCommands: readonly Command[] = [
   sweep.command,
 ];
 
-/** Exit codes: done, failed, wrong usage, interrupted. */
-const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+/** Exit codes; the last two are 128 and the signal's number, as shells have it. */
+const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130, terminated: 143 } as const;
 
 /** What a command line is carried out with. */
 export interface Surroundings {
@@ -66,6 +66,7 @@ export async function start(): Promise<void> {
     process.stdout.write('', () => process.exit(code));
   };
   process.on('SIGINT', () => process.exit(exitCodes.interrupted));
+  process.on('SIGTERM', () => process.exit(exitCodes.terminated));
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // The reader (head, less) has seen enough.
     if (error.code === 'EPIPE') process.exit(exitCodes.done);

@@ -1,4 +1,5 @@
-import { UsageError } from '../errors.ts';
+import { existsSync } from 'node:fs';
+import { LambdamaxError, UsageError } from '../errors.ts';
 import type { Adapter } from '../training/adapters/create.ts';
 import type { TokenRow } from '../training/data/examples.ts';
 import type { Model } from '../training/model.ts';
@@ -7,6 +8,14 @@ import type { Output } from './output.ts';
 
 /** Opens the checkpoint that the options name. */
 export async function openModel(options: ModelOptions & EngineOptions): Promise<Model> {
+  if (!existsSync(options.model)) {
+    throw new LambdamaxError({
+      subject: `--model ${options.model}`,
+      expected: 'a Hugging Face checkpoint folder',
+      got: 'no such folder',
+      remedy: 'this version does not download: get the model first, as with `huggingface-cli download`',
+    });
+  }
   const { loadModel } = await import('../training/model.ts');
   return loadModel(options.model, { precision: options.precision, threads: options.threads });
 }

@@ -234,6 +234,8 @@ export type SweepOptions = {
 
 /** Reads the grid with mathjs, which is loaded only here. */
 export async function parseSweep(args: Arguments): Promise<SweepOptions> {
+  const { adapterMethods } = await import('../training/adapters/index.ts');
+  const known = choice(adapterMethods.map(({ name }) => name));
   const { automaticGrid, parseGrid } = await import('../training/sweep/grid.ts');
   const { usualLimits } = await import('../training/sweep/extend.ts');
   const grid = parseGrid(required(args, 'lr', (given) => given));
@@ -241,7 +243,7 @@ export async function parseSweep(args: Arguments): Promise<SweepOptions> {
   const count = required(args, 'seeds', wholeNumber(1, 1000));
   return {
     ...given({ study: optional(args, 'study', text) }),
-    methods: [...new Set(required(args, 'methods', list(text)))],
+    methods: [...new Set(required(args, 'methods', list(known)))],
     grid: grid === 'auto' ? automaticGrid : grid,
     seeds: Array.from({ length: count }, (_, index) => firstSeed + index),
     seedsNearBest: optional(args, 'seeds-near-best', wholeNumber(0)) ?? null,
@@ -258,6 +260,24 @@ export const modulesOption: OptionGroup = {
 /** Returns undefined if it was not given. */
 export function parseModules(args: Arguments): string | undefined {
   return optional(args, 'modules', pattern);
+}
+
+/** Of the curvature that Adam sees, which is measured after some steps of Adam */
+export const warmupOptions: OptionGroup = {
+  warmup: value('Curvature', 'N', "steps of Adam before Adam's own curvature is measured", '10'),
+  'warmup-lr': value('Curvature', 'RATE', 'their learning rate; the result depends on it', '1e-3'),
+};
+
+export interface WarmupSettings {
+  readonly steps: number;
+  readonly learningRate: number;
+}
+
+export function parseWarmup(args: Arguments): WarmupSettings {
+  return {
+    steps: required(args, 'warmup', wholeNumber(1)),
+    learningRate: required(args, 'warmup-lr', number({ above: 0 })),
+  };
 }
 
 /** What computes, and how */
@@ -277,8 +297,13 @@ export function parseEngine(args: Arguments): EngineOptions {
   return {
     precision: required(args, 'precision', choice(['float32', 'float64'])),
     backend: required(args, 'backend', choice(['onnx'], laterNote)),
-    threads: required(args, 'threads', wholeNumber(0, 1024)),
+    threads: parseThreads(args),
   };
+}
+
+/** `--threads` alone, of a command that has no other engine option */
+export function parseThreads(args: Arguments): number {
+  return required(args, 'threads', wholeNumber(0, 1024));
 }
 
 /** What every command takes */

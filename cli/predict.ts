@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import type { ScoreDirection } from '../analysis/sweep.ts';
 import { UsageError } from '../errors.ts';
 import type { Command } from './command.ts';
 import { studyOption, value } from './options.ts';
-import { atMostOne, optional, text } from './values.ts';
+import { atMostOne, choice, optional, text } from './values.ts';
 
 /** `lambdamax predict`: predicted learning rates beside the best ones of a sweep. */
 export const command: Command = {
@@ -11,20 +12,23 @@ export const command: Command = {
   options: {
     ...studyOption,
     csv: value('Study', 'FILE', 'a sweep of your own: columns method,learningRate,score[,seed][,lambdaMax]'),
+    better: value('Study', 'WAY', 'lower (a loss) or higher (an accuracy); told from the curves of --csv if not given'),
   },
   examples: [
     ['predict runs/my-study', 'from a study folder; leaves prediction.json there'],
-    ['predict --csv sweep.csv --json', 'from a table'],
+    ['predict --csv sweep.csv --better higher', 'from a table of accuracies'],
   ],
   async run(args, output) {
     atMostOne(args, 'study', 'csv');
+    atMostOne(args, 'study', 'better');
     const study = optional(args, 'study', text);
     const csv = optional(args, 'csv', text);
+    const better = optional(args, 'better', choice(['lower', 'higher']));
     if (study === undefined && csv === undefined) {
       throw new UsageError({ subject: '--study', expected: 'a study folder, or --csv FILE', got: 'neither' });
     }
     const { predict } = await import('../analysis/predictor.ts');
-    const prediction = predict(await (csv === undefined ? sweepOfStudy(study!) : sweepOfTable(csv)));
+    const prediction = predict(await (csv === undefined ? sweepOfStudy(study!) : sweepOfTable(csv, better)));
     if (study !== undefined) {
       const { writeJson } = await import('../training/checkpoint/files.ts');
       await writeJson(join(study, 'prediction.json'), prediction);
@@ -65,7 +69,7 @@ async function sweepOfStudy(folder: string) {
   return (await readStudyFindings(folder)).sweep;
 }
 
-async function sweepOfTable(file: string) {
+async function sweepOfTable(file: string, better: ScoreDirection | undefined) {
   const { readSweepCsv } = await import('../analysis/sweepCsv.ts');
-  return readSweepCsv(file);
+  return readSweepCsv(file, better === undefined ? {} : { scoreDirection: better });
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import { UsageError } from '../errors.ts';
 import type { LlamaConfig } from '../training/checkpoint/config.ts';
 import type { Arguments, Command } from './command.ts';
-import { engineOptions, parseEngine, value } from './options.ts';
+import { engineOptions, parseThreads, value } from './options.ts';
 import { shortNumber } from './output.ts';
 import { number, required, text, wholeNumber } from './values.ts';
 
@@ -36,7 +37,7 @@ export const command: Command = {
       length: required(args, 'length', wholeNumber(2)),
       learningRate: required(args, 'lr', number({ above: 0 })),
       weightDecay: required(args, 'weight-decay', number({ least: 0 })),
-      threads: parseEngine({ precision: 'float32', backend: 'onnx', ...args }).threads,
+      threads: parseThreads(args),
     };
     const { corpusDocuments, tokenizerDocuments } = await import('../training/tasks/math/corpus.ts');
     const { trainBytePairs, writeTokenizer } = await import('../training/data/bytePairs.ts');
@@ -62,21 +63,38 @@ export const command: Command = {
   },
 };
 
+/** @throws UsageError for heads that do not divide what they share. */
 function parseConfig(args: Arguments): LlamaConfig {
-  const count = (option: string) => required(args, option, wholeNumber(1));
-  const [hiddenSize, heads] = [count('hidden'), count('heads')];
+  const count = (option: string, least = 1) => required(args, option, wholeNumber(least));
+  const [hiddenSize, heads, keyValueHeads] = [count('hidden'), count('heads'), count('key-value-heads')];
+  // The rotary embedding turns pairs of entries of a head.
+  if (hiddenSize % (2 * heads) !== 0) {
+    throw new UsageError({
+      subject: '--hidden',
+      expected: `an even number for each of ${heads} --heads`,
+      got: hiddenSize,
+    });
+  }
+  if (heads % keyValueHeads !== 0) {
+    throw new UsageError({
+      subject: '--key-value-heads',
+      expected: `a divisor of --heads, ${heads}`,
+      got: keyValueHeads,
+    });
+  }
   return {
-    vocabSize: count('vocabulary'),
+    // The 256 bytes and two special tokens are the least.
+    vocabSize: count('vocabulary', 258),
     hiddenSize,
     intermediateSize: count('intermediate'),
     layers: count('layers'),
     heads,
-    keyValueHeads: count('key-value-heads'),
+    keyValueHeads,
     headSize: hiddenSize / heads,
     rmsNormEps: 1e-5,
     ropeTheta: 10_000,
     tieWordEmbeddings: true,
-    maxPositions: 512,
+    maxPositions: Math.max(512, count('length')),
     bosTokenId: null,
     eosTokenId: 1,
   };

@@ -31,26 +31,33 @@ function bar(total: number, label: string, stream: OutputStream): Progress {
     format: `${label} {bar} {value}/{total} {words} {eta_formatted}`,
     hideCursor: true,
     clearOnComplete: true,
+    // The library would swallow SIGTERM; the process's own handlers exit, and that stops the bar.
+    gracefulExit: false,
     barsize: 30,
     barCompleteChar: '━',
     barIncompleteChar: ' ',
   });
+  const stop = () => shown.stop();
+  process.once('exit', stop);
   shown.start(total, 0, { words: '' });
   return {
     update: (done, words = '') => shown.update(done, { words }),
     setTotal: (count) => shown.setTotal(count),
-    stop: () => shown.stop(),
+    stop: () => {
+      process.off('exit', stop);
+      stop();
+    },
   };
 }
 
 function lines(total: number, label: string, stream: OutputStream): Progress {
   let steps = total;
-  let tenths = 0;
+  let last = 0;
+  const tenth = (done: number): number => Math.floor((10 * done) / Math.max(1, steps));
   return {
     update(done, words = '') {
-      const reached = Math.floor((10 * done) / Math.max(1, steps));
-      if (reached <= tenths) return;
-      tenths = reached;
+      if (tenth(done) <= tenth(last)) return;
+      last = done;
       stream.write(`${[`${label} ${done}/${steps}`, words].filter((text) => text !== '').join('  ')}\n`);
     },
     setTotal(count) {

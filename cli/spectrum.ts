@@ -12,7 +12,9 @@ import {
   parseEngine,
   parseModel,
   parseModules,
+  parseWarmup,
   value,
+  warmupOptions,
 } from './options.ts';
 import { type Output, shortNumber } from './output.ts';
 import { choice, number, required, wholeNumber } from './values.ts';
@@ -33,8 +35,7 @@ export const command: Command = {
       'hessian, or adam: preconditioned by second moments after a warm-up',
       'hessian',
     ),
-    warmup: value('Curvature', 'N', 'steps of Adam before --operator adam is measured', '10'),
-    'warmup-lr': value('Curvature', 'RATE', 'their learning rate; the result depends on it', '1e-3'),
+    ...warmupOptions,
     tolerance: value('Curvature', 'X', 'relative error of each end', '1e-3'),
     'max-products': value('Curvature', 'N', 'most Hessian-vector products', '200'),
     ...engineOptions,
@@ -49,10 +50,7 @@ export const command: Command = {
     const adapterChoice = parseAdapter(args);
     const modulePattern = parseModules(args);
     const operator = required(args, 'operator', choice(['hessian', 'adam']));
-    const warmup = {
-      steps: required(args, 'warmup', wholeNumber(1)),
-      learningRate: required(args, 'warmup-lr', number({ above: 0 })),
-    };
+    const warmup = parseWarmup(args);
     const search = {
       tolerance: required(args, 'tolerance', number({ above: 0, below: 1 })),
       maxSteps: required(args, 'max-products', wholeNumber(1)),

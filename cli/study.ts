@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Prediction } from '../analysis/predictor.ts';
 import type { Arguments, Command } from './command.ts';
-import { value } from './options.ts';
+import { parseWarmup, value, warmupOptions } from './options.ts';
 import type { Output } from './output.ts';
 import { openStudyInputs, parseStudy, type StudyInputs } from './studyInputs.ts';
 import { commandLine, runSweep, studyOptions } from './sweep.ts';
@@ -15,8 +15,7 @@ export const command: Command = {
     ...studyOptions,
     'curvature-rows': value('Curvature', 'N', 'rows of the training data behind the Hessian', '64'),
     tolerance: value('Curvature', 'X', 'relative error of the eigenvalues', '1e-2'),
-    warmup: value('Curvature', 'N', "steps of Adam before Adam's own curvature is measured", '10'),
-    'warmup-lr': value('Curvature', 'RATE', 'their learning rate; the result depends on it', '1e-3'),
+    ...warmupOptions,
   },
   examples: [
     ['study', 'the bundled model and task'],
@@ -50,10 +49,7 @@ function parseCurvature(args: Arguments): Curvature {
     rows: required(args, 'curvature-rows', wholeNumber(1)),
     tolerance: required(args, 'tolerance', number({ above: 0, below: 1 })),
     maxSteps: 200,
-    warmup: {
-      steps: required(args, 'warmup', wholeNumber(1)),
-      learningRate: required(args, 'warmup-lr', number({ above: 0 })),
-    },
+    warmup: parseWarmup(args),
   };
 }
 

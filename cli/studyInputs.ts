@@ -55,12 +55,11 @@ export async function parseStudy(args: Arguments): Promise<StudyOptions> {
 
 /** Opens model and data, and makes the plan that they and the options lead to. The caller releases the model. */
 export async function openStudyInputs(options: StudyOptions, command: string, output: Output): Promise<StudyInputs> {
-  const { adapterMethod } = await import('../training/adapters/index.ts');
-  for (const method of options.methods) adapterMethod(method);
   const files = options.data ?? [bundledTask('train')];
   const validationFiles = options.validation ?? (options.data ? undefined : [bundledTask('validation')]);
   const model = await openModel(options);
   try {
+    await refuseImpossible(model, options);
     const all = await readData(model, files, options, output);
     const data = await splitData(model, all, validationFiles, options, output);
     const plan = await makePlan(options, model, files, validationFiles ?? [], data, command);
@@ -71,6 +70,13 @@ export async function openStudyInputs(options: StudyOptions, command: string, ou
     await model.release();
     throw error;
   }
+}
+
+/** Before anything is written: a rank or target modules that the model does not have. */
+async function refuseImpossible(model: Model, { methods, targetModules, rank, alpha }: StudyOptions): Promise<void> {
+  const { layoutFor } = await import('../training/adapters/create.ts');
+  const { adapterMethod } = await import('../training/adapters/index.ts');
+  for (const method of methods) layoutFor(model, adapterMethod(method), targetModules, { rank, alpha });
 }
 
 async function splitData(

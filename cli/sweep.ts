@@ -1,3 +1,4 @@
+import type { RunConfiguration } from '../training/sweep/plan.ts';
 import type { SweepRecord } from '../training/sweep/sweep.ts';
 import type { Command, OptionGroup } from './command.ts';
 import { adapterOptions, dataOptions, engineOptions, modelOptions, sweepOptions, trainingOptions } from './options.ts';
@@ -50,16 +51,24 @@ export async function runSweep(
   output: Output,
 ): Promise<SweepRecord> {
   const { executeOn } = await import('../training/sweep/execute.ts');
+  const { scoreOf } = await import('../training/sweep/record.ts');
   const { sweep } = await import('../training/sweep/sweep.ts');
   const progress = output.progress(plan.methods.length * plan.grid.length, 'runs');
+  let finished = 0;
+  const words = ({ method, learningRate, seed }: RunConfiguration) =>
+    `${method} at ${shortNumber(learningRate, 3)}, seed ${seed}`;
+  const onStep = (step: number, run: RunConfiguration) =>
+    progress.update(finished, `${words(run)}: step ${step} of ${run.steps}`);
   try {
     return await sweep(plan, {
       study,
-      execute: executeOn(model, data),
-      onProgress: ({ event, configuration: { method, learningRate, seed }, done, planned }) => {
+      execute: executeOn(model, data, onStep),
+      onProgress: ({ configuration, result, done, planned }) => {
+        finished = done;
         progress.setTotal(planned);
-        const words = `${method} at ${shortNumber(learningRate, 3)}, seed ${seed}`;
-        progress.update(done, event === 'started' ? words : '');
+        const score = result && scoreOf(result, plan.score);
+        const outcome = result === null ? '' : `: ${score === null ? result.status : shortNumber(score)}`;
+        progress.update(done, `${words(configuration)}${outcome}`);
       },
     });
   } finally {

@@ -74,8 +74,9 @@ test('a total that grows does not repeat lines', () => {
   progress.update(1);
   progress.setTotal(4);
   progress.update(2);
+  progress.update(2);
   progress.update(4);
-  assert.is(stream.text(), 'runs 1/2\nruns 4/4\n');
+  assert.is(stream.text(), 'runs 1/2\nruns 2/4\nruns 4/4\n');
 });
 
 test.run();
