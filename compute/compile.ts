@@ -76,8 +76,11 @@ class CompiledProgram implements Program {
     // The Hessian of a linear loss is known before any direction is.
     const isConstant = split.product.outputs.size === 0;
     const product = isConstant ? undefined : await this.#executable('product', () => split.product);
-    const feeds = this.#feeds(point, batch);
-    const prepared = await prepare.run(feeds);
+    // Of our own, since training changes parameters in place; weights are frozen, and may be large.
+    const feeds = [...this.#feeds(point, batch)].map(
+      ([name, values]) => [name, point.weights?.has(name) ? values : values.slice()] as const,
+    );
+    const prepared = await prepare.run(new Map(feeds));
     const kept = split.kept.map((name) => [name, prepared.get(name)!] as const);
     let held: { readonly feeds: Values; readonly prepared: Values } | undefined = {
       feeds: new Map([...feeds, ...kept]),

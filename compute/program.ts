@@ -4,7 +4,10 @@ import type { Precision, TensorSpec, Vector } from './tensors.ts';
 export interface Point {
   /** The trainable tensors one after another, in the order of `Program.parameters`. */
   readonly parameters: Vector;
-  /** Values of the weights that were compiled as replaceable (`CompileOptions.replaceable`), by name. */
+  /**
+   * Values of the weights that were compiled as replaceable (`CompileOptions.replaceable`), by name. They are frozen:
+   * `linearise` holds on to them, where it copies all else.
+   */
   readonly weights?: ReadonlyMap<string, Vector>;
 }
 
@@ -18,22 +21,31 @@ export interface Linearised {
   readonly gradient: Vector;
   /** H v for a direction v, both flattened as `Point.parameters`. */
   apply(direction: Vector): Promise<Vector>;
+  /** Frees the kept values; a second time does nothing, and `apply` throws a LambdamaxError from then on. */
   release(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A traced scalar function, compiled for one backend. What it offers is compiled at its first use. */
+/**
+ * A traced scalar function, compiled for one backend. What it offers is compiled at its first use. Everything throws a
+ * LambdamaxError that names a vector, weight or batch input which is missing or of the wrong length or precision, and any
+ * use after `release`; NaN is no error.
+ */
 export interface Program {
   readonly parameters: readonly TensorSpec[];
   readonly inputs: readonly TensorSpec[];
   readonly precision: Precision;
   /** The number of trainable values: the length of `Point.parameters`. */
   readonly size: number;
+  /** f at the point on the batch. */
   value(point: Point, batch: Batch): Promise<number>;
+  /** f and its gradient, flattened as `Point.parameters`. */
   gradient(point: Point, batch: Batch): Promise<{ value: number; gradient: Vector }>;
   /** H v, everything computed anew; for several directions at one point `linearise` is cheaper. */
   hessianVector(point: Point, batch: Batch, direction: Vector): Promise<Vector>;
+  /** The Hessian at the point, prepared for many directions. */
   linearise(point: Point, batch: Batch): Promise<Linearised>;
+  /** Frees all that was compiled, also under what `linearise` returned; a second time does nothing. */
   release(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { LambdamaxError } from '../../errors.ts';
-import type { DType, Graph } from '../graph/node.ts';
+import type { DType, Graph, Node } from '../graph/node.ts';
 import type { TensorSpec } from '../tensors.ts';
 import { callSite } from './callSite.ts';
 import { registerKernels } from './kernels.ts';
@@ -43,12 +43,12 @@ export function record(
   requireDistinctNames(signature);
   registerKernels();
   const recorder = new Recorder();
-  const placeholders = (specs: readonly TensorSpec[], name = (spec: string) => spec) =>
-    tensors(specs, (spec) =>
-      recorder.builder.placeholder(name(spec.name), { shape: spec.shape, dtype: dtypeOf(spec) }),
-    );
-  const tensors = (specs: readonly TensorSpec[], node: (spec: TensorSpec) => ReturnType<Recorder['nodeOf']>) =>
+  const tensors = <Spec extends TensorSpec>(specs: readonly Spec[], node: (spec: Spec) => Node) =>
     new Map(specs.map((spec) => [spec.name, recorder.tensor(node(spec))]));
+  const placeholders = (specs: readonly (TensorSpec & { readonly dtype?: DType })[], name = (spec: string) => spec) =>
+    tensors(specs, (spec) =>
+      recorder.builder.placeholder(name(spec.name), { shape: spec.shape, dtype: spec.dtype ?? 'float32' }),
+    );
 
   return onBackend(recorder, () => {
     const traced = {
@@ -114,8 +114,4 @@ function requireDistinctNames({ parameters, inputs, weights }: Signature): void 
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined)
     throw new LambdamaxError({ subject: `tensor ${twice}`, expected: 'to be declared once', got: 'two of this name' });
-}
-
-function dtypeOf(spec: TensorSpec): DType {
-  return 'dtype' in spec ? (spec as InputSpec).dtype : 'float32';
 }

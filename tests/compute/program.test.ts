@@ -156,22 +156,27 @@ test('NaN and infinity are values, not errors', async () => {
 });
 
 test('what came back is its own memory: later runs and the caller change nothing', async () => {
-  await using compiled = program();
-  const parameters = Float64Array.from(point.parameters);
-  const ids = Int32Array.from(batch.ids!);
-  const own = { ...point, parameters };
-  await using linearised = await linearise(compiled, own, { ...batch, ids });
-  const first = await linearised.apply(direction);
-  const kept = Float64Array.from(first);
-  const { gradient } = await compiled.gradient(point, batch);
-  const keptGradient = Float64Array.from(gradient);
-  parameters.fill(9);
-  ids.fill(1);
-  await compiled.gradient(own, batch);
-  const second = await linearised.apply(direction);
-  assert.equal(first, kept);
-  assert.equal(gradient, keptGradient);
-  assert.equal(second, first, 'the Hessian is that of the point at which it was taken');
+  // y a^2 b: the product takes y, a and b as they are, and the caller trains them in place.
+  const traced = trace(
+    {
+      parameters: ['a', 'b'].map((name) => ({ name, shape: [] })),
+      inputs: [{ name: 'y', shape: [], dtype: 'float32' }],
+      weights: [],
+    },
+    ({ parameters, inputs }) => tf.mul(tf.mul(inputs.get('y')!, tf.square(parameters.get('a')!)), parameters.get('b')!),
+  );
+  await using compiled = compile(traced, { precision: 'float64' });
+  const [parameters, y] = [Float64Array.of(2, 3), Float64Array.of(5)];
+  await using linearised = await linearise(compiled, { parameters }, { y });
+  const { gradient } = await compiled.gradient({ parameters }, { y });
+  const first = await linearised.apply(Float64Array.of(1, 1));
+  parameters.fill(7);
+  y.fill(7);
+  const second = await linearised.apply(Float64Array.of(1, 1));
+  await compiled.gradient({ parameters }, { y });
+  // H = y [2b 2a; 2a 0] at a = 2, b = 3, y = 5.
+  for (const product of [first, second]) assert.equal(Array.from(product), [50, 20]);
+  for (const values of [gradient, linearised.gradient]) assert.equal(Array.from(values), [60, 20]);
 });
 
 test('products may run at the same time', async () => {
