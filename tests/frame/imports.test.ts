@@ -47,6 +47,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'training/optimizers/': { code: ['compute/'] },
   'training/tasks/': { code: ['compute/random.ts'] },
   'analysis/': { code: [...plainNumbers, 'compute/random.ts'] },
+  'analysis/sweepCsv.ts': { code: [...plainNumbers, 'training/checkpoint/files.ts'] },
   'analysis/vectors.ts': { code: [], types: ['analysis/operators/operator.ts'] },
   'analysis/figures/': { code: plainNumbers },
   'analysis/report/': { code: ['analysis/figures/', ...plainNumbers] },

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The package as users get it: built, packed, installed in an empty project (the folder $1), where the README's example and
+# the notebooks must typecheck against the installed types, and the example and the command must run from compiled code.
+set -euo pipefail
+repository=$PWD
+project=$1
+mkdir -p "$project"
+
+npm run build
+npm pack --silent --pack-destination "$project"
+cd "$project"
+printf '{ "private": true, "type": "module" }\n' > package.json
+npm install --ignore-scripts --no-audit --no-fund ./lambdamax-*.tgz
+
+# The one TypeScript example of the README, word for word.
+sed -n '/^```ts$/,/^```$/p' "$repository/README.md" | sed '/^```/d' > example.ts
+test -s example.ts
+cp "$repository"/notebooks/*.ts .
+cat > tsconfig.json <<JSON
+{
+  "compilerOptions": {
+    "target": "ES2022", "lib": ["ES2023", "ESNext.Disposable"], "module": "NodeNext", "outDir": "compiled",
+    "strict": true, "noUncheckedIndexedAccess": true, "exactOptionalPropertyTypes": true,
+    "typeRoots": ["$repository/node_modules/@types"], "types": ["node"], "skipLibCheck": true
+  }
+}
+JSON
+tsc=$repository/node_modules/.bin/tsc
+"$tsc" -p .
+# An import that a declaration file cannot find is silently `any` under skipLibCheck: others' files may err, ours not.
+if "$tsc" -p . --noEmit --skipLibCheck false | grep 'node_modules/lambdamax/'; then
+  echo 'declaration files of the package have errors' >&2
+  exit 1
+fi
+
+test "$(npx lambdamax --version)" = "$(node -p "require('$repository/package.json').version")"
+test ! -e node_modules/lambdamax/cli/index.ts
+printf '%s\n' \
+  '{"input_ids": [5, 6, 7, 8, 9, 10], "labels": [-100, -100, 7, 8, 9, 10]}' \
+  '{"input_ids": [20, 21, 22], "labels": [-100, 21, 22]}' > tokens.jsonl
+npx lambdamax evaluate --data tokens.jsonl --json > evaluated.json
+node --input-type=module <<'JS'
+import { readFileSync } from 'node:fs';
+const { loss, tokens } = JSON.parse(readFileSync('evaluated.json', 'utf8'));
+if (!(tokens === 6 && loss > 0)) throw new Error(`6 scored tokens and a loss were expected, got ${tokens} and ${loss}`);
+JS
+
+# What the example names: a checkpoint and a data file.
+cp -r node_modules/lambdamax/fixtures/base my-model
+head -n 16 node_modules/lambdamax/fixtures/tasks/arithmetic-train.jsonl > train.jsonl
+node compiled/example.js
+node compiled/hessian-of-your-own-loss.js
