@@ -16,14 +16,6 @@ export interface StudySpectraOptions {
   readonly warmup: { readonly steps: number; readonly learningRate: number };
 }
 
-/** 64 rows keep the standard error over batches at some per cent; the warm-up is the one of the first study. */
-export const usualStudySpectra: StudySpectraOptions = {
-  rows: 64,
-  tolerance: 1e-2,
-  maxSteps: 200,
-  warmup: { steps: 10, learningRate: 1e-3 },
-};
-
 /** One spectrum of a study is done, or was found done. */
 export interface StudySpectraProgress {
   readonly method: string;

@@ -48,9 +48,14 @@ export async function readData(
 ): Promise<readonly TokenRow[]> {
   const { loadRows } = await import('../training/data/load.ts');
   const { rows, dropped, cut } = await loadRows(model, files, options);
-  if (cut > 0) output.say(`${cut} rows are longer than --max-length ${options.maxLength} tokens and were cut`);
-  if (dropped > 0) output.say(`${dropped} rows have nothing to score and were left out`);
+  const from = files.join(', ');
+  if (cut > 0) output.say(`cut to --max-length ${options.maxLength} tokens: ${countOf(cut)} of ${from}`);
+  if (dropped > 0) output.say(`left out, with nothing to score: ${countOf(dropped)} of ${from}`);
   return rows;
+}
+
+function countOf(rows: number): string {
+  return rows === 1 ? '1 row' : `${rows} rows`;
 }
 
 /** The files of `--data`, which most commands need. */

@@ -207,11 +207,12 @@ export const sweepOptions: OptionGroup = {
   study: value('Sweep', 'DIR', 'study folder; one that is there already is continued'),
   methods: value('Sweep', 'NAMES', 'LoRA variants', 'lora,init-ab,milora,pissa,olora'),
   lr: value('Sweep', 'GRID', 'learning rates: 1e-5,2e-5 or logspace(1e-5,1e-2,13) or range(...) or auto', 'auto'),
-  seeds: value('Sweep', 'N', 'seeds --seed, --seed + 1, ...', '1'),
+  seeds: value('Sweep', 'N', 'seeds --seed, --seed + 1, ...', '2'),
   'seeds-near-best': value(
     'Sweep',
     'N',
-    "the further seeds run at a method's best rate and N on either side; the whole grid if not given",
+    "the further seeds run at a method's best rate and N on either side; all: on the whole grid",
+    '1',
   ),
   extend: {
     type: 'boolean',
@@ -246,7 +247,9 @@ export async function parseSweep(args: Arguments): Promise<SweepOptions> {
     methods: [...new Set(required(args, 'methods', list(known)))],
     grid: grid === 'auto' ? automaticGrid : grid,
     seeds: Array.from({ length: count }, (_, index) => firstSeed + index),
-    seedsNearBest: optional(args, 'seeds-near-best', wholeNumber(0)) ?? null,
+    seedsNearBest: required(args, 'seeds-near-best', (given, option) =>
+      given === 'all' ? null : wholeNumber(0)(given, option),
+    ),
     mostRates: args.extend === false ? 0 : usualLimits.mostRates,
     refinements: required(args, 'refine', wholeNumber(0, 3)),
   };

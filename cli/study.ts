@@ -13,7 +13,7 @@ export const command: Command = {
   summary: 'Sweep learning rates, measure curvature, compare prediction with sweep, write a report',
   options: {
     ...studyOptions,
-    'curvature-rows': value('Curvature', 'N', 'rows of the training data behind the Hessian', '64'),
+    'curvature-rows': value('Curvature', 'N', 'rows of the training data behind the Hessian', '32'),
     tolerance: value('Curvature', 'X', 'relative error of the eigenvalues', '1e-2'),
     ...warmupOptions,
   },
