@@ -16,10 +16,11 @@ import { createAdapter, loadModel, loadRows } from 'lambdamax/training';
 // ## A model and some rows
 //
 // The small Llama that comes with lambdamax, and eight word problems of a kind that it has not seen. Any Llama checkpoint
-// folder from Hugging Face will do as well, and any .jsonl file with questions and answers.
+// folder from Hugging Face will do as well, and any .jsonl file with questions and answers. A model this small gains little
+// from a second thread.
 
 const fixtures = new URL('../fixtures/', import.meta.url);
-await using model = await loadModel(fileURLToPath(new URL('base', fixtures)));
+await using model = await loadModel(fileURLToPath(new URL('base', fixtures)), { threads: 1 });
 const files = [fileURLToPath(new URL('tasks/arithmetic-train.jsonl', fixtures))];
 const { rows } = await loadRows(model, files, { maxLength: 128, limit: 8 });
 
