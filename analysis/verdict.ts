@@ -58,9 +58,24 @@ export function verdictOf(findings: Findings, claims: readonly Claim[]): string 
     ...(hasCurvature(findings)
       ? claims.map((claim) => `${capital(lead[claim.name][claim.answer])}: ${claim.evidence}.`)
       : ['No lambda_max was given, so that nothing is said about curvature.']),
+    ...closest(findings),
     peaks(findings),
     ...limits(findings),
   ].join(' ');
+}
+
+/** Which predictor came closest, beside the baseline, and among how many: the best of many flatters itself. */
+function closest({ predictors }: Findings): string[] {
+  const judged = predictors.filter(({ geometricMeanFoldError }) => geometricMeanFoldError !== null);
+  const best = judged.toSorted((a, b) => a.geometricMeanFoldError! - b.geometricMeanFoldError!)[0];
+  const constant = byName(predictors, 'one-constant')?.geometricMeanFoldError;
+  if (best === undefined || constant == null || judged.length < 2) return [];
+  if (best.name === 'one-constant')
+    return [`None of ${judged.length} predictors came closer than one constant for all.`];
+  const [off, baseline] = [best.geometricMeanFoldError!, constant].map((fold) => fold.toFixed(2));
+  return [
+    `Of ${judged.length} predictors tried ${best.name} came closest: a factor ${off} off in the mean, where one constant for all is ${baseline} off.`,
+  ];
 }
 
 /** A learning rate in a sentence or a table: 1.19e-2, or 2.58 where no exponent is needed. */
