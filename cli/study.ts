@@ -3,8 +3,9 @@ import type { Prediction } from '../analysis/predictor.ts';
 import type { Arguments, Command } from './command.ts';
 import { parseWarmup, value, warmupOptions } from './options.ts';
 import type { Output } from './output.ts';
+import type { Progress } from './progress.ts';
 import { openStudyInputs, parseStudy, type StudyInputs } from './studyInputs.ts';
-import { commandLine, runSweep, studyOptions } from './sweep.ts';
+import { commandLine, plannedRuns, runSweep, studyOptions } from './sweep.ts';
 import { number, required, wholeNumber } from './values.ts';
 
 /** `lambdamax study`: sweep, curvature, prediction and report in one. */
@@ -28,8 +29,11 @@ export const command: Command = {
     output.say(`study ${inputs.folder}`);
     const { openStudy } = await import('../training/sweep/record.ts');
     await using study = await openStudy(inputs.folder, inputs.plan);
-    await measureCurvature(inputs, curvature, output);
-    const record = await runSweep(inputs, study, output);
+    const spectra = plannedSpectra(inputs.plan);
+    const progress = output.progress(spectra + plannedRuns(inputs.plan), 'study');
+    const record = await measureCurvature(inputs, curvature, progress)
+      .then(() => runSweep(inputs, study, progress, spectra))
+      .finally(() => progress.stop());
     const { prediction, report } = await conclude(inputs.folder);
     output.result({ study: inputs.folder, runs: record.runs.length, report, ...prediction }, () => [
       ...summary(prediction, output),
@@ -53,16 +57,16 @@ function parseCurvature(args: Arguments): Curvature {
   };
 }
 
-async function measureCurvature({ plan, folder, model, data }: StudyInputs, options: Curvature, output: Output) {
+async function measureCurvature({ plan, folder, model, data }: StudyInputs, options: Curvature, progress: Progress) {
   const { studySpectra } = await import('../analysis/studySpectra.ts');
-  const progress = output.progress(2 * plan.methods.length, 'curvature');
-  try {
-    await studySpectra(model, plan, folder, data.rows, options, ({ method, operator, done }) =>
-      progress.update(done, `${method}, ${operator}`),
-    );
-  } finally {
-    progress.stop();
-  }
+  await studySpectra(model, plan, folder, data.rows, options, ({ method, operator, done }) =>
+    progress.update(done, `curvature of ${method}${operator === 'adam' ? ' as Adam sees it' : ''}`),
+  );
+}
+
+/** Of each method the Hessian, and the Hessian that Adam sees. */
+function plannedSpectra({ methods }: StudyInputs['plan']): number {
+  return 2 * methods.length;
 }
 
 /** Writes prediction.json and report.html of a finished sweep. */

@@ -2,7 +2,8 @@ import type { RunConfiguration } from '../training/sweep/plan.ts';
 import type { SweepRecord } from '../training/sweep/sweep.ts';
 import type { Command, OptionGroup } from './command.ts';
 import { adapterOptions, dataOptions, engineOptions, modelOptions, sweepOptions, trainingOptions } from './options.ts';
-import { type Output, shortNumber } from './output.ts';
+import { shortNumber } from './output.ts';
+import type { Progress } from './progress.ts';
 import { openStudyInputs, parseStudy, type StudyInputs } from './studyInputs.ts';
 
 const { adapter: _adapter, method: _method, ...adapterSizeOptions } = adapterOptions;
@@ -26,7 +27,8 @@ export const command: Command = {
   async run(args, output) {
     const inputs = await openStudyInputs(await parseStudy(args), commandLine(), output);
     await using _model = inputs.model;
-    const record = await runSweep(inputs, inputs.folder, output);
+    const progress = output.progress(plannedRuns(inputs.plan), 'sweep');
+    const record = await runSweep(inputs, inputs.folder, progress).finally(() => progress.stop());
     const methods = record.methods.map(({ method, best, bracketed }) => ({ method, best, bracketed }));
     output.result({ study: inputs.folder, runs: record.runs.length, methods }, () => [
       ...output.table(
@@ -44,36 +46,37 @@ export const command: Command = {
   },
 };
 
-/** Carries out the plan's runs with a bar over all of them. */
+/** Carries out the plan's runs. The bar stands at `before` when they begin, and counts them from there. */
 export async function runSweep(
   { plan, model, data }: StudyInputs,
   study: Parameters<typeof import('../training/sweep/sweep.ts').sweep>[1]['study'],
-  output: Output,
+  progress: Progress,
+  before = 0,
 ): Promise<SweepRecord> {
   const { executeOn } = await import('../training/sweep/execute.ts');
   const { scoreOf } = await import('../training/sweep/record.ts');
   const { sweep } = await import('../training/sweep/sweep.ts');
-  const progress = output.progress(plan.methods.length * plan.grid.length, 'runs');
-  let finished = 0;
+  let finished = before;
   const words = ({ method, learningRate, seed }: RunConfiguration) =>
     `${method} at ${shortNumber(learningRate, 3)}, seed ${seed}`;
   const onStep = (step: number, run: RunConfiguration) =>
     progress.update(finished, `${words(run)}: step ${step} of ${run.steps}`);
-  try {
-    return await sweep(plan, {
-      study,
-      execute: executeOn(model, data, onStep),
-      onProgress: ({ configuration, result, done, planned }) => {
-        finished = done;
-        progress.setTotal(planned);
-        const score = result && scoreOf(result, plan.score);
-        const outcome = result === null ? '' : `: ${score === null ? result.status : shortNumber(score)}`;
-        progress.update(done, `${words(configuration)}${outcome}`);
-      },
-    });
-  } finally {
-    progress.stop();
-  }
+  return sweep(plan, {
+    study,
+    execute: executeOn(model, data, onStep),
+    onProgress: ({ configuration, result, done, planned }) => {
+      finished = before + done;
+      progress.setTotal(before + planned);
+      const score = result && scoreOf(result, plan.score);
+      const outcome = result === null ? '' : `: ${score === null ? result.status : shortNumber(score)}`;
+      progress.update(finished, `${words(configuration)}${outcome}`);
+    },
+  });
+}
+
+/** How many runs a plan begins with; grids may be extended. */
+export function plannedRuns({ methods, grid }: StudyInputs['plan']): number {
+  return methods.length * grid.length;
 }
 
 /** The command line as one would type it again. */
