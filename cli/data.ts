@@ -28,12 +28,15 @@ export const command: Command = {
     if (out === undefined && output.json) {
       throw new UsageError({ subject: '--json', expected: '--out FILE beside it', got: 'none' });
     }
-    const { problems } = await import('../training/tasks/math/problems.ts');
-    const rows = problems(request).map((row) => JSON.stringify(row));
+    const { problemLines, problems } = await import('../training/tasks/math/problems.ts');
+    const rows = problems(request);
+    const lines = problemLines(rows);
     if (out !== undefined) {
       const { writeText } = await import('./writeText.ts');
-      await writeText(out, `${rows.join('\n')}\n`);
+      await writeText(out, lines);
     }
-    output.result({ rows: rows.length, out }, () => (out === undefined ? rows : [`${rows.length} rows in ${out}`]));
+    output.result({ rows: rows.length, out }, () => [
+      out === undefined ? lines.trimEnd() : `${rows.length} rows in ${out}`,
+    ]);
   },
 };
