@@ -117,8 +117,8 @@ export async function writeAdapter(directory: string, adapter: PeftAdapter): Pro
   }
   await makeFolder(directory);
   try {
-    // An adapter that lay here before may have had them.
-    for (const file of [files.record, files.initial]) await rm(join(directory, file), { force: true });
+    // Of an adapter that lay here before. A folder without its config, which is written last, is no adapter.
+    for (const file of [files.config, files.record, files.initial]) await rm(join(directory, file), { force: true });
   } catch (cause) {
     throw fileFault(directory, 'a writable folder', cause);
   }
