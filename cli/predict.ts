@@ -1,8 +1,10 @@
 import { join } from 'node:path';
+import type { Prediction } from '../analysis/predictor.ts';
 import type { ScoreDirection } from '../analysis/sweep.ts';
 import { UsageError } from '../errors.ts';
 import type { Command } from './command.ts';
 import { studyOption, value } from './options.ts';
+import type { Output } from './output.ts';
 import { atMostOne, choice, optional, text } from './values.ts';
 
 /** `lambdamax predict`: predicted learning rates beside the best ones of a sweep. */
@@ -34,35 +36,48 @@ export const command: Command = {
       await writeJson(join(study, 'prediction.json'), prediction);
     }
     output.result(prediction, () => [
-      ...output.table(
-        ['configuration', 'best rate', 'low', 'high', 'score', 'diverges at', 'lambda_max'],
-        prediction.points.map(({ configuration, optimum, divergesAt, lambdaMax }) => [
-          `${configuration}${optimum.atGridEdge ? ' (at the edge of its grid)' : ''}`,
-          optimum.learningRate,
-          optimum.low,
-          optimum.high,
-          optimum.score,
-          divergesAt,
-          lambdaMax,
-        ]),
-      ),
+      ...optimaTable(prediction, output),
       '',
-      ...output.table(
-        ['predictor', 'slope', 'Spearman', 'mean fold', 'worst fold', 'mean regret'],
-        prediction.predictors.map((predictor) => [
-          predictor.name,
-          predictor.slope,
-          predictor.spearman,
-          predictor.geometricMeanFoldError,
-          predictor.worstFoldError,
-          predictor.meanRegret,
-        ]),
-      ),
+      ...predictorTable(prediction, output),
       '',
       prediction.verdict,
     ]);
   },
 };
+
+/** A line for each configuration: what the sweep found, and the curvature beside it. */
+export function optimaTable({ points }: Prediction, output: Output): string[] {
+  return output.table(
+    ['configuration', 'best rate', 'low', 'high', 'score', 'breaks at', 'lambda_max', '2/lambda_max'],
+    points.map(({ configuration, optimum, divergesAt, lambdaMax }) => [
+      `${configuration}${optimum.atGridEdge ? ' (at the edge of its grid)' : ''}`,
+      optimum.learningRate,
+      optimum.low,
+      optimum.high,
+      optimum.score,
+      divergesAt,
+      lambdaMax,
+      lambdaMax && 2 / lambdaMax,
+    ]),
+  );
+}
+
+/** A line for each predictor that had anything to predict from. */
+function predictorTable({ predictors }: Prediction, output: Output): string[] {
+  return output.table(
+    ['predictor', 'slope', 'Spearman', 'mean fold', 'worst fold', 'mean regret'],
+    predictors
+      .filter(({ count }) => count > 0)
+      .map(({ name, slope, spearman, geometricMeanFoldError, worstFoldError, meanRegret }) => [
+        name,
+        slope,
+        spearman,
+        geometricMeanFoldError,
+        worstFoldError,
+        meanRegret,
+      ]),
+  );
+}
 
 async function sweepOfStudy(folder: string) {
   const { readStudyFindings } = await import('../analysis/studyFolder.ts');

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Prediction } from '../analysis/predictor.ts';
 import type { Arguments, Command } from './command.ts';
 import { parseWarmup, value, warmupOptions } from './options.ts';
-import type { Output } from './output.ts';
+import { optimaTable } from './predict.ts';
 import type { Progress } from './progress.ts';
 import { openStudyInputs, parseStudy, type StudyInputs } from './studyInputs.ts';
 import { commandLine, plannedRuns, runSweep, studyOptions } from './sweep.ts';
@@ -36,7 +36,7 @@ export const command: Command = {
       .finally(() => progress.stop());
     const { prediction, report } = await conclude(inputs.folder);
     output.result({ study: inputs.folder, runs: record.runs.length, report, ...prediction }, () => [
-      ...summary(prediction, output),
+      ...optimaTable(prediction, output),
       '',
       prediction.verdict,
       '',
@@ -82,20 +82,4 @@ async function conclude(folder: string): Promise<{ prediction: Prediction; repor
   const report = join(folder, 'report.html');
   await writeText(report, renderReport(reportInput(findings, prediction)));
   return { prediction, report };
-}
-
-function summary({ points }: Prediction, output: Output): string[] {
-  return output.table(
-    ['method', 'best rate', 'low', 'high', 'best score', 'breaks at', 'lambda_max', '2/lambda_max'],
-    points.map(({ configuration, optimum, divergesAt, lambdaMax }) => [
-      `${configuration}${optimum.atGridEdge ? ' (edge of grid)' : ''}`,
-      optimum.learningRate,
-      optimum.low,
-      optimum.high,
-      optimum.score,
-      divergesAt,
-      lambdaMax,
-      lambdaMax && 2 / lambdaMax,
-    ]),
-  );
 }
