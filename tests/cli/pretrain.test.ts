@@ -1,0 +1,67 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { commandLine } from '../cases/commandLine.ts';
+import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
+import { resultOf } from '../oracles/commands.ts';
+
+interface Pretrained {
+  readonly checkpoint: string;
+  readonly steps: number;
+  readonly tokens: number;
+  readonly parameters: number;
+  readonly initialLoss: number;
+  readonly finalLoss: number;
+}
+
+const tiny = [
+  ...['pretrain', '--steps', '3', '--hidden', '16', '--layers', '1', '--heads', '2', '--key-value-heads', '1'],
+  ...['--intermediate', '24', '--vocabulary', '300', '--length', '32', '--batch-size', '2', '--threads', '1'],
+];
+
+test('what pretrain leaves is a checkpoint for evaluate and finetune, on rows that data writes', () =>
+  inTemporaryFolder(async (folder) => {
+    const checkpoint = join(folder, 'new', 'base');
+    const made = await resultOf<Pretrained>(...tiny, '--out', checkpoint);
+    assert.is(made.checkpoint, checkpoint);
+    assert.is(made.steps, 3);
+    assert.is(made.tokens, 3 * 2 * 32);
+    // Embedding 300 x 16; one block: q and o 16 x 16, k and v 8 x 16, three matrices 24 x 16, two norms; a last norm.
+    assert.is(made.parameters, 300 * 16 + 2 * 16 * 16 + 2 * 8 * 16 + 3 * 24 * 16 + 2 * 16 + 16);
+    assert.ok(Math.abs(made.initialLoss - Math.log(300)) < 0.1, 'a new model knows nothing');
+    assert.equal((await readdir(checkpoint)).sort(), [
+      ...['config.json', 'metrics.jsonl', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'],
+    ]);
+    const metrics = (await readFile(join(checkpoint, 'metrics.jsonl'), 'utf8')).trimEnd().split('\n');
+    assert.is(metrics.length, 3);
+    assert.is((JSON.parse(metrics[0]!) as { loss: number }).loss, made.initialLoss);
+
+    const data = join(folder, 'rows.jsonl');
+    await commandLine(['data', '--limit', '6', '--out', data]);
+    const onData = ['--model', checkpoint, '--data', data, '--max-length', '256', '--threads', '1'];
+    const { loss, rows } = await resultOf<{ loss: number; rows: number }>('evaluate', ...onData);
+    assert.ok(Math.abs(loss - Math.log(300)) < 0.2, `loss ${loss}`);
+    assert.ok(rows > 0);
+    const training = ['--method', 'pissa', '--rank', '2', '--lr', '1e-2', '--steps', '3'];
+    const run = await resultOf<{ status: string; initialLoss: number; finalLoss: number }>(
+      'finetune',
+      ...onData,
+      ...training,
+    );
+    assert.is(run.status, 'finished');
+    assert.ok(run.finalLoss < run.initialLoss);
+  }));
+
+test('the same seed makes the same bytes, another seed does not', () =>
+  inTemporaryFolder(async (folder) => {
+    const weightsOf = async (name: string, seed: string) => {
+      await resultOf(...tiny, '--steps', '1', '--seed', seed, '--out', join(folder, name));
+      return readFile(join(folder, name, 'model.safetensors'));
+    };
+    const first = await weightsOf('first', '1');
+    assert.equal(await weightsOf('second', '1'), first);
+    assert.not.equal(await weightsOf('third', '2'), first);
+  }));
+
+test.run();

@@ -1,0 +1,142 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { commandLine } from '../cases/commandLine.ts';
+import { points, referenceJson } from '../cases/reference.ts';
+import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
+import { randomRows, referencePath, storedReferenceRows, writeRows } from '../cases/tokenFiles.ts';
+import { assertClose } from '../oracles/close.ts';
+import { failsClearly, resultOf } from '../oracles/commands.ts';
+
+interface Eigenvalue {
+  readonly value: number;
+  readonly residualBound: number;
+  readonly standardError: number | null;
+}
+
+interface Spectrum {
+  readonly operator: string;
+  readonly parameters: number;
+  readonly tokens: number;
+  readonly batches: number;
+  readonly lambdaMax: Eigenvalue;
+  readonly lambdaMin: Eigenvalue;
+  readonly outcome: string;
+  readonly products: number;
+  readonly loss: number;
+  readonly modules?: readonly {
+    readonly name: string;
+    readonly parameters: number;
+    readonly lambdaMax: number;
+    readonly lambdaMin: number;
+  }[];
+  readonly thresholds: Readonly<Record<'gradientDescent' | 'momentum' | 'adam', number | null>>;
+  readonly warmup?: { readonly steps: number; readonly learningRate: number };
+}
+
+interface Ends {
+  readonly lambda_max: number;
+  readonly lambda_min: number;
+}
+
+interface ReferencePoint {
+  readonly loss: number;
+  readonly hessian: Ends;
+  readonly per_module: Record<'q_proj' | 'v_proj', Ends & { readonly parameters: number }>;
+  readonly all_modules: { readonly parameters: number; readonly hessian: Ends };
+}
+
+const llama = ['--model', referencePath('models/llama'), '--threads', '1'];
+const exact = ['--precision', 'float64', '--tolerance', '1e-9'];
+const smallest = ['--method', 'lora', '--rank', '1', '--target-modules', 'q_proj'];
+const spectrumOf = (...options: readonly string[]) => resultOf<Spectrum>('spectrum', ...llama, ...options);
+const firstLayer = 'model.layers.0.self_attn.';
+const fields = [
+  ...['batches', 'gradientNorm', 'lambdaMax', 'lambdaMin', 'loss', 'method', 'operator', 'outcome', 'parameters'],
+  ...['peakMegabytes', 'products', 'seconds', 'thresholds', 'tokens'],
+];
+
+for (const point of points)
+  test(`both ends of the spectrum at PEFT's ${point} point are PyTorch's: of two modules, of each, and of all`, () =>
+    inTemporaryFolder(async (folder) => {
+      const data = await writeRows(folder, storedReferenceRows());
+      const adapter = ['--adapter', referencePath(`adapters/llama/lora/${point}`)];
+      const reference = referenceJson<{ points: Record<string, ReferencePoint> }>('curvature/llama/lora.json');
+      const expected = reference.points[point]!;
+      const check = (subject: string, max: number, min: number, { lambda_max, lambda_min }: Ends) =>
+        assertClose([max, min], [lambda_max, lambda_min], 1e-8, subject);
+
+      const modules = ['--modules', 'model.layers.0.self_attn.(q|v)_proj', '--per-module'];
+      const restricted = await spectrumOf('--data', data, ...adapter, ...exact, ...modules);
+      assert.equal(Object.keys(restricted).sort(), [...fields, 'modules'].sort());
+      const { lambdaMax, lambdaMin, thresholds } = restricted;
+      check('two modules', lambdaMax.value, lambdaMin.value, expected.hessian);
+      assert.is(restricted.outcome, 'converged');
+      for (const { value, residualBound } of [lambdaMax, lambdaMin]) assert.ok(residualBound <= 1e-9 * Math.abs(value));
+      assertClose([restricted.loss], [expected.loss], 1e-9, 'loss');
+      assert.is(thresholds.gradientDescent, 2 / lambdaMax.value);
+      assert.is(thresholds.adam, null);
+      for (const [index, name] of (['q_proj', 'v_proj'] as const).entries()) {
+        const module = restricted.modules![index]!;
+        assert.is(module.name, `${firstLayer}${name}`);
+        assert.is(module.parameters, expected.per_module[name].parameters);
+        check(name, module.lambdaMax, module.lambdaMin, expected.per_module[name]);
+      }
+
+      const whole = await spectrumOf('--data', data, ...adapter, ...exact);
+      assert.is(whole.parameters, expected.all_modules.parameters);
+      check('all modules', whole.lambdaMax.value, whole.lambdaMin.value, expected.all_modules.hessian);
+    }));
+
+test('the Hessian is of the mean over tokens: the size of batches changes its error estimate and nothing else', () =>
+  inTemporaryFolder(async (folder) => {
+    const data = await writeRows(folder, randomRows(5, 1));
+    const run = ['--data', data, '--adapter', referencePath('adapters/llama/lora/perturbed'), ...exact];
+    const whole = await spectrumOf(...run, '--batch-size', '5');
+    const parts = await spectrumOf(...run, '--batch-size', '2');
+    assert.is(whole.batches, 1);
+    assert.is(whole.lambdaMax.standardError, null);
+    assert.is(parts.batches, 3);
+    assert.ok(parts.lambdaMax.standardError! > 0);
+    assert.is(parts.tokens, whole.tokens);
+    const ends = ({ lambdaMax, lambdaMin }: Spectrum) => [lambdaMax.value, lambdaMin.value];
+    assertClose(ends(parts), ends(whole), 1e-8, 'ends');
+  }));
+
+test('the curvature that Adam sees says what Adam allows, and after which warm-up', () =>
+  inTemporaryFolder(async (folder) => {
+    const data = await writeRows(folder, storedReferenceRows());
+    const options = ['--operator', 'adam', '--warmup', '3', '--warmup-lr', '2e-3'];
+    const result = await spectrumOf('--data', data, ...smallest, ...options);
+    assert.is(result.operator, 'adam');
+    assert.equal(result.warmup, { steps: 3, learningRate: 2e-3 });
+    // 2 (1 + beta1) / ((1 - beta1) lambda), Cohen et al. 2022, with beta1 = 0.9.
+    assertClose([result.thresholds.adam!], [38 / result.lambdaMax.value], 1e-12, 'threshold');
+    assert.is(result.thresholds.gradientDescent, null);
+    assert.is(result.thresholds.momentum, null);
+    const words = await commandLine(['spectrum', ...llama, '--data', data, ...smallest, ...options]);
+    assert.match(words.stdout, /\nstable up to rate [\d.e-]+ with Adam\n$/);
+    assert.not.match(words.stdout, /gradient descent/);
+  }));
+
+test('too few products are said to be too few, and the values are still there', () =>
+  inTemporaryFolder(async (folder) => {
+    const data = await writeRows(folder, storedReferenceRows());
+    const run = ['spectrum', ...llama, '--data', data, '--method', 'lora', '--rank', '2', '--max-products', '2'];
+    const { code, stdout, stderr } = await commandLine([...run, '--json', '--quiet']);
+    assert.is(code, 0);
+    const result = JSON.parse(stdout) as Spectrum;
+    assert.is(result.outcome, 'stepLimit');
+    assert.is(result.products, 2);
+    assert.ok(result.lambdaMax.residualBound > 1e-3 * result.lambdaMax.value);
+    assert.match(stderr, /^[^\n]*step limit[^\n]*\n$/);
+  }));
+
+for (const modules of ['nothing', '(nothing)', 'q_proj,nothing'])
+  test(`--modules ${modules} matches no module, and some are named`, () =>
+    inTemporaryFolder(async (folder) => {
+      const data = await writeRows(folder, storedReferenceRows());
+      const run = ['spectrum', ...llama, '--data', data, ...smallest, '--modules', modules];
+      await failsClearly(run, 1, /module pattern "[^"]*nothing/, /model\.layers\.0\.self_attn\.q_proj/);
+    }));
+
+test.run();
