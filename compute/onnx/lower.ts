@@ -1,10 +1,9 @@
-import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { LambdamaxError } from '../../errors.ts';
 import { type Graph, type Node, nodesOf } from '../graph/node.ts';
-import { sameShape } from '../graph/shapes.ts';
 import type { WeightLocation, WeightSource } from '../program.ts';
 import type { Precision } from '../tensors.ts';
+import { locateWeight } from '../weights.ts';
 import { Emitter } from './emitter.ts';
 import { type EmitRule, emitRules, onnxType } from './kernels.ts';
 import { elementType, encodeModel, type OnnxTensor, type OnnxValue } from './schema.ts';
@@ -45,7 +44,7 @@ export function lower(graph: Graph, { precision, weights, fed = new Set() }: Low
       names.set(node, inputName(node.attributes.name));
       feeds.set(node.attributes.name, node);
     } else if (node.kernel === 'Weight') {
-      const location = locate(node, weights);
+      const location = locateWeight({ name: node.attributes.name, shape: node.shape }, weights);
       folders.add(dirname(location.file));
       names.set(node, emitWeight(emitter, node, location));
     } else {
@@ -87,40 +86,6 @@ export function inputName(name: string): string {
 /** See `inputName`. */
 export function outputName(name: string): string {
   return `out: ${name}`;
-}
-
-function locate(node: Extract<Node, { kernel: 'Weight' }>, weights: WeightSource | undefined): WeightLocation {
-  const { name } = node.attributes;
-  if (weights === undefined)
-    throw new LambdamaxError({ subject: `weight ${name}`, expected: 'a checkpoint to read it from' });
-  const location = weights.locate(name);
-  if (!sameShape(location.shape, node.shape))
-    throw new LambdamaxError({
-      subject: `${location.file}: tensor ${name}`,
-      expected: `shape [${node.shape}]`,
-      got: `[${location.shape}]`,
-      remedy: 'config.json and the weights must belong together',
-    });
-  const file = realPath(location.file);
-  const end = location.offset + location.bytes;
-  const { size } = statSync(file);
-  if (size < end)
-    throw new LambdamaxError({
-      subject: location.file,
-      expected: `at least ${end} bytes, for tensor ${name}`,
-      got: size,
-      remedy: 'the file is cut short: copy or download it again',
-    });
-  return { ...location, file };
-}
-
-/** ONNX Runtime refuses symbolic links, and Hugging Face's cache is made of them. */
-function realPath(file: string): string {
-  try {
-    return realpathSync(file);
-  } catch (cause) {
-    throw new LambdamaxError({ subject: file, expected: 'a file of weights', got: (cause as Error).message, cause });
-  }
 }
 
 function emitWeight(emitter: Emitter, node: Extract<Node, { kernel: 'Weight' }>, location: WeightLocation): string {

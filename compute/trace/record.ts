@@ -1,5 +1,6 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { LambdamaxError } from '../../errors.ts';
+import { type Engine, onBackend } from '../engine.ts';
 import type { DType, Graph, Node } from '../graph/node.ts';
 import type { TensorSpec } from '../tensors.ts';
 import { callSite } from './callSite.ts';
@@ -50,7 +51,7 @@ export function record(
       recorder.builder.placeholder(name(spec.name), { shape: spec.shape, dtype: spec.dtype ?? 'float32' }),
     );
 
-  return onBackend(recorder, () => {
+  return onRecorder(recorder, () => {
     const traced = {
       parameters: placeholders(signature.parameters),
       inputs: placeholders(signature.inputs),
@@ -61,33 +62,18 @@ export function record(
   });
 }
 
-/** What a trace borrows of TensorFlow.js's one engine. Its `setBackend` is asynchronous; these fields are what it sets. */
-interface Engine {
-  backendName: string;
-  backendInstance: tf.KernelBackend;
-  customGrad: unknown;
-  readonly state: { activeTape: { saved?: tf.Tensor[] }[] | null; readonly gradientDepth: number };
-  startScope(name: string): void;
-  endScope(): void;
-}
-
 /** Runs `body` with `recorder` as the engine's backend, and puts the engine back afterwards, whatever happens. */
-function onBackend<T>(recorder: Recorder, body: () => T): T {
-  const engine = tf.engine() as unknown as Engine;
-  const { backendName, backendInstance, customGrad } = engine;
-  engine.backendName = recorderName;
-  engine.backendInstance = recorder;
-  engine.customGrad = refuseCustomGradient;
-  engine.startScope('lambdamax trace');
-  try {
-    return body();
-  } finally {
-    engine.endScope();
-    clearTape(engine);
-    engine.backendName = backendName;
-    engine.backendInstance = backendInstance;
-    engine.customGrad = customGrad;
-  }
+function onRecorder<T>(recorder: Recorder, body: () => T): T {
+  return onBackend(recorderName, recorder, (engine) => {
+    const { customGrad } = engine;
+    engine.customGrad = refuseCustomGradient;
+    try {
+      return body();
+    } finally {
+      clearTape(engine);
+      engine.customGrad = customGrad;
+    }
+  });
 }
 
 /** A function that throws inside `tf.grads` leaves the tape behind, with the tensors that were saved on it. */

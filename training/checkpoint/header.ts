@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { bytesPerEntry, type Dtype } from '../../compute/dtypes.ts';
 import { sizeOf } from '../../compute/tensors.ts';
 import { LambdamaxError } from '../../errors.ts';
 import type { ByteSource } from './byteSource.ts';
-import { bytesPerEntry, type Dtype } from './dtypes.ts';
 
 /** One tensor of a safetensors file: what it is, and where its bytes lie. */
 export interface TensorEntry {

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { open, rename, rm, writeFile } from 'node:fs/promises';
+import { bytesPerEntry, decode, encode, type FloatDtype } from '../../compute/dtypes.ts';
 import { type Precision, sizeOf, type Vector } from '../../compute/tensors.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { type ByteSource, openFile } from './byteSource.ts';
-import { bytesPerEntry, decode, encode, type FloatDtype } from './dtypes.ts';
 import { fileFault } from './files.ts';
 import { readHeader, type TensorEntry } from './header.ts';
 
-export { decode } from './dtypes.ts';
+export { decode } from '../../compute/dtypes.ts';
 
 /** A tensor to write: row-major values, and the dtype on disk (by default that of the values; F32 for integers). */
 export interface TensorToWrite {

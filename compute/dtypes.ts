@@ -1,4 +1,4 @@
-import type { Precision, Vector } from '../../compute/tensors.ts';
+import type { Precision, Vector } from './tensors.ts';
 
 /** Bytes of one entry, for every dtype of the safetensors format. */
 export const bytesPerEntry = {
