@@ -1,5 +1,5 @@
 import { LambdamaxError } from '../errors.ts';
-import type { Executable, ExecutableOptions, Values } from './backends/executable.ts';
+import type { Backend, Executable, ExecutableOptions, Values } from './backends/executable.ts';
 import { onnxBackend } from './backends/onnx.ts';
 import { gradient, gradientName, hessianVector, productName, type TracedLoss } from './differentiate/products.ts';
 import type { Graph } from './graph/node.ts';
@@ -18,9 +18,11 @@ export interface CompileOptions {
   readonly replaceable?: readonly string[];
   /** Threads within one operation; 0 (the default) leaves it to the backend. */
   readonly threads?: number;
+  /** What computes; ONNX Runtime if not given. */
+  readonly backend?: Backend;
 }
 
-/** Compiles a traced loss for ONNX Runtime. Each product is compiled when it is first asked for, and kept. */
+/** Compiles a traced loss for a backend. Each product is compiled when it is first asked for, and kept. */
 export function compile(traced: TracedLoss, options: CompileOptions = {}): Program {
   return new CompiledProgram(traced, options);
 }
@@ -29,15 +31,20 @@ class CompiledProgram implements Program {
   readonly precision: Precision;
   readonly size: number;
   readonly #traced: TracedLoss;
+  readonly #backend: Backend;
   readonly #options: ExecutableOptions & { readonly fed: ReadonlySet<string> };
   readonly #compiled = new Map<string, Promise<Executable>>();
   #split: SplitGraph | undefined;
   #released = false;
 
-  constructor(traced: TracedLoss, { precision = 'float32', weights, replaceable = [], threads = 0 }: CompileOptions) {
+  constructor(
+    traced: TracedLoss,
+    { precision = 'float32', weights, replaceable = [], threads = 0, backend = onnxBackend }: CompileOptions,
+  ) {
     this.precision = precision;
     this.size = totalSize(traced.signature.parameters);
     this.#traced = traced;
+    this.#backend = backend;
     this.#options = { precision, fed: new Set(replaceable), threads, ...(weights ? { weights } : {}) };
   }
 
@@ -120,7 +127,7 @@ class CompiledProgram implements Program {
     if (this.#released) throw released('program');
     const known = this.#compiled.get(name);
     if (known !== undefined) return known;
-    const compiled = onnxBackend.compile(graph(), this.#options);
+    const compiled = this.#backend.compile(graph(), this.#options);
     this.#compiled.set(name, compiled);
     return compiled;
   }

@@ -1,7 +1,9 @@
 /** TensorFlow.js code in, compiled values, gradients and Hessian-vector products out. */
 
-export type { Executable, ExecutableOptions, Values } from './backends/executable.ts';
+export type { Backend, BackendName, Executable, ExecutableOptions, Values } from './backends/executable.ts';
+export { backendNamed } from './backends/index.ts';
 export { onnxBackend } from './backends/onnx.ts';
+export { cpuBackend, tensorflowBackend, wasmBackend } from './backends/tensorflow.ts';
 export { type CompileOptions, compile } from './compile.ts';
 export { logSoftmax } from './differentiate/logSoftmax.ts';
 export { gradient, hessianVector, type LossFunction, type TracedLoss, trace } from './differentiate/products.ts';

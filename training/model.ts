@@ -1,4 +1,12 @@
-import { compile, type Executable, onnxBackend, type Precision, type Program, type Vector } from '../compute/index.ts';
+import {
+  type Backend,
+  compile,
+  type Executable,
+  onnxBackend,
+  type Precision,
+  type Program,
+  type Vector,
+} from '../compute/index.ts';
 import { LambdamaxError } from '../errors.ts';
 import { type AdapterLayout, adaptedWeights, layoutKey } from './adapters/layout.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
@@ -14,6 +22,8 @@ export interface ModelOptions {
   readonly precision?: Precision;
   /** Threads within one operation; 0 (the default) leaves it to the backend. */
   readonly threads?: number;
+  /** What computes; ONNX Runtime if not given. */
+  readonly backend?: Backend;
 }
 
 /**
@@ -25,15 +35,20 @@ export class Model {
   readonly checkpoint: Checkpoint;
   readonly precision: Precision;
   readonly threads: number;
+  readonly backend: Backend;
   readonly #programs = new Map<string, Program>();
   readonly #executables = new Map<string, Promise<Executable>>();
   readonly #weights = new Map<string, Promise<Vector>>();
   #tokenizer: Promise<TextTokenizer> | undefined;
 
-  constructor(checkpoint: Checkpoint, { precision = 'float32', threads = 0 }: ModelOptions = {}) {
+  constructor(
+    checkpoint: Checkpoint,
+    { precision = 'float32', threads = 0, backend = onnxBackend }: ModelOptions = {},
+  ) {
     this.checkpoint = checkpoint;
     this.precision = precision;
     this.threads = threads;
+    this.backend = backend;
   }
 
   get config(): LlamaConfig {
@@ -64,6 +79,7 @@ export class Model {
       weights: this.checkpoint,
       replaceable: adaptedWeights(layout),
       threads: this.threads,
+      backend: this.backend,
     });
     this.#programs.set(key, program);
     return program;
@@ -108,7 +124,7 @@ export class Model {
     const key = `${kind} ${keyOf(layout, shape)}`;
     const known = this.#executables.get(key);
     if (known !== undefined) return known;
-    const executable = onnxBackend.compile(recorded(this.config, layout, shape), {
+    const executable = this.backend.compile(recorded(this.config, layout, shape), {
       precision: this.precision,
       weights: this.checkpoint,
       fed: new Set(adaptedWeights(layout)),

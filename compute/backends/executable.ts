@@ -27,6 +27,12 @@ export interface ExecutableOptions {
   readonly threads?: number;
 }
 
+/** The backends by the names that users type: ONNX Runtime, TensorFlow.js on libtensorflow, TensorFlow.js in WebAssembly. */
+export const backendNames = ['onnx', 'tensorflow', 'wasm'] as const;
+
+/** The name of a backend. */
+export type BackendName = (typeof backendNames)[number];
+
 /** Something that can run graphs. */
 export interface Backend {
   readonly name: string;

@@ -2,8 +2,9 @@ import * as ort from 'onnxruntime-node';
 import { LambdamaxError } from '../../errors.ts';
 import type { Node } from '../graph/node.ts';
 import { inputName, type LoweredGraph, lower, outputName } from '../onnx/lower.ts';
-import { type Precision, sizeOf } from '../tensors.ts';
+import type { Precision } from '../tensors.ts';
 import type { Backend, Executable, ExecutableOptions, Values } from './executable.ts';
+import { feedFor, refusedValues, releasedGraph } from './feeds.ts';
 
 /** ONNX Runtime on the CPU: float32 with all graph optimisations, float64 with those that exist for it. */
 export const onnxBackend: Backend = {
@@ -48,11 +49,12 @@ class OnnxExecutable implements Executable {
   }
 
   async run(feeds: Values): Promise<Values> {
-    if (this.#session === undefined)
-      throw new LambdamaxError({ subject: 'compiled graph', expected: 'to be used before it is released' });
+    if (this.#session === undefined) throw releasedGraph();
     const tensors: Record<string, ort.Tensor> = {};
     for (const [name, node] of this.#lowered.feeds) tensors[inputName(name)] = this.#feed(name, node, feeds);
-    const results = await this.#session.run(tensors).catch(refuseValues);
+    const results = await this.#session.run(tensors).catch((cause: unknown) => {
+      throw refusedValues(reason(cause), cause);
+    });
     return new Map(
       [...this.#lowered.outputs.keys()].map((name) => [name, results[outputName(name)]!.data as Float32Array]),
     );
@@ -65,30 +67,10 @@ class OnnxExecutable implements Executable {
   }
 
   #feed(name: string, node: Node, feeds: Values): ort.Tensor {
-    const values = feeds.get(name);
-    if (values === undefined) throw new LambdamaxError({ subject: `input ${name}`, expected: 'a value for it' });
-    const expected = node.dtype === 'int32' ? Int32Array : node.dtype === 'bool' ? Uint8Array : floats[this.#precision];
-    if (!(values instanceof expected))
-      throw new LambdamaxError({ subject: `input ${name}`, expected: expected.name, got: values.constructor.name });
-    if (values.length !== sizeOf(node.shape))
-      throw new LambdamaxError({
-        subject: `input ${name}`,
-        expected: `${sizeOf(node.shape)} values for shape [${node.shape}]`,
-        got: values.length,
-      });
+    const values = feedFor(node, name, feeds, this.#precision);
     const type = node.dtype === 'float32' ? this.#precision : node.dtype;
     return new ort.Tensor(type as 'float32', values as Float32Array, node.shape);
   }
-}
-
-/** Shapes are settled at compile time, so that a graph which fails when it runs was fed numbers that it cannot take. */
-function refuseValues(cause: unknown): never {
-  throw new LambdamaxError({
-    subject: 'compiled graph',
-    expected: 'values that its operations accept, such as indices within their table',
-    got: reason(cause),
-    cause,
-  });
 }
 
 /** ONNX Runtime's message without the operator's name, which is ours and means nothing to the reader. */
@@ -96,5 +78,3 @@ function reason(cause: unknown): string {
   const { message } = cause as Error;
   return message.split('Status Message: ').at(-1)!;
 }
-
-const floats = { float32: Float32Array, float64: Float64Array };

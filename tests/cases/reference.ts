@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Precision, Vector } from '../../compute/index.ts';
+import type { Backend, Precision, Vector } from '../../compute/index.ts';
 import type { Adapter } from '../../training/adapters/create.ts';
 import { loadAdapter } from '../../training/adapters/files.ts';
 import { type TokenBatch, toBatch } from '../../training/data/batches.ts';
@@ -50,8 +50,9 @@ export function referenceRows(architecture: string): TokenRow[] {
   return toTokenRows(rows, { maxLength: 64 }).rows;
 }
 
-export function referenceModel(architecture: string, precision: Precision): Promise<Model> {
-  return loadModel(fileURLToPath(referenceFile(`models/${architecture}`)), { precision, threads: 1 });
+export function referenceModel(architecture: string, precision: Precision, backend?: Backend): Promise<Model> {
+  const options = { precision, threads: 1, ...(backend && { backend }) };
+  return loadModel(fileURLToPath(referenceFile(`models/${architecture}`)), options);
 }
 
 /** The adapter that PEFT wrote, on the residual weights that go with it. */
