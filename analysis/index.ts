@@ -2,7 +2,9 @@
 
 export { type LanczosOptions, type LanczosResult, lanczos, type RitzPair } from './algorithms/lanczos.ts';
 export { explain, type Outcome } from './algorithms/outcome.ts';
-export { type BatchCurvature, type HessianOperator, hessian } from './operators/hessian.ts';
+export type { BatchCurvature, CurvatureOperator } from './operators/curvature.ts';
+export { gaussNewton } from './operators/gaussNewton.ts';
+export { hessian } from './operators/hessian.ts';
 export type { SymmetricOperator } from './operators/operator.ts';
 export { type Prediction, type PredictionPoint, type PredictorSummary, predict } from './predictor.ts';
 export { type Eigenvalue, type SpectrumOptions, type SpectrumResult, spectrum } from './spectrum.ts';

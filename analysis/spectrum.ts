@@ -1,3 +1,5 @@
+import type { Curvature } from '../compute/program.ts';
+import { LambdamaxError } from '../errors.ts';
 import type { Adapter } from '../training/adapters/create.ts';
 import { batchesOf, toBatch } from '../training/data/batches.ts';
 import type { TokenRow } from '../training/data/examples.ts';
@@ -7,7 +9,9 @@ import type { Outcome } from './algorithms/outcome.ts';
 import type { RitzPair } from './algorithms/ritz.ts';
 import { standardErrorOverBatches } from './operators/batches.ts';
 import { type IndexRange, principalBlock } from './operators/block.ts';
-import { type HessianOperator, hessian } from './operators/hessian.ts';
+import type { CurvatureOperator } from './operators/curvature.ts';
+import { gaussNewton } from './operators/gaussNewton.ts';
+import { hessian } from './operators/hessian.ts';
 import { moduleRanges } from './operators/modules.ts';
 import type { BatchedOperator } from './operators/operator.ts';
 import { preconditioned } from './operators/preconditioned.ts';
@@ -35,8 +39,8 @@ export interface ModuleSpectrum {
 
 /** How sharp the loss is in an adapter's parameters. */
 export interface SpectrumResult {
-  /** `adam`: the Hessian preconditioned by Adam's second moments. */
-  readonly operator: 'hessian' | 'adam';
+  /** `ggn`: the Gauss-Newton matrix; `adam`: the Hessian preconditioned by Adam's second moments. */
+  readonly operator: 'hessian' | 'ggn' | 'adam';
   readonly method: string;
   /** The number of variables: all of the adapter, or those that were chosen. */
   readonly parameters: number;
@@ -60,11 +64,13 @@ export interface SpectrumResult {
 export interface SpectrumOptions extends Pick<LanczosOptions, 'tolerance' | 'maxSteps' | 'seed' | 'onStep'> {
   /** Rows that are computed at once. */
   readonly batchSize: number;
+  /** Default `hessian`. */
+  readonly curvature?: Curvature;
   /** The modules whose tensors are the variables; default: all. */
   readonly modules?: readonly string[];
   /** Whether each module's own block is measured besides. */
   readonly perModule?: boolean;
-  /** P of Adam, sqrt(v) + eps for each parameter, to measure P^-1/2 H P^-1/2 instead of H. */
+  /** P of Adam, sqrt(v) + eps for each parameter, to measure P^-1/2 H P^-1/2 instead of H (the Hessian only). */
   readonly preconditioner?: Float64Array;
   /** For the thresholds of momentum and Adam. */
   readonly momentum?: number;
@@ -72,8 +78,8 @@ export interface SpectrumOptions extends Pick<LanczosOptions, 'tolerance' | 'max
 }
 
 /**
- * Both ends of the spectrum of the Hessian of the mean loss over the rows' scored tokens, in an adapter's parameters where
- * they stand. The batches are linearised once and kept for all products.
+ * Both ends of the spectrum of the Hessian (or Gauss-Newton matrix) of the mean loss over the rows' scored tokens, in an
+ * adapter's parameters where they stand. The batches are linearised once and kept for all products.
  */
 export async function spectrum(
   model: Model,
@@ -82,17 +88,20 @@ export async function spectrum(
   options: SpectrumOptions,
 ): Promise<SpectrumResult> {
   const started = performance.now();
-  await using whole = await adapterHessian(model, adapter, rows, options.batchSize);
+  const { curvature: kind = 'hessian', preconditioner } = options;
+  if (preconditioner !== undefined && kind !== 'hessian')
+    throw new LambdamaxError({ subject: 'preconditioned spectrum', expected: 'the curvature hessian', got: kind });
+  await using whole = await adapterCurvature(model, adapter, rows, { batchSize: options.batchSize, kind });
   const ranges = moduleRanges(adapter.layout);
   const chosen = options.modules ?? [...ranges.keys()];
   const variables = chosen.map((module) => ranges.get(module)!);
-  const curvature = options.preconditioner ? preconditioned(whole, options.preconditioner) : whole;
+  const curvature = preconditioner ? preconditioned(whole, preconditioner) : whole;
   const operator = options.modules ? principalBlock(curvature, variables) : curvature;
   const found = await lanczos(operator, options);
   const lambdaMax = await eigenvalue(operator, found.lambdaMax);
   const modules = options.perModule ? await perModule(curvature, ranges, chosen, options) : undefined;
   return {
-    operator: options.preconditioner ? 'adam' : 'hessian',
+    operator: preconditioner ? 'adam' : kind === 'gaussNewton' ? 'ggn' : 'hessian',
     method: adapter.method.name,
     parameters: operator.size,
     tokens: whole.tokens,
@@ -110,15 +119,20 @@ export async function spectrum(
   };
 }
 
-/** The Hessian of the mean loss over all scored tokens of the rows, with what it was measured on. */
-async function adapterHessian(model: Model, adapter: Adapter, rows: readonly TokenRow[], batchSize: number) {
+/** A curvature of the mean loss over all scored tokens of the rows, with what it was measured on. */
+async function adapterCurvature(
+  model: Model,
+  adapter: Adapter,
+  rows: readonly TokenRow[],
+  { batchSize, kind }: { readonly batchSize: number; readonly kind: Curvature },
+) {
   const batches = batchesOf(rows, batchSize).map((part) => toBatch(part, { precision: model.precision }));
   const parts = [];
   for (const batch of batches) {
     const program = model.program(adapter.layout, batch);
-    parts.push({ scored: batch.scored, linearised: await program.linearise(adapter, batch.inputs) });
+    parts.push({ scored: batch.scored, linearised: await program.linearise(adapter, batch.inputs, kind) });
   }
-  const operator: HessianOperator = await hessian(parts);
+  const operator: CurvatureOperator = await { hessian, gaussNewton }[kind](parts);
   const tokens = batches.reduce((sum, { scored }) => sum + scored, 0);
   return Object.assign(operator, { tokens, batches: batches.length });
 }

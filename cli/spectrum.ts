@@ -22,7 +22,7 @@ import { choice, number, required, wholeNumber } from './values.ts';
 /** `lambdamax spectrum`: how sharp the loss is. */
 export const command: Command = {
   usage: 'spectrum',
-  summary: 'Largest and smallest eigenvalue of the Hessian of the loss in an adapter',
+  summary: 'Largest and smallest eigenvalue of the Hessian (or Gauss-Newton matrix) of the loss in an adapter',
   options: {
     ...modelOptions,
     ...adapterOptions,
@@ -32,12 +32,12 @@ export const command: Command = {
     operator: value(
       'Curvature',
       'NAME',
-      'hessian, or adam: preconditioned by second moments after a warm-up',
+      'hessian; ggn: the Gauss-Newton matrix; adam: preconditioned by second moments after a warm-up',
       'hessian',
     ),
     ...warmupOptions,
     tolerance: value('Curvature', 'X', 'relative error of each end', '1e-3'),
-    'max-products': value('Curvature', 'N', 'most Hessian-vector products', '200'),
+    'max-products': value('Curvature', 'N', 'most products with vectors', '200'),
     ...engineOptions,
   },
   examples: [
@@ -49,7 +49,7 @@ export const command: Command = {
     const files = demandData(data);
     const adapterChoice = parseAdapter(args);
     const modulePattern = parseModules(args);
-    const operator = required(args, 'operator', choice(['hessian', 'adam']));
+    const operator = required(args, 'operator', choice(['hessian', 'ggn', 'adam']));
     const warmup = parseWarmup(args);
     const search = {
       tolerance: required(args, 'tolerance', number({ above: 0, below: 1 })),
@@ -71,6 +71,7 @@ export const command: Command = {
     const result = await spectrum(model, warmed.adapter, rows, {
       ...search,
       batchSize,
+      curvature: operator === 'ggn' ? 'gaussNewton' : 'hessian',
       perModule: args['per-module'] === true,
       ...(modules ? { modules } : {}),
       ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),

@@ -1,10 +1,12 @@
 import { LambdamaxError } from '../errors.ts';
 import type { Backend, Executable, ExecutableOptions, Values } from './backends/executable.ts';
 import { onnxBackend } from './backends/onnx.ts';
-import { gradient, gradientName, hessianVector, productName, type TracedLoss } from './differentiate/products.ts';
+import { gaussNewtonVector, jacobianVector, tangentName } from './differentiate/gaussNewton.ts';
+import { gradient, gradientName, hessianVector, productName } from './differentiate/products.ts';
+import type { TracedLoss } from './differentiate/tracedLoss.ts';
 import type { Graph } from './graph/node.ts';
 import { type SplitGraph, splitAt } from './graph/split.ts';
-import type { Batch, Linearised, Point, Program, WeightSource } from './program.ts';
+import type { Batch, Curvature, Linearised, Point, Program, WeightSource } from './program.ts';
 import { type Precision, totalSize, type Vector, viewTensors, zeros } from './tensors.ts';
 import { directionName, type Signature } from './trace/record.ts';
 
@@ -27,6 +29,9 @@ export function compile(traced: TracedLoss, options: CompileOptions = {}): Progr
   return new CompiledProgram(traced, options);
 }
 
+const products = { hessian: hessianVector, gaussNewton: gaussNewtonVector };
+const matrixNames = { hessian: 'Hessian', gaussNewton: 'Gauss-Newton matrix' };
+
 class CompiledProgram implements Program {
   readonly precision: Precision;
   readonly size: number;
@@ -34,7 +39,7 @@ class CompiledProgram implements Program {
   readonly #backend: Backend;
   readonly #options: ExecutableOptions & { readonly fed: ReadonlySet<string> };
   readonly #compiled = new Map<string, Promise<Executable>>();
-  #split: SplitGraph | undefined;
+  readonly #splits = new Map<Curvature, SplitGraph>();
   #released = false;
 
   constructor(
@@ -67,22 +72,28 @@ class CompiledProgram implements Program {
     return { value: scalar(results), gradient: this.#flatten(results, gradientName) };
   }
 
-  async hessianVector(point: Point, batch: Batch, direction: Vector): Promise<Vector> {
-    const graph = await this.#executable('hessianVector', () => hessianVector(this.#traced));
-    const results = await graph.run(new Map([...this.#feeds(point, batch), ...this.#directionFeeds(direction)]));
-    return this.#flatten(results, productName);
+  hessianVector(point: Point, batch: Batch, direction: Vector): Promise<Vector> {
+    return this.#product('hessian', point, batch, direction);
   }
 
-  async linearise(point: Point, batch: Batch): Promise<Linearised> {
-    this.#split ??= splitAt(
-      hessianVector(this.#traced),
-      new Set(this.parameters.map(({ name }) => directionName(name))),
-    );
-    const split = this.#split;
-    const prepare = await this.#executable('prepare', () => split.prepare);
-    // The Hessian of a linear loss is known before any direction is.
+  gaussNewtonVector(point: Point, batch: Batch, direction: Vector): Promise<Vector> {
+    return this.#product('gaussNewton', point, batch, direction);
+  }
+
+  async jacobianVector(point: Point, batch: Batch, direction: Vector): Promise<Vector> {
+    const graph = await this.#executable('jacobianVector', () => jacobianVector(this.#traced));
+    const results = await graph.run(new Map([...this.#feeds(point, batch), ...this.#directionFeeds(direction)]));
+    return results.get(tangentName) as Vector;
+  }
+
+  async linearise(point: Point, batch: Batch, curvature: Curvature = 'hessian'): Promise<Linearised> {
+    const split = this.#split(curvature);
+    const prepare = await this.#executable(`${curvature}, prepared`, () => split.prepare);
+    // The curvature of a linear loss is known before any direction is.
     const isConstant = split.product.outputs.size === 0;
-    const product = isConstant ? undefined : await this.#executable('product', () => split.product);
+    const product = isConstant
+      ? undefined
+      : await this.#executable(`${curvature} product, prepared`, () => split.product);
     // Of our own, since training changes parameters in place; weights are frozen, and may be large.
     const feeds = [...this.#feeds(point, batch)].map(
       ([name, values]) => [name, point.weights?.has(name) ? values : values.slice()] as const,
@@ -97,10 +108,11 @@ class CompiledProgram implements Program {
       held = undefined;
     };
     return {
+      curvature,
       value: scalar(prepared),
       gradient: this.#flatten(prepared, gradientName),
       apply: async (direction) => {
-        if (held === undefined) throw released('linearised Hessian');
+        if (held === undefined) throw released(`linearised ${matrixNames[curvature]}`);
         const { feeds, prepared } = held;
         const results = await product?.run(new Map([...feeds, ...this.#directionFeeds(direction)]));
         // A parameter that <gradient, v> does not depend on has its (zero) product among the prepared values.
@@ -121,6 +133,21 @@ class CompiledProgram implements Program {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
+  }
+
+  async #product(curvature: Curvature, point: Point, batch: Batch, direction: Vector): Promise<Vector> {
+    const graph = await this.#executable(`${curvature} product`, () => products[curvature](this.#traced));
+    const results = await graph.run(new Map([...this.#feeds(point, batch), ...this.#directionFeeds(direction)]));
+    return this.#flatten(results, productName);
+  }
+
+  #split(curvature: Curvature): SplitGraph {
+    const known = this.#splits.get(curvature);
+    if (known !== undefined) return known;
+    const directions = new Set(this.parameters.map(({ name }) => directionName(name)));
+    const split = splitAt(products[curvature](this.#traced), directions);
+    this.#splits.set(curvature, split);
+    return split;
   }
 
   #executable(name: string, graph: () => Graph): Promise<Executable> {

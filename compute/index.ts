@@ -1,19 +1,21 @@
-/** TensorFlow.js code in, compiled values, gradients and Hessian-vector products out. */
+/** TensorFlow.js code in, compiled values, gradients, Hessian-, Gauss-Newton- and Jacobian-vector products out. */
 
 export type { Backend, BackendName, Executable, ExecutableOptions, Values } from './backends/executable.ts';
 export { backendNamed } from './backends/index.ts';
 export { onnxBackend } from './backends/onnx.ts';
 export { cpuBackend, tensorflowBackend, wasmBackend } from './backends/tensorflow.ts';
 export { type CompileOptions, compile } from './compile.ts';
+export { gaussNewtonVector, jacobianVector } from './differentiate/gaussNewton.ts';
 export { logSoftmax } from './differentiate/logSoftmax.ts';
-export { gradient, hessianVector, type LossFunction, type TracedLoss, trace } from './differentiate/products.ts';
+export { gradient, hessianVector } from './differentiate/products.ts';
+export { type LossFunction, type LossOfOutputs, type TracedLoss, trace } from './differentiate/tracedLoss.ts';
 export { check } from './graph/check.ts';
 export type { Graph, Kernel, Node } from './graph/node.ts';
 export { print } from './graph/print.ts';
 export { simplify } from './graph/simplify.ts';
 export { type SplitGraph, splitAt } from './graph/split.ts';
 export { linearise } from './linearise.ts';
-export type { Batch, Linearised, Point, Program, WeightLocation, WeightSource } from './program.ts';
+export type { Batch, Curvature, Linearised, Point, Program, WeightLocation, WeightSource } from './program.ts';
 export { type RandomStream, randomStream } from './random.ts';
 export { type Precision, sizeOf, type TensorSpec, totalSize, type Vector, viewTensors, zeros } from './tensors.ts';
 export { constant } from './trace/constant.ts';

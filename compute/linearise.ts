@@ -1,9 +1,15 @@
-import type { Batch, Linearised, Point, Program } from './program.ts';
+import type { Batch, Curvature, Linearised, Point, Program } from './program.ts';
 
 /**
- * The Hessian of a program at one point on one batch, ready for many products: all that does not depend on the direction
- * is computed here, once. The same products as `program.hessianVector`, only cheaper each.
+ * The Hessian or Gauss-Newton matrix of a program at one point on one batch, ready for many products: all that does not
+ * depend on the direction is computed here, once. The same products as `program.hessianVector` and
+ * `program.gaussNewtonVector`, only cheaper each.
  */
-export function linearise(program: Program, point: Point, batch: Batch): Promise<Linearised> {
-  return program.linearise(point, batch);
+export function linearise(
+  program: Program,
+  point: Point,
+  batch: Batch,
+  curvature: Curvature = 'hessian',
+): Promise<Linearised> {
+  return program.linearise(point, batch, curvature);
 }

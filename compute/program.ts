@@ -14,12 +14,16 @@ export interface Point {
 /** One batch: a value for every input that the traced function declared, by name. */
 export type Batch = Readonly<Record<string, Float32Array | Float64Array | Int32Array>>;
 
-/** The Hessian at one point on one batch, with all that does not depend on the direction computed and kept. */
+/** A symmetric matrix that says how a loss bends: its Hessian, or J' (d2 loss / dz2) J for network outputs z. */
+export type Curvature = 'hessian' | 'gaussNewton';
+
+/** A curvature at one point on one batch, with all that does not depend on the direction computed and kept. */
 export interface Linearised {
+  readonly curvature: Curvature;
   readonly value: number;
   /** The gradient at the point, flattened as `Point.parameters`. */
   readonly gradient: Vector;
-  /** H v for a direction v, both flattened as `Point.parameters`. */
+  /** H v (or G v) for a direction v, both flattened as `Point.parameters`. */
   apply(direction: Vector): Promise<Vector>;
   /** Frees the kept values; a second time does nothing, and `apply` throws a LambdamaxError from then on. */
   release(): Promise<void>;
@@ -43,8 +47,15 @@ export interface Program {
   gradient(point: Point, batch: Batch): Promise<{ value: number; gradient: Vector }>;
   /** H v, everything computed anew; for several directions at one point `linearise` is cheaper. */
   hessianVector(point: Point, batch: Batch, direction: Vector): Promise<Vector>;
-  /** The Hessian at the point, prepared for many directions. */
-  linearise(point: Point, batch: Batch): Promise<Linearised>;
+  /**
+   * G v, G = J' (d2 loss / dz2) J, for a loss that was traced as `outputs` z and a `loss` of them; a LambdamaxError
+   * otherwise.
+   */
+  gaussNewtonVector(point: Point, batch: Batch, direction: Vector): Promise<Vector>;
+  /** J v, the derivative of the outputs z along the direction, row-major. Throws as `gaussNewtonVector`. */
+  jacobianVector(point: Point, batch: Batch, direction: Vector): Promise<Vector>;
+  /** The Hessian (the default) or Gauss-Newton matrix at the point, prepared for many directions. */
+  linearise(point: Point, batch: Batch, curvature?: Curvature): Promise<Linearised>;
   /** Frees all that was compiled, also under what `linearise` returned; a second time does nothing. */
   release(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -1,20 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
 import { LambdamaxError } from '../../errors.ts';
-import { type Graph, nodesOf, nodesOfKernel } from '../graph/node.ts';
+import { type Graph, nodesOfKernel } from '../graph/node.ts';
 import { simplify } from '../graph/simplify.ts';
-import { record, type Signature, type TracedTensors } from '../trace/record.ts';
-import { withCorrectedGradients } from './gradients.ts';
-
-/** Plain TensorFlow.js code that computes a scalar loss from its parameters, a batch and frozen weights. */
-export type LossFunction = (tensors: TracedTensors) => tf.Tensor;
-
-/** A loss and what it takes; each product is recorded from it as a graph of its own. */
-export interface TracedLoss {
-  readonly signature: Signature;
-  readonly loss: LossFunction;
-  /** One output, `value`. */
-  readonly graph: Graph;
-}
+import {
+  differentiate,
+  innerProduct,
+  inOrder,
+  named,
+  orderedParameters,
+  recordDerivatives,
+  valueAndGradients,
+  withParameters,
+} from './tape.ts';
+import type { TracedLoss } from './tracedLoss.ts';
 
 /** The name of a product's output for one parameter. */
 export function productName(parameter: string): string {
@@ -24,23 +22,6 @@ export function productName(parameter: string): string {
 /** The name of a gradient's output for one parameter. */
 export function gradientName(parameter: string): string {
   return `gradient of ${parameter}`;
-}
-
-/**
- * Traces a scalar loss. Throws a LambdamaxError if the result is not a scalar, if a parameter plays no part in it, and
- * as `record` does.
- */
-export function trace(signature: Signature, loss: LossFunction): TracedLoss {
-  const graph = simplify(record(signature, (tensors) => new Map([['value', scalar(loss(tensors))]])));
-  const used = new Set(nodesOf(graph).flatMap((node) => (node.kernel === 'Placeholder' ? [node.attributes.name] : [])));
-  const unused = signature.parameters.find(({ name }) => !used.has(name));
-  if (unused !== undefined)
-    throw new LambdamaxError({
-      subject: `parameter ${unused.name}`,
-      expected: 'a loss that depends on it',
-      remedy: 'use it in the loss, or leave it out of the parameters',
-    });
-  return { signature, loss, graph };
 }
 
 /** The graph of the loss (`value`) and its gradient (`gradient of NAME`). */
@@ -63,7 +44,7 @@ export function hessianVector({ signature, loss }: TracedLoss): Graph {
     const { value, grads } = valueAndGradients(signature, loss, tensors);
     const slope = (...parameters: tf.Tensor[]) => {
       const inner = valueAndGradients(signature, loss, withParameters(tensors, signature, parameters));
-      return addAll(inner.grads.map((grad, k) => tf.sum(tf.mul(grad, directions.get(signature.parameters[k]!.name)!))));
+      return innerProduct(inner.grads, inOrder(signature, directions));
     };
     const second = differentiate(slope, orderedParameters(signature, tensors));
     independent = signature.parameters.filter((_, k) => second.grads[k] === undefined).map(({ name }) => name);
@@ -95,67 +76,4 @@ function refuseLostDerivatives(graph: Graph, independent: readonly string[]): vo
         remedy: 'write the loss without the operation that cuts it off',
       });
   }
-}
-
-/** Records derivatives: with gradients that can be differentiated again, and without those that cannot. */
-function recordDerivatives(signature: Signature, body: Parameters<typeof record>[1]): Graph {
-  return withCorrectedGradients(() => record(signature, body));
-}
-
-function valueAndGradients(signature: Signature, loss: LossFunction, tensors: TracedTensors) {
-  const { value, grads } = differentiate(
-    (...parameters) => scalar(loss(withParameters(tensors, signature, parameters))),
-    orderedParameters(signature, tensors),
-  );
-  const complete = grads.map((grad, k) => {
-    if (grad !== undefined) return grad;
-    throw new LambdamaxError({
-      subject: `parameter ${signature.parameters[k]!.name}`,
-      expected: 'a loss with a derivative with respect to it',
-      remedy: 'every operation between the parameter and the loss needs one',
-    });
-  });
-  return { value, grads: complete };
-}
-
-/** TensorFlow.js's gradients of f, undefined where f does not depend on an argument. */
-function differentiate(f: (...xs: tf.Tensor[]) => tf.Tensor, xs: tf.Tensor[]) {
-  const { value, grads } = tf.engine().gradients(() => f(...xs), xs, undefined, true);
-  return { value, grads: grads as (tf.Tensor | undefined)[] };
-}
-
-function withParameters(
-  tensors: TracedTensors,
-  { parameters }: Signature,
-  values: readonly tf.Tensor[],
-): TracedTensors {
-  return { ...tensors, parameters: new Map(parameters.map(({ name }, k) => [name, values[k]!])) };
-}
-
-function orderedParameters({ parameters }: Signature, tensors: TracedTensors): tf.Tensor[] {
-  return parameters.map(({ name }) => tensors.parameters.get(name)!);
-}
-
-function named(
-  { parameters }: Signature,
-  tensors: readonly tf.Tensor[],
-  name: (parameter: string) => string,
-): [string, tf.Tensor][] {
-  return tensors.map((tensor, k) => [name(parameters[k]!.name), tensor]);
-}
-
-function addAll(terms: readonly tf.Tensor[]): tf.Tensor {
-  return terms.reduce((sum, term) => tf.add(sum, term));
-}
-
-function scalar(result: tf.Tensor): tf.Tensor {
-  // An async function, or plain JavaScript, returns what it likes.
-  const isTensor = result instanceof tf.Tensor;
-  if (!(isTensor && result.size === 1 && result.dtype === 'float32'))
-    throw new LambdamaxError({
-      subject: 'the traced loss',
-      expected: 'a scalar tensor of dtype float32',
-      got: isTensor ? `${result.dtype} [${result.shape}]` : String(result),
-    });
-  return result.rank === 0 ? result : tf.reshape(result, []);
 }

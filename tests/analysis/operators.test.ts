@@ -3,6 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { standardErrorOverBatches, weightedMean, weightedSum } from '../../analysis/operators/batches.ts';
 import { principalBlock } from '../../analysis/operators/block.ts';
+import { gaussNewton } from '../../analysis/operators/gaussNewton.ts';
 import { hessian } from '../../analysis/operators/hessian.ts';
 import { preconditioned } from '../../analysis/operators/preconditioned.ts';
 import { probe } from '../../analysis/operators/probe.ts';
@@ -86,6 +87,17 @@ test('the weighted mean of the batches\u2019 Rayleigh quotients is the Rayleigh 
     );
     assertClose([weightedMean(quotients)], [form! / square!], float64Sum);
   }
+});
+
+test('a Hessian is not taken for a Gauss-Newton matrix, nor the other way round', async () => {
+  const matrix = randomSymmetric(size, 1);
+  const [bent, curved] = (['hessian', 'gaussNewton'] as const).map((curvature) => [
+    { scored: 3, linearised: linearisedQuadratic(matrix, new Float64Array(size), 1, curvature) },
+  ]);
+  assertClose((await dense(await gaussNewton(curved!))).to1DArray(), matrix.to1DArray(), float64Sum);
+  await throwsClearly(() => gaussNewton(bent!), /^linearised batch 0: expected the curvature gaussNewton, got hessian/);
+  await throwsClearly(() => hessian(curved!), /^linearised batch 0: expected the curvature hessian, got gaussNewton/);
+  await throwsClearly(() => hessian([...bent!, ...curved!]), /^linearised batch 1: expected the curvature hessian/);
 });
 
 test('the standard error over equal batches is s / sqrt(b), and one batch has none', () => {

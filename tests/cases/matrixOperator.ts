@@ -1,6 +1,6 @@
 import { Matrix } from 'ml-matrix';
 import type { Precision, SymmetricOperator, Vector } from '../../analysis/operators/operator.ts';
-import type { Linearised } from '../../compute/program.ts';
+import type { Curvature, Linearised } from '../../compute/program.ts';
 import { randomStream } from '../../compute/random.ts';
 import { zeros } from '../../compute/tensors.ts';
 
@@ -34,18 +34,24 @@ export function randomSymmetric(size: number, seed: number): Matrix {
   return matrix;
 }
 
-/** The quadratic x' H x / 2 + g' x + c linearised at x = 0: what `hessian` takes for one batch. */
+/** The quadratic x' H x / 2 + g' x + c linearised at x = 0: what `hessian` (or, as the other curvature, `gaussNewton`) takes for one batch. */
 export interface LinearisedQuadratic extends Linearised {
   readonly isReleased: () => boolean;
 }
 
 /** See {@link LinearisedQuadratic}. */
-export function linearisedQuadratic(matrix: Matrix, gradient: Vector, value: number): LinearisedQuadratic {
+export function linearisedQuadratic(
+  matrix: Matrix,
+  gradient: Vector,
+  value: number,
+  curvature: Curvature = 'hessian',
+): LinearisedQuadratic {
   let isReleased = false;
   const release = async (): Promise<void> => {
     isReleased = true;
   };
   return {
+    curvature,
     value,
     gradient,
     apply: async (v) => multiply(matrix, v, gradient instanceof Float64Array ? 'float64' : 'float32'),

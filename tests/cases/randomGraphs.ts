@@ -7,6 +7,7 @@ import {
   randomStream,
   type Signature,
   type TracedLoss,
+  type TracedTensors,
   trace,
 } from '../../compute/index.ts';
 
@@ -114,24 +115,45 @@ const signature: Signature = {
 
 /** A loss that applies the kernels in this order, each to values drawn from parameters, batch and earlier results. */
 export function lossOf(sequence: readonly (keyof typeof operations)[], seed: number): TracedLoss {
-  return trace(signature, ({ parameters, inputs }) => {
-    // Drawn anew at each call: a loss is called once per derivative, and must be the same function.
-    const random = randomStream(seed, 'operands');
-    const known = [...parameters.values(), inputs.get('x')!];
-    const matrix = () => pick(random, known) as tf.Tensor2D;
-    for (const kernel of sequence)
-      known.push(bounded(operations[kernel]({ matrix, random, ids: inputs.get('ids') as tf.Tensor1D })));
-    return known.map((x, k) => tf.mean(tf.mul(tf.square(x), k + 1))).reduce((sum, term) => tf.add(sum, term));
-  });
+  return trace(signature, (tensors) =>
+    applied(sequence, seed, tensors)
+      .map((x, k) => tf.mean(tf.mul(tf.square(x), k + 1)))
+      .reduce((sum, term) => tf.add(sum, term)),
+  );
+}
+
+/** What the kernels make, each from values drawn from parameters, batch and earlier results. */
+function applied(
+  sequence: readonly (keyof typeof operations)[],
+  seed: number,
+  { parameters, inputs }: TracedTensors,
+): tf.Tensor[] {
+  // Drawn anew at each call: a loss is called once per derivative, and must be the same function.
+  const random = randomStream(seed, 'operands');
+  const known = [...parameters.values(), inputs.get('x')!];
+  const matrix = () => pick(random, known) as tf.Tensor2D;
+  for (const kernel of sequence)
+    known.push(bounded(operations[kernel]({ matrix, random, ids: inputs.get('ids') as tf.Tensor1D })));
+  return known;
 }
 
 /** A loss that mixes `length` kernels, drawn by the seed. */
 export function randomLoss(seed: number, length: number): TracedLoss {
+  return lossOf(randomSequence(seed, length), seed);
+}
+
+/** Outputs z [4, 4] that mix `length` kernels, and the convex loss sum log sum exp z, a term a row. */
+export function randomSteps(seed: number, length: number): TracedLoss {
+  const sequence = randomSequence(seed, length);
+  return trace(signature, {
+    outputs: (tensors) => applied(sequence, seed, tensors).reduce((sum, x) => tf.add(sum, x)),
+    loss: (z) => tf.sum(tf.log(tf.sum(tf.exp(z), -1))),
+  });
+}
+
+function randomSequence(seed: number, length: number): (keyof typeof operations)[] {
   const random = randomStream(seed, 'kernels');
-  return lossOf(
-    Array.from({ length }, () => pick(random, kernels)),
-    seed,
-  );
+  return Array.from({ length }, () => pick(random, kernels));
 }
 
 /** A point and a batch for those losses. */

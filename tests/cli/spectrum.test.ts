@@ -42,7 +42,11 @@ interface ReferencePoint {
   readonly loss: number;
   readonly hessian: Ends;
   readonly per_module: Record<'q_proj' | 'v_proj', Ends & { readonly parameters: number }>;
-  readonly all_modules: { readonly parameters: number; readonly hessian: Ends };
+  readonly all_modules: {
+    readonly parameters: number;
+    readonly hessian: Ends;
+    readonly gauss_newton: Pick<Ends, 'lambda_max'>;
+  };
 }
 
 const llama = ['--model', referencePath('models/llama'), '--threads', '1'];
@@ -86,6 +90,18 @@ for (const point of points)
       assert.is(whole.parameters, expected.all_modules.parameters);
       check('all modules', whole.lambdaMax.value, whole.lambdaMin.value, expected.all_modules.hessian);
     }));
+
+test("--operator ggn finds PyTorch's largest eigenvalue of the Gauss-Newton matrix, and no negative one", () =>
+  inTemporaryFolder(async (folder) => {
+    const data = await writeRows(folder, storedReferenceRows());
+    const adapter = ['--adapter', referencePath('adapters/llama/lora/perturbed')];
+    const reference = referenceJson<{ points: Record<string, ReferencePoint> }>('curvature/llama/lora.json');
+    const { lambda_max } = reference.points.perturbed!.all_modules.gauss_newton;
+    const result = await spectrumOf('--data', data, ...adapter, ...exact, '--operator', 'ggn');
+    assert.is(result.operator, 'ggn');
+    assertClose([result.lambdaMax.value], [lambda_max], 1e-8, 'lambda_max');
+    assert.ok(result.lambdaMin.value > -1e-9 * lambda_max, String(result.lambdaMin.value));
+  }));
 
 test('the Hessian is of the mean over tokens: the size of batches changes its error estimate and nothing else', () =>
   inTemporaryFolder(async (folder) => {

@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { lanczos } from '../../analysis/algorithms/lanczos.ts';
 import { principalBlock } from '../../analysis/operators/block.ts';
+import { gaussNewton } from '../../analysis/operators/gaussNewton.ts';
 import { hessian } from '../../analysis/operators/hessian.ts';
 import { moduleRanges } from '../../analysis/operators/modules.ts';
 import { dot } from '../../analysis/vectors.ts';
@@ -24,9 +25,11 @@ interface Extremes {
 }
 
 interface CurvaturePoint {
+  readonly loss: number;
   readonly hessian: Extremes;
+  readonly gauss_newton: Extremes;
   readonly per_module: Record<'q_proj' | 'v_proj', Extremes>;
-  readonly all_modules: { readonly hessian: Extremes };
+  readonly all_modules: { readonly hessian: Extremes; readonly gauss_newton: Pick<Extremes, 'lambda_max'> };
 }
 
 const firstLayer = 'model.layers.0.self_attn.';
@@ -88,6 +91,64 @@ for (const variant of variants)
             error < eigenvalueTolerance,
             `${name}: ${lambdaMax!.value}, ${lambdaMin!.value} are ${error} off (${outcome})`,
           );
+        }
+      });
+    }
+
+for (const variant of variants)
+  for (const point of points)
+    for (const precision of ['float64', 'float32'] as const) {
+      const allowed = precision === 'float64' ? 1e-8 : 1e-4;
+
+      test(`G v and the largest eigenvalue of G of ${variant} at its ${point} point agree with PyTorch in ${precision}`, async () => {
+        await using model = await referenceModel('llama', precision);
+        const adapter = await referenceAdapter(model, variant, point);
+        const batch = llamaBatch(precision);
+        const program = model.program(adapter.layout, batch);
+        await using whole = await gaussNewton([
+          { scored: batch.scored, linearised: await program.linearise(adapter, batch.inputs, 'gaussNewton') },
+        ]);
+        const ranges = moduleRanges(adapter.layout);
+        const restricted = principalBlock(
+          whole,
+          ['q_proj', 'v_proj'].map((module) => ranges.get(firstLayer + module)!),
+        );
+        const stored = storedTensors(referenceFile(`curvature/llama/${variant}.safetensors`));
+        const expected = referenceJson<{ points: Record<string, CurvaturePoint> }>(`curvature/llama/${variant}.json`)
+          .points[point]!;
+
+        const { size } = restricted;
+        const [directions, products] = [
+          stored.get('directions')!.values,
+          stored.get(`${point}.gauss_newton.products`)!.values,
+        ];
+        for (let k = 0; k < 3; k++) {
+          const direction = asPrecision(directions.slice(k * size, (k + 1) * size), precision);
+          const error = relativeError(await restricted.apply(direction), products.slice(k * size, (k + 1) * size));
+          assert.ok(error < allowed, `product ${k} is ${error} off`);
+        }
+        const all = stored.get(`${point}.all_modules.gauss_newton.product`);
+        if (all !== undefined) {
+          const direction = asPrecision(stored.get('all_modules.direction')!.values, precision);
+          for (const product of [
+            await whole.apply(direction),
+            await program.gaussNewtonVector(adapter, batch.inputs, direction),
+          ]) {
+            const error = relativeError(product, all.values);
+            assert.ok(error < allowed, `product over all modules is ${error} off`);
+          }
+        }
+        assert.ok(relativeError([whole.loss], [expected.loss]) < allowed, `loss ${whole.loss}`);
+
+        for (const [operator, { lambda_max }] of [
+          [restricted, expected.gauss_newton],
+          [whole, expected.all_modules.gauss_newton],
+        ] as const) {
+          const tolerance = precision === 'float64' ? 1e-9 : 2e-5;
+          const { lambdaMax, lambdaMin, outcome } = await lanczos(operator, { tolerance, maxSteps: 400 });
+          const error = Math.abs(lambdaMax!.value - lambda_max) / lambda_max;
+          assert.ok(error < allowed, `${lambdaMax!.value} is ${error} off (${outcome})`);
+          assert.ok(lambdaMin!.value > -allowed * lambda_max, `${lambdaMin!.value} is negative`);
         }
       });
     }

@@ -12,7 +12,7 @@ import {
 import { type AdapterLayout, applyLayout, layoutTensors } from '../adapters/layout.ts';
 import type { LlamaConfig } from '../checkpoint/config.ts';
 import { positionLosses, weightedLoss } from './causalLoss.ts';
-import { llamaLogits, llamaWeights } from './llama.ts';
+import { llamaHiddenStates, llamaOutputName, llamaWeights } from './llama.ts';
 
 /** The shape of a batch, for which a graph is compiled. */
 export interface BatchShape {
@@ -25,11 +25,23 @@ export interface BatchShape {
 /** What is trained: the tensors of an adapter, or every weight of the model. */
 export type Trainable = AdapterLayout | 'allWeights';
 
-/** The mean cross-entropy over scored positions as a function of the trainable tensors. */
+/**
+ * The mean cross-entropy over scored positions as a function of the trainable tensors, by way of network outputs z: the
+ * logits if every weight is trained, and the last hidden states under an adapter. Its Gauss-Newton matrix is the same
+ * with either, since the output projection between them is then frozen, and linear.
+ */
 export function traceCausalLoss(config: LlamaConfig, trainable: Trainable, shape: BatchShape): TracedLoss {
-  return trace(signature(config, trainable, [...tokenInputs(shape), lossWeights(shape)]), (tensors) =>
-    weightedLoss(losses(config, trainable, shape, tensors), tensors.inputs.get('lossWeights')!),
-  );
+  const outputName = llamaOutputName(config);
+  const logitsOf = (outputs: tf.Tensor2D, { weights }: Pick<TracedTensors, 'weights'>): tf.Tensor2D =>
+    trainable === 'allWeights' ? outputs : tf.matMul(outputs, weights.get(outputName) as tf.Tensor2D, false, true);
+  return trace(signature(config, trainable, [...tokenInputs(shape), lossWeights(shape)]), {
+    outputs: (tensors) => (trainable === 'allWeights' ? logits : hiddenStates)(config, trainable, shape, tensors),
+    loss: (outputs, { inputs, weights }) =>
+      weightedLoss(
+        positionLosses(logitsOf(outputs as tf.Tensor2D, { weights }), inputs.get('targets')!),
+        inputs.get('lossWeights')!,
+      ),
+  });
 }
 
 /** The cross-entropy of every position, output `losses` [rows * length]. */
@@ -54,19 +66,25 @@ function losses(config: LlamaConfig, trainable: Trainable, shape: BatchShape, te
   return positionLosses(logits(config, trainable, shape, tensors), tensors.inputs.get('targets')!);
 }
 
-function logits(
+function logits(config: LlamaConfig, trainable: Trainable, shape: BatchShape, tensors: TracedTensors): tf.Tensor2D {
+  const output = weightOf(tensors, llamaOutputName(config)) as tf.Tensor2D;
+  return tf.matMul(hiddenStates(config, trainable, shape, tensors), output, false, true);
+}
+
+function hiddenStates(
   config: LlamaConfig,
   trainable: Trainable,
   { rows, length }: BatchShape,
-  { parameters, inputs, weights }: TracedTensors,
+  tensors: TracedTensors,
 ): tf.Tensor2D {
-  const weight = (name: string) => (weights.get(name) ?? parameters.get(name))!;
+  const { parameters, inputs } = tensors;
+  const weight = (name: string) => weightOf(tensors, name);
   const linear = (x: tf.Tensor2D, module: string): tf.Tensor2D => {
     const matrix = weight(`${module}.weight`) as tf.Tensor2D;
     if (trainable === 'allWeights') return tf.matMul(x, matrix, false, true);
     return applyLayout(trainable, module, x, matrix, parameters);
   };
-  return llamaLogits(config, {
+  return llamaHiddenStates(config, {
     rows,
     length,
     inputIds: inputs.get('inputIds')!,
@@ -74,6 +92,11 @@ function logits(
     weight,
     linear,
   });
+}
+
+/** A weight of the checkpoint, frozen or trained. */
+function weightOf({ parameters, weights }: TracedTensors, name: string): tf.Tensor {
+  return (weights.get(name) ?? parameters.get(name))!;
 }
 
 function signature(config: LlamaConfig, trainable: Trainable, inputs: InputSpec[]): Signature {

@@ -8,10 +8,10 @@ const embeddingName = 'model.embed_tokens.weight';
 const outputName = 'lm_head.weight';
 
 /**
- * The logits of a Llama, [rows * length, vocabulary]: pre-norm blocks of rotary grouped-query attention and SwiGLU.
- * Touvron et al. 2023, arXiv 2302.13971; agrees with transformers' LlamaForCausalLM.
+ * The last hidden states of a Llama after the final norm, [rows * length, hidden]: pre-norm blocks of rotary grouped-query
+ * attention and SwiGLU. Touvron et al. 2023, arXiv 2302.13971; agrees with transformers' LlamaForCausalLM.
  */
-export function llamaLogits(config: LlamaConfig, context: DecoderContext): tf.Tensor2D {
+export function llamaHiddenStates(config: LlamaConfig, context: DecoderContext): tf.Tensor2D {
   const { rows, length, inputIds, keyMask } = context;
   const tables = rotaryTables(length, config.headSize, config.ropeTheta);
   const masks = [causalMask(length), ...(keyMask ? [paddingMask(keyMask)] : [])];
@@ -23,8 +23,12 @@ export function llamaLogits(config: LlamaConfig, context: DecoderContext): tf.Te
     x = tf.add(x, selfAttention(config, context, norm(x, `${block}.input_layernorm.weight`), block, tables, masks));
     x = tf.add(x, swiglu(context, norm(x, `${block}.post_attention_layernorm.weight`), `${block}.mlp`));
   }
-  const output = context.weight(config.tieWordEmbeddings ? embeddingName : outputName) as tf.Tensor2D;
-  return tf.matMul(norm(x, 'model.norm.weight'), output, false, true);
+  return norm(x, 'model.norm.weight');
+}
+
+/** The weight [vocabulary, hidden] that turns hidden states into logits. */
+export function llamaOutputName({ tieWordEmbeddings }: LlamaConfig): string {
+  return tieWordEmbeddings ? embeddingName : outputName;
 }
 
 function selfAttention(
