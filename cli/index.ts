@@ -1,5 +1,6 @@
 import yargs from 'yargs';
 import { LambdamaxError, UsageError } from '../errors.ts';
+import { fileFault } from '../training/checkpoint/files.ts';
 import type { Arguments, Command } from './command.ts';
 import * as data from './data.ts';
 import * as evaluate from './evaluate.ts';
@@ -63,15 +64,20 @@ export async function main(argv: readonly string[], surroundings: Surroundings =
 export async function start(): Promise<void> {
   const end = (code: number): void => {
     // Ended at once: sessions and timers that a failure left behind would keep the process alive.
-    process.stdout.write('', () => process.exit(code));
+    process.stdout.write('', (error) => {
+      if (!error) process.exit(code);
+    });
   };
   process.on('SIGINT', () => process.exit(exitCodes.interrupted));
   process.on('SIGTERM', () => process.exit(exitCodes.terminated));
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // The reader (head, less) has seen enough.
     if (error.code === 'EPIPE') process.exit(exitCodes.done);
-    throw error;
+    process.stderr.write(`lambdamax: ${fileFault('standard output', 'to be written', error).message}\n`);
+    process.exit(exitCodes.failed);
   });
+  // Nobody reads the words any more; the work goes on.
+  process.stderr.on('error', () => {});
   if (!process.argv.includes('--debug')) silenceLibraries();
   end(await main(process.argv.slice(2)));
 }

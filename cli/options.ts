@@ -50,15 +50,14 @@ export const adapterOptions: OptionGroup = {
     'adapted layers: all-linear, a,b,c (ends of names) or a regular expression',
     'all-linear',
   ),
-  'init-seed': value('Adapter', 'N', 'seed of random initial values', '0'),
+  'init-seed': value('Adapter', 'N', "seed of random initial values; if not given 0, in a study each run's own seed"),
 };
 
-export interface AdapterSizeOptions {
+export type AdapterSizeOptions = {
   readonly rank: number;
   readonly alpha: number;
   readonly targetModules: string;
-  readonly initSeed: number;
-}
+} & Given<{ initSeed: number | undefined }>;
 
 export type AdapterOptions = AdapterSizeOptions & Given<{ adapter: string | undefined; method: string | undefined }>;
 
@@ -66,11 +65,14 @@ export type AdapterOptions = AdapterSizeOptions & Given<{ adapter: string | unde
 export function parseAdapter(args: Arguments): AdapterOptions {
   atMostOne(args, 'adapter', 'method');
   return {
-    ...given({ adapter: optional(args, 'adapter', text), method: optional(args, 'method', text) }),
+    ...given({
+      adapter: optional(args, 'adapter', text),
+      method: optional(args, 'method', text),
+      initSeed: optional(args, 'init-seed', wholeNumber(0)),
+    }),
     rank: required(args, 'rank', wholeNumber(1)),
     alpha: required(args, 'alpha', number({ above: 0 })),
     targetModules: required(args, 'target-modules', targetModules),
-    initSeed: required(args, 'init-seed', wholeNumber(0)),
   };
 }
 

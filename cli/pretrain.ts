@@ -42,7 +42,10 @@ export const command: Command = {
     const { corpusDocuments, tokenizerDocuments } = await import('../training/tasks/math/corpus.ts');
     const { trainBytePairs, writeTokenizer } = await import('../training/data/bytePairs.ts');
     const { loadTokenizer } = await import('../training/data/tokenizer.ts');
+    const { makeFolder } = await import('../training/checkpoint/files.ts');
     const { pretrain } = await import('../training/pretrain.ts');
+    // Before the work, lest it be in vain.
+    await makeFolder(out);
     await writeTokenizer(out, trainBytePairs(corpusDocuments(seed, tokenizerDocuments), config.vocabSize));
     const tokenizer = await loadTokenizer(out);
     const documents = corpusDocuments(seed, Number.POSITIVE_INFINITY);

@@ -30,6 +30,8 @@ function bar(total: number, label: string, stream: OutputStream): Progress {
     stream,
     format: `${label} {bar} {value}/{total} {words} {eta_formatted}`,
     hideCursor: true,
+    // The time that is left follows from so many updates: runs differ, and the first step compiles.
+    etaBuffer: 100,
     clearOnComplete: true,
     // The library would swallow SIGTERM; the process's own handlers exit, and that stops the bar.
     gracefulExit: false,

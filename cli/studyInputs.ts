@@ -121,7 +121,7 @@ async function makePlan(
     validation: validationFiles.map(shownFile),
     validationHash: validation ? hashRows(validation) : null,
     ...{ methods, rank, alpha, targetModules, grid, mostRates, refinements, seeds, seedsNearBest, precision },
-    initSeed: null,
+    initSeed: options.initSeed ?? null,
     training: {
       steps,
       batchSize: options.batchSize,

@@ -1,7 +1,10 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, symlink } from 'node:fs/promises';
+import { mkdir, open, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
@@ -24,6 +27,41 @@ const finetune = (data: string, out: string) => [
     assert.equal(await readdir(out), ['metrics.jsonl']);
   }),
 );
+
+(existsSync('/dev/full') ? test : test.skip)(
+  'a result that cannot be printed is one line and exit code 1',
+  async () => {
+    const full = await open('/dev/full', 'w');
+    const script = fileURLToPath(new URL('../../cli/lambdamax.mjs', import.meta.url));
+    const child = spawn(process.execPath, [script, 'data', '--limit', '3'], { stdio: ['ignore', full.fd, 'pipe'] });
+    const said = text(child.stderr!);
+    assert.equal(await once(child, 'exit'), [1, null]);
+    assert.is(await said, 'lambdamax: standard output: expected to be written, got a full disk\n');
+    await full.close();
+  },
+);
+
+test('a run goes on when nobody reads its progress any more', () =>
+  inTemporaryFolder(async (folder) => {
+    const data = await writeRows(folder, randomRows(2, 1));
+    const script = fileURLToPath(new URL('../../cli/lambdamax.mjs', import.meta.url));
+    const run = [
+      'finetune',
+      '--model',
+      referencePath('models/llama'),
+      '--threads',
+      '1',
+      '--data',
+      data,
+      '--method',
+      'lora',
+    ];
+    const options = ['--rank', '2', '--lr', '1e-3', '--steps', '100', '--out', join(folder, 'out')];
+    const child = spawn(process.execPath, [script, ...run, ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr!.once('data', () => child.stderr!.destroy());
+    assert.equal(await once(child, 'exit'), [0, null]);
+    assert.ok(existsSync(join(folder, 'out', 'result.json')));
+  }));
 
 /** Calls `body` with a file system of so many bytes and a function that makes it larger; false where one may not mount. */
 async function onSmallDisk(

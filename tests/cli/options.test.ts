@@ -26,7 +26,7 @@ import { parsedWith } from '../cases/commandLine.ts';
 type Parse = (args: Arguments) => unknown;
 
 const accepted: readonly (readonly [options: OptionGroup, parse: Parse, argv: string, value: unknown])[] = [
-  [adapterOptions, parseAdapter, '', { rank: 8, alpha: 16, targetModules: 'all-linear', initSeed: 0 }],
+  [adapterOptions, parseAdapter, '', { rank: 8, alpha: 16, targetModules: 'all-linear' }],
   [
     adapterOptions,
     parseAdapter,

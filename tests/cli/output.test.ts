@@ -68,6 +68,22 @@ test('in a file progress is a line every tenth of the way', () => {
   assert.is(lines.at(-1), 'runs 100/100');
 });
 
+test('a bar leaves signals to the process, and shows the cursor again when that exits', () => {
+  const handlers = () => ['exit', 'SIGINT', 'SIGTERM'].map((event) => process.listenerCount(event));
+  const showCursor = '\u001b[?25h';
+  const [before, stream] = [handlers(), keepingStream(true)];
+  const progress = showProgress(3, 'runs', { quiet: false, stream });
+  const [exits, ...signals] = handlers();
+  assert.equal(signals, before.slice(1));
+  assert.is(exits, before[0]! + 1);
+  progress.update(1, 'lora');
+  assert.not(stream.text().includes(showCursor));
+  process.listeners('exit').at(-1)!.call(process, 0);
+  assert.ok(stream.text().includes(showCursor));
+  progress.stop();
+  assert.equal(handlers(), before);
+});
+
 test('a total that grows does not repeat lines', () => {
   const stream = keepingStream();
   const progress = showProgress(2, 'runs', { quiet: false, stream });

@@ -51,17 +51,10 @@ test('what pretrain leaves is a checkpoint for evaluate and finetune, on rows th
     );
     assert.is(run.status, 'finished');
     assert.ok(run.finalLoss < run.initialLoss);
-  }));
 
-test('the same seed makes the same bytes, another seed does not', () =>
-  inTemporaryFolder(async (folder) => {
-    const weightsOf = async (name: string, seed: string) => {
-      await resultOf(...tiny, '--steps', '1', '--seed', seed, '--out', join(folder, name));
-      return readFile(join(folder, name, 'model.safetensors'));
-    };
-    const first = await weightsOf('first', '1');
-    assert.equal(await weightsOf('second', '1'), first);
-    assert.not.equal(await weightsOf('third', '2'), first);
+    const again = await resultOf<Pretrained>(...tiny, '--out', join(folder, 'again'));
+    const weights = (at: string) => readFile(join(at, 'model.safetensors'));
+    assert.equal(await weights(again.checkpoint), await weights(checkpoint), 'the same command makes the same bytes');
   }));
 
 test.run();

@@ -143,6 +143,7 @@ test(
 
 const otherPlans: readonly (readonly [options: string, difference: RegExp])[] = [
   ['--rank 4', /rank was 2 and is 4/],
+  ['--init-seed 3', /initSeed was null and is 3/],
   ['--steps 4', /training\.steps was 3 and is 4/],
   ['--seeds 2', /seeds was \[0\] and is \[0,1\]/],
   ['--methods lora', /methods was \["lora","pissa"\] and is \["lora"\]/],

@@ -56,6 +56,8 @@ export async function loadAdapter(model: Model, directory: string): Promise<Adap
   return { method, layout, initSeed: stored.record?.initSeed ?? 0, parameters, initial, weights };
 }
 
+const otherModel = 'the adapter must have been trained on this model';
+
 /** The layout that the stored tensors have; they, not the config's patterns, say which modules are adapted. */
 function storedLayout(model: Model, method: AdapterMethod, stored: PeftAdapter, directory: string): AdapterLayout {
   const { config, tensors } = stored;
@@ -67,6 +69,15 @@ function storedLayout(model: Model, method: AdapterMethod, stored: PeftAdapter, 
       got: differs ? 'rank_pattern or alpha_pattern' : config.useDora ? 'use_dora' : 'use_rslora',
     });
   const modules = [...new Set([...tensors.keys()].map((name) => name.replace(/\.lora_[AB]\.weight$/, '')))];
+  const weights = new Set(model.checkpoint.names());
+  const unknown = modules.find((module) => !weights.has(`${module}.weight`));
+  if (unknown !== undefined)
+    throw new LambdamaxError({
+      subject: `module ${unknown} of the adapter in ${directory}`,
+      expected: `a module of ${model.checkpoint.directory}`,
+      got: 'no such module',
+      remedy: otherModel,
+    });
   return layoutFor(model, method, modules.join(','), { rank: config.rank, alpha: config.alpha });
 }
 
@@ -85,7 +96,7 @@ function flatten(
         subject: `tensor ${name} of the adapter in ${directory}`,
         expected: `shape [${shape}]`,
         got: tensor ? `[${tensor.shape}]` : 'no such tensor',
-        remedy: 'the adapter must have been trained on this model',
+        remedy: otherModel,
       });
     views.get(name)!.set(tensor.values);
   }

@@ -1,24 +1,5 @@
-import {
-  addDependencies,
-  create,
-  divideDependencies,
-  dotDivideDependencies,
-  dotMultiplyDependencies,
-  dotPowDependencies,
-  type FactoryFunctionMap,
-  type FunctionNode,
-  type MathNode,
-  multiplyDependencies,
-  type OperatorNode,
-  parseDependencies,
-  powDependencies,
-  rangeDependencies,
-  type SymbolNode,
-  sqrtDependencies,
-  subtractDependencies,
-  unaryMinusDependencies,
-  unaryPlusDependencies,
-} from 'mathjs';
+import { createRequire } from 'node:module';
+import type { FunctionNode, MathJsInstance, MathNode, OperatorNode, SymbolNode } from 'mathjs';
 import { UsageError } from '../../errors.ts';
 
 /** More rates than any sweep could afford: a slip such as `range(0,1,1e-9)` ends here and not in memory. */
@@ -29,22 +10,8 @@ const longestExpression = 8000;
 
 const examples = 'learning rates such as 1e-5,2e-5 or logspace(1e-5,1e-2,13) or auto';
 
-// mathjs's types have every group of dependencies as possibly undefined.
-const math = create({
-  addDependencies,
-  divideDependencies,
-  dotDivideDependencies,
-  dotMultiplyDependencies,
-  dotPowDependencies,
-  multiplyDependencies,
-  parseDependencies,
-  powDependencies,
-  rangeDependencies,
-  sqrtDependencies,
-  subtractDependencies,
-  unaryMinusDependencies,
-  unaryPlusDependencies,
-} as unknown as FactoryFunctionMap);
+// All of mathjs in one file: its modules one by one take a second to load, and what a grid may use is listed below.
+const math = createRequire(import.meta.url)('mathjs/lib/browser/math.js') as MathJsInstance;
 
 const operators = new Set(['+', '-', '*', '/', '^', '.*', './', '.^']);
 const functions = new Map<string, (...values: number[]) => unknown>([
@@ -147,7 +114,7 @@ function range(start = Number.NaN, end = Number.NaN, step = 1): unknown {
   if (!((end - start) / step <= mostRates)) {
     throw new Error(`range takes start, end and step, of at most ${mostRates} rates`);
   }
-  return (math as unknown as { range(start: number, end: number, step: number): unknown }).range(start, end, step);
+  return math.range(start, end, step);
 }
 
 function theOnly(values: readonly number[]): number {
