@@ -17,7 +17,9 @@ export async function openModel(options: ModelOptions & EngineOptions): Promise<
     });
   }
   const { loadModel } = await import('../training/model.ts');
-  return loadModel(options.model, { precision: options.precision, threads: options.threads });
+  const { backendNamed } = await import('../compute/index.ts');
+  const { precision, threads } = options;
+  return loadModel(options.model, { precision, threads, backend: backendNamed(options.backend) });
 }
 
 /** The adapter that the options name: one from a folder, or a new one; undefined if they name neither. */

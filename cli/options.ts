@@ -1,4 +1,5 @@
 import type { Options } from 'yargs';
+import { type BackendName, backendNames } from '../compute/backends/executable.ts';
 import type { Precision } from '../compute/tensors.ts';
 import { UsageError } from '../errors.ts';
 import { optimizerNames } from '../training/optimizers/index.ts';
@@ -288,27 +289,35 @@ export function parseWarmup(args: Arguments): WarmupSettings {
 /** What computes, and how */
 export const engineOptions: OptionGroup = {
   precision: value('Engine', 'NAME', 'float32, float64', 'float32'),
-  backend: value('Engine', 'NAME', 'onnx', 'onnx'),
+  backend: value('Engine', 'NAME', `${backendNames.join(', ')}; the others than onnx have float32 only`, 'onnx'),
   threads: value('Engine', 'N', 'threads within one operation; 0 leaves it to the backend', '0'),
 };
 
 export interface EngineOptions {
   readonly precision: Precision;
-  readonly backend: 'onnx';
+  readonly backend: BackendName;
   readonly threads: number;
 }
 
+/** @throws UsageError for float64 on a backend that does not have it. */
 export function parseEngine(args: Arguments): EngineOptions {
-  return {
-    precision: required(args, 'precision', choice(['float32', 'float64'])),
-    backend: required(args, 'backend', choice(['onnx'], laterNote)),
-    threads: parseThreads(args),
-  };
+  const precision = required(args, 'precision', choice(['float32', 'float64']));
+  const engine = parseFloat32Engine(args);
+  if (precision === 'float64' && engine.backend !== 'onnx')
+    throw new UsageError({
+      subject: '--precision',
+      expected: `float32, the only one of --backend ${engine.backend}`,
+      got: precision,
+    });
+  return { precision, ...engine };
 }
 
-/** `--threads` alone, of a command that has no other engine option */
-export function parseThreads(args: Arguments): number {
-  return required(args, 'threads', wholeNumber(0, 1024));
+/** `--backend` and `--threads`, of a command that computes in float32 */
+export function parseFloat32Engine(args: Arguments): Omit<EngineOptions, 'precision'> {
+  return {
+    backend: required(args, 'backend', choice(backendNames)),
+    threads: required(args, 'threads', wholeNumber(0, 1024)),
+  };
 }
 
 /** What every command takes */

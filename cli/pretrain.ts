@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
 import type { LlamaConfig } from '../training/checkpoint/config.ts';
 import type { Arguments, Command } from './command.ts';
-import { engineOptions, parseThreads, value } from './options.ts';
+import { engineOptions, parseFloat32Engine, value } from './options.ts';
 import { shortNumber } from './output.ts';
 import { number, required, text, wholeNumber } from './values.ts';
+
+const { precision: _, ...float32EngineOptions } = engineOptions;
 
 /** `lambdamax pretrain`: a base model from generated text. */
 export const command: Command = {
@@ -24,7 +26,7 @@ export const command: Command = {
     heads: value('Model', 'N', 'query heads', '4'),
     'key-value-heads': value('Model', 'N', 'key and value heads', '2'),
     intermediate: value('Model', 'N', 'width of the feed-forward layer', '352'),
-    ...{ threads: engineOptions.threads! },
+    ...float32EngineOptions,
   },
   examples: [['pretrain --out fixtures/base', 'the bundled model']],
   async run(args, output) {
@@ -37,8 +39,9 @@ export const command: Command = {
       length: required(args, 'length', wholeNumber(2)),
       learningRate: required(args, 'lr', number({ above: 0 })),
       weightDecay: required(args, 'weight-decay', number({ least: 0 })),
-      threads: parseThreads(args),
     };
+    const { backend, threads } = parseFloat32Engine(args);
+    const { backendNamed } = await import('../compute/index.ts');
     const { corpusDocuments, tokenizerDocuments } = await import('../training/tasks/math/corpus.ts');
     const { trainBytePairs, writeTokenizer } = await import('../training/data/bytePairs.ts');
     const { loadTokenizer } = await import('../training/data/tokenizer.ts');
@@ -51,7 +54,7 @@ export const command: Command = {
     const documents = corpusDocuments(seed, Number.POSITIVE_INFINITY);
     const progress = output.progress(run.steps, 'pretrain');
     const result = await pretrain({
-      ...{ ...run, config, tokenizer, documents, seed, out },
+      ...{ ...run, config, tokenizer, documents, seed, out, threads, backend: backendNamed(backend) },
       onStep: ({ step, loss, seconds }) =>
         progress.update(
           step,

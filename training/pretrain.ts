@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { compile, viewTensors } from '../compute/index.ts';
+import { type Backend, compile, viewTensors } from '../compute/index.ts';
 import { LambdamaxError } from '../errors.ts';
 import { type LlamaConfig, writeConfig } from './checkpoint/config.ts';
 import { makeFolder } from './checkpoint/files.ts';
@@ -29,6 +29,8 @@ export interface PretrainOptions {
   readonly weightDecay: number;
   readonly seed: number;
   readonly threads?: number;
+  /** What computes; ONNX Runtime if not given. */
+  readonly backend?: Backend;
   /** Gets config.json, model.safetensors, metrics.jsonl; tokenizer files are the caller's. */
   readonly out: string;
   readonly onStep?: (metrics: StepMetrics, steps: number) => void;
@@ -59,6 +61,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   await makeFolder(out);
   await using program = compile(traceCausalLoss(config, 'allWeights', { rows: batchSize, length, masked: false }), {
     threads,
+    ...(options.backend && { backend: options.backend }),
   });
   using metrics = new MetricsWriter(join(out, 'metrics.jsonl'));
 
