@@ -5,6 +5,7 @@ export interface Engine {
   backendName: string;
   backendInstance: tf.KernelBackend;
   customGrad: unknown;
+  runKernel(kernel: string, inputs: tf.NamedTensorMap, attributes?: Record<string, unknown>): unknown;
   readonly state: { activeTape: { saved?: tf.Tensor[] }[] | null; readonly gradientDepth: number };
   startScope(name: string): void;
   endScope(): void;

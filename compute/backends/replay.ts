@@ -21,7 +21,13 @@ export const replayRules: { readonly [K in ReplayedKernel]: ReplayRule<K> } = {
   Pow: binary(tf.pow),
   Maximum: binary(tf.maximum),
   Minimum: binary(tf.minimum),
+  Greater: binary(tf.greater),
   GreaterEqual: binary(tf.greaterEqual),
+  Equal: binary(tf.equal),
+  LogicalAnd: binary(tf.logicalAnd),
+  LogicalOr: binary(tf.logicalOr),
+  LogicalNot: unary(tf.logicalNot),
+  Select: ([condition, a, b]) => tf.where(condition!, a!, b!),
   Neg: unary(tf.neg),
   Exp: unary(tf.exp),
   Log: unary(tf.log),
@@ -32,6 +38,13 @@ export const replayRules: { readonly [K in ReplayedKernel]: ReplayRule<K> } = {
   Tanh: unary(tf.tanh),
   Sin: unary(tf.sin),
   Cos: unary(tf.cos),
+  Erf: unary(tf.erf),
+  Softplus: unary(tf.softplus),
+  Abs: unary(tf.abs),
+  Sign: unary(tf.sign),
+  Floor: unary(tf.floor),
+  Ceil: unary(tf.ceil),
+  Round: unary(tf.round),
   Cast: ([x], { attributes: { dtype } }) => tf.cast(x!, dtype),
 
   Softmax: ([x]) => tf.softmax(x!),
@@ -41,6 +54,9 @@ export const replayRules: { readonly [K in ReplayedKernel]: ReplayRule<K> } = {
   },
   Sum: reduction(tf.sum),
   Mean: reduction(tf.mean),
+  Max: reduction(tf.max),
+  Min: reduction(tf.min),
+  Cumsum: ([x], { attributes: { axis, exclusive, reverse } }) => tf.cumsum(x!, axis, exclusive, reverse),
 
   BatchMatMul: ([a, b], { attributes: { transposeA, transposeB } }) => tf.matMul(a!, b!, transposeA, transposeB),
   Transpose: ([x], { attributes: { perm } }) => tf.transpose(x!, [...perm]),
@@ -54,7 +70,8 @@ export const replayRules: { readonly [K in ReplayedKernel]: ReplayRule<K> } = {
       paddings.map(([before, after]): [number, number] => [before, after]),
     ),
   Tile: ([x], { attributes: { reps } }) => tf.tile(x!, [...reps]),
-  GatherV2: ([x, indices]) => tf.gather(x!, indices!),
+  Reverse: ([x], { attributes: { axes } }) => tf.reverse(x!, [...axes]),
+  GatherV2: ([x, indices], { attributes: { axis } }) => tf.gather(x!, indices!, axis),
   // The backends' own give numbers, and each another one for an index that is not in the table.
   OneHot: ([indices], { attributes: { depth } }) => isOneOf(tf.expandDims(indices!, -1), depth, [depth]),
   // Few backends have it; a product with the one-hot matrix needs no scatter, and is the same at each run on a GPU too.
@@ -70,7 +87,7 @@ function unary(operation: (x: tf.Tensor) => tf.Tensor): ReplayRule<Kernel> {
 
 function reduction(
   operation: (x: tf.Tensor, axes: number[], keepDims: boolean) => tf.Tensor,
-): ReplayRule<'Sum' | 'Mean'> {
+): ReplayRule<'Sum' | 'Mean' | 'Max' | 'Min'> {
   return ([x], { attributes: { axes, keepDims } }) => operation(x!, [...axes], keepDims);
 }
 

@@ -1,8 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
+import { constant } from '../trace/constant.ts';
 
 type Gradient = Omit<tf.GradConfig, 'kernelName'>;
 type Unary = (dy: tf.Tensor, x: tf.Tensor) => tf.Tensor;
 type Binary = (dy: tf.Tensor, a: tf.Tensor, b: tf.Tensor, attributes: MatMulAttributes) => tf.Tensor;
+interface CumsumAttributes {
+  readonly axis: number;
+  readonly exclusive: boolean;
+  readonly reverse: boolean;
+}
 interface MatMulAttributes {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
@@ -21,6 +27,8 @@ const corrected: Record<string, Gradient> = {
     return tf.mul(dy, tf.mul(y, tf.sub(1, y)));
   }),
   Tanh: ofInput('x', (dy, x) => tf.mul(dy, tf.sub(1, tf.square(tf.tanh(x))))),
+  // dx = dy 2/sqrt(pi) exp(-x^2), with more digits of 2/sqrt(pi) than a float32 has
+  Erf: ofInput('x', (dy, x) => tf.mul(dy, tf.mul(constant(2 / Math.sqrt(Math.PI)), tf.exp(tf.neg(tf.square(x)))))),
   // dx = y (dy - <dy, y>)
   Softmax: ofInput('logits', (dy, x) => {
     const y = tf.softmax(x);
@@ -36,13 +44,44 @@ const corrected: Record<string, Gradient> = {
 
   // Where both are equal, all of it goes to the first.
   Maximum: ofOperands(
-    (dy, a, b) => tf.mul(dy, isAtLeast(a, b)),
-    (dy, a, b) => tf.mul(dy, tf.sub(1, isAtLeast(a, b))),
+    (dy, a, b) => tf.mul(dy, asNumbers(tf.greaterEqual(a, b))),
+    (dy, a, b) => tf.mul(dy, asNumbers(tf.greater(b, a))),
   ),
   Minimum: ofOperands(
-    (dy, a, b) => tf.mul(dy, isAtLeast(b, a)),
-    (dy, a, b) => tf.mul(dy, tf.sub(1, isAtLeast(b, a))),
+    (dy, a, b) => tf.mul(dy, asNumbers(tf.greaterEqual(b, a))),
+    (dy, a, b) => tf.mul(dy, asNumbers(tf.greater(a, b))),
   ),
+  // Entries that are equally large share it.
+  Max: ofExtreme(tf.max),
+  Min: ofExtreme(tf.min),
+  Select: {
+    inputsToSave: ['condition'],
+    gradFunc: (dy, [condition]) => ({
+      condition: () => tf.zeros(condition!.shape),
+      t: () => tf.where(condition!, dy as tf.Tensor, 0),
+      e: () => tf.where(condition!, 0, dy as tf.Tensor),
+    }),
+  },
+  Cast: {
+    inputsToSave: ['x'],
+    gradFunc: (dy, [x], attributes) => {
+      const { dtype } = attributes as unknown as { dtype: tf.DataType };
+      return { x: () => (dtype === 'float32' ? tf.cast(dy as tf.Tensor, 'float32') : tf.zeros(x!.shape)) };
+    },
+  },
+  Greater: locallyConstant('a', 'b'),
+  GreaterEqual: locallyConstant('a', 'b'),
+  Equal: locallyConstant('a', 'b'),
+  LogicalAnd: locallyConstant('a', 'b'),
+  LogicalOr: locallyConstant('a', 'b'),
+  LogicalNot: locallyConstant('x'),
+  // TensorFlow.js transposes it unless the axis is the last one.
+  Cumsum: {
+    gradFunc: (dy, _, attributes) => {
+      const { axis, exclusive, reverse } = attributes as unknown as CumsumAttributes;
+      return { x: () => tf.cumsum(dy as tf.Tensor, axis, exclusive, !reverse) };
+    },
+  },
   BatchMatMul: ofOperands(
     (dy, _, b, { transposeA, transposeB }) =>
       transposeA ? tf.matMul(b, dy, transposeB, true) : tf.matMul(dy, b, false, !transposeB),
@@ -57,6 +96,23 @@ const corrected: Record<string, Gradient> = {
       const blocks = x!.shape.flatMap((extent, axis) => [reps[axis]!, extent]);
       const repeated = x!.shape.map((_, axis) => 2 * axis);
       return { x: () => tf.sum(tf.reshape(dy as tf.Tensor, blocks), repeated) };
+    },
+  },
+  // Each chosen entry is added to the place that it came from.
+  GatherV2: {
+    inputsToSave: ['x', 'indices'],
+    gradFunc: (dy, [x, indices], attributes) => {
+      const axis = tf.util.parseAxisParam((attributes as unknown as { axis: number }).axis, x!.shape)[0]!;
+      const [outer, inner] = [x!.shape.slice(0, axis), x!.shape.slice(axis + 1)].map(tf.util.sizeFromShape);
+      const flat = tf.reshape(dy as tf.Tensor, [outer!, indices!.size, inner!]);
+      return {
+        x: () => {
+          const ids = tf.reshape(tf.cast(indices!, 'int32'), [indices!.size]) as tf.Tensor1D;
+          const sums = tf.unsortedSegmentSum(tf.transpose(flat, [1, 0, 2]), ids, x!.shape[axis]!);
+          return tf.reshape(tf.transpose(sums, [1, 0, 2]), x!.shape);
+        },
+        indices: () => tf.zeros(indices!.shape),
+      };
     },
   },
   UnsortedSegmentSum: {
@@ -98,9 +154,33 @@ function ofOperands(da: Binary, db: Binary): Gradient {
   };
 }
 
-/** 1 where a >= b, and 0 elsewhere. */
-function isAtLeast(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
-  return tf.cast(tf.greaterEqual(a, b), 'float32');
+function ofExtreme(extreme: typeof tf.max): Gradient {
+  return {
+    inputsToSave: ['x'],
+    gradFunc: (dy, [x], attributes) => {
+      const { axis, reductionIndices } = attributes as unknown as { axis?: number[]; reductionIndices?: number[] };
+      const axes = tf.util.parseAxisParam((axis ?? reductionIndices)!, x!.shape);
+      return {
+        x: () => {
+          const found = asNumbers(tf.equal(x!, extreme(x!, axes, true)));
+          const count = tf.sum(found, axes, true);
+          return tf.mul(found, tf.div(tf.reshape(dy as tf.Tensor, count.shape), count));
+        },
+      };
+    },
+  };
+}
+
+/** The gradient of what changes in steps: zero, as in JAX, and not an error, since almost everywhere it is the truth. */
+function locallyConstant(...inputs: string[]): Gradient {
+  return {
+    inputsToSave: inputs,
+    gradFunc: (_, saved) => Object.fromEntries(inputs.map((name, k) => [name, () => tf.zeros(saved[k]!.shape)])),
+  };
+}
+
+function asNumbers(truth: tf.Tensor): tf.Tensor {
+  return tf.cast(truth, 'float32');
 }
 
 /** The transpose of broadcasting: sums over the axes that were expanded to reach x's shape. */

@@ -26,8 +26,15 @@ export interface KernelAttributes {
   Pow: None;
   Maximum: None;
   Minimum: None;
-  /** a >= b, of dtype bool. */
+  /** a > b, of dtype bool; as the next two, false where an operand is NaN. */
+  Greater: None;
   GreaterEqual: None;
+  Equal: None;
+  LogicalAnd: None;
+  LogicalOr: None;
+  LogicalNot: None;
+  /** The second input where the first (bool) is true, and the third elsewhere. */
+  Select: None;
   Neg: None;
   Exp: None;
   Log: None;
@@ -38,6 +45,15 @@ export interface KernelAttributes {
   Tanh: None;
   Sin: None;
   Cos: None;
+  Erf: None;
+  /** log(1 + exp(x)) */
+  Softplus: None;
+  Abs: None;
+  Sign: None;
+  Floor: None;
+  Ceil: None;
+  /** Halves to the even neighbour. */
+  Round: None;
   Cast: { readonly dtype: DType };
   /** Over the last axis. */
   Softmax: None;
@@ -45,6 +61,10 @@ export interface KernelAttributes {
   LogSoftmax: None;
   Sum: Reduction;
   Mean: Reduction;
+  Max: Reduction;
+  Min: Reduction;
+  /** Running sums; `exclusive` leaves out the entry itself, `reverse` runs from the end. */
+  Cumsum: { readonly axis: number; readonly exclusive: boolean; readonly reverse: boolean };
   BatchMatMul: { readonly transposeA: boolean; readonly transposeB: boolean };
   Transpose: { readonly perm: readonly number[] };
   Reshape: { readonly shape: readonly number[] };
@@ -53,8 +73,9 @@ export interface KernelAttributes {
   Concat: { readonly axis: number };
   PadV2: { readonly paddings: readonly (readonly [number, number])[] };
   Tile: { readonly reps: readonly number[] };
-  /** Rows of the first input along its first axis, chosen by the second (int32). */
-  GatherV2: None;
+  Reverse: { readonly axes: readonly number[] };
+  /** Entries of the first input along one axis, chosen by the second (int32), whose axes take that axis's place. */
+  GatherV2: { readonly axis: number };
   /** Of dtype bool: true at [..., indices[...]] only; nowhere if the index is not within 0 .. depth-1. */
   OneHot: { readonly depth: number };
   /** out[i] = sum of the rows k of the first input where the second (int32 [rows]) is i; other rows count nowhere. */

@@ -18,7 +18,14 @@ const broadcast: Inference<Kernel> = ([a, b]) => {
   return { shape: broadcastShapes(a!.shape, b!.shape), dtype: a!.dtype };
 };
 
-const reduction: Inference<'Sum' | 'Mean'> = ([x], { axes, keepDims }) => ({
+const comparison: Inference<Kernel> = (inputs) => ({ ...broadcast(inputs, {}), dtype: 'bool' });
+const logical: Inference<Kernel> = (inputs) => {
+  const other = inputs.find(({ dtype }) => dtype !== 'bool');
+  if (other !== undefined) throw mismatch('logical operation', `truth values, from ${other.dtype}`);
+  return { shape: inputs.map(({ shape }) => shape).reduce(broadcastShapes), dtype: 'bool' };
+};
+
+const reduction: Inference<'Sum' | 'Mean' | 'Max' | 'Min'> = ([x], { axes, keepDims }) => ({
   shape: keepDims
     ? x!.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent))
     : x!.shape.filter((_, axis) => !axes.includes(axis)),
@@ -33,7 +40,17 @@ const rules: { [K in Exclude<Kernel, SourceKernel>]: Inference<K> } = {
   Pow: broadcast,
   Maximum: broadcast,
   Minimum: broadcast,
-  GreaterEqual: (inputs) => ({ ...broadcast(inputs, {}), dtype: 'bool' }),
+  Greater: comparison,
+  GreaterEqual: comparison,
+  Equal: comparison,
+  LogicalAnd: logical,
+  LogicalOr: logical,
+  LogicalNot: logical,
+  Select: ([condition, a, b]) => {
+    if (condition!.dtype !== 'bool') throw mismatch('Select', `truth values to choose by, from ${condition!.dtype}`);
+    const { shape, dtype } = broadcast([a!, b!], {});
+    return { shape: broadcastShapes(condition!.shape, shape), dtype };
+  },
   Neg: same,
   Exp: same,
   Log: same,
@@ -44,11 +61,21 @@ const rules: { [K in Exclude<Kernel, SourceKernel>]: Inference<K> } = {
   Tanh: same,
   Sin: same,
   Cos: same,
+  Erf: same,
+  Softplus: same,
+  Abs: same,
+  Sign: same,
+  Floor: same,
+  Ceil: same,
+  Round: same,
   Softmax: same,
   LogSoftmax: same,
   Cast: ([x], { dtype }) => ({ shape: x!.shape, dtype }),
   Sum: reduction,
   Mean: reduction,
+  Max: reduction,
+  Min: reduction,
+  Cumsum: same,
   BatchMatMul: ([a, b], { transposeA, transposeB }) => {
     const [rows, innerA] = lastTwo(a!.shape, transposeA);
     const [innerB, columns] = lastTwo(b!.shape, transposeB);
@@ -72,7 +99,11 @@ const rules: { [K in Exclude<Kernel, SourceKernel>]: Inference<K> } = {
     dtype: x!.dtype,
   }),
   Tile: ([x], { reps }) => ({ shape: x!.shape.map((extent, axis) => extent * reps[axis]!), dtype: x!.dtype }),
-  GatherV2: ([x, indices]) => ({ shape: [...indices!.shape, ...x!.shape.slice(1)], dtype: x!.dtype }),
+  Reverse: same,
+  GatherV2: ([x, indices], { axis }) => ({
+    shape: [...x!.shape.slice(0, axis), ...indices!.shape, ...x!.shape.slice(axis + 1)],
+    dtype: x!.dtype,
+  }),
   OneHot: ([indices], { depth }) => ({ shape: [...indices!.shape, depth], dtype: 'bool' }),
   UnsortedSegmentSum: ([x], { segments }) => ({ shape: [segments, ...x!.shape.slice(1)], dtype: x!.dtype }),
 };

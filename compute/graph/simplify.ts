@@ -46,6 +46,7 @@ class Simplifier {
 
   /** The simplest node known for this operation. */
   make<K extends Computed>(kernel: K, inputs: readonly Node[], attributes: Attributes<K>): Node {
+    if (isZero(kernel, inputs)) return this.#builder.fill(0, inferType(kernel, inputs, attributes));
     const rule = this.#rules[kernel] as Rule<K> | undefined;
     return rule?.(inputs, attributes) ?? this.#builder.make(kernel, inputs, attributes);
   }
@@ -68,6 +69,16 @@ class Simplifier {
     Pow: ([a, b]) => this.#elementwise('Pow', a!, b!, (x, y) => x ** y),
     Maximum: ([a, b]) => this.#elementwise('Maximum', a!, b!, Math.max),
     Minimum: ([a, b]) => this.#elementwise('Minimum', a!, b!, Math.min),
+    Greater: ([a, b]) => this.#broadcasting('Greater', [a!, b!]),
+    GreaterEqual: ([a, b]) => this.#broadcasting('GreaterEqual', [a!, b!]),
+    Equal: ([a, b]) => this.#broadcasting('Equal', [a!, b!]),
+    LogicalNot: ([x]) => (x!.kernel === 'LogicalNot' ? x.inputs[0] : undefined),
+    Select: (inputs) => {
+      const [condition, a, b] = inputs as [Node, Node, Node];
+      if (!isFill(condition) && a !== b) return this.#broadcasting('Select', inputs);
+      const { shape } = inferType('Select', inputs, {});
+      return this.make('BroadcastTo', [isFill(condition, 0) ? b : a], { shape });
+    },
     Neg: ([x]) => {
       if (x!.kernel === 'Neg') return x!.inputs[0];
       if (x!.kernel === 'Sub') return this.make('Sub', [x!.inputs[1]!, x!.inputs[0]!], {});
@@ -92,6 +103,8 @@ class Simplifier {
         ? this.make('Reshape', [x!], { shape: inferType('Mean', [x!], attributes).shape })
         : undefined;
     },
+    Max: ([x], attributes) => this.#extreme('Max', x!, attributes),
+    Min: ([x], attributes) => this.#extreme('Min', x!, attributes),
     BatchMatMul: ([a, b], { transposeA, transposeB }) => {
       if (swapsLastTwo(a!))
         return this.make('BatchMatMul', [a!.inputs[0]!, b!], { transposeA: !transposeA, transposeB });
@@ -161,7 +174,7 @@ class Simplifier {
     return this.#builder.fill(value, { shape: [], dtype: like.dtype });
   }
 
-  /** Folds numbers, and lets the operation itself broadcast what was broadcast for it. */
+  /** Folds numbers, and drops broadcasts. */
   #elementwise(
     kernel: 'Add' | 'Sub' | 'Multiply' | 'RealDiv' | 'Pow' | 'Maximum' | 'Minimum',
     a: Node,
@@ -173,10 +186,25 @@ class Simplifier {
       const value = fold(a.attributes.value, b.attributes.value);
       return this.#builder.fill(castNumber(value, a.dtype), { shape, dtype: a.dtype });
     }
-    const left = this.#unbroadcast(a, b.shape, shape);
-    const right = this.#unbroadcast(b, left.shape, shape);
-    if (left === a && right === b) return undefined;
-    return this.make(kernel, [left, right], {});
+    return this.#broadcasting(kernel, [a, b]);
+  }
+
+  /** Lets the operation itself broadcast what was broadcast for it. */
+  #broadcasting(kernel: Broadcasting, inputs: readonly Node[]): Node | undefined {
+    const shape = inputs.map((input) => input.shape).reduce(broadcastShapes);
+    const small = [...inputs];
+    for (const [at, input] of inputs.entries()) {
+      const others = small.filter((_, other) => other !== at).map((other) => other.shape);
+      small[at] = this.#unbroadcast(input, others.reduce(broadcastShapes), shape);
+    }
+    return small.some((input, at) => input !== inputs[at]) ? this.make(kernel, small, {}) : undefined;
+  }
+
+  /** The largest or smallest of one entry is a view, and of one repeated number that number. */
+  #extreme(kernel: 'Max' | 'Min', x: Node, attributes: Attributes<'Max'>): Node | undefined {
+    const type = inferType(kernel, [x], attributes);
+    if (isFill(x)) return this.#builder.fill(x.attributes.value, type);
+    return sizeOf(type.shape) === sizeOf(x.shape) ? this.make('Reshape', [x], { shape: type.shape }) : undefined;
   }
 
   /** The value before it was broadcast, if the other operand alone still gives the result its shape. */
@@ -204,6 +232,39 @@ class Simplifier {
     }
     return undefined;
   }
+}
+
+/** Kernels without attributes whose operands may have several shapes. */
+type Broadcasting =
+  | 'Add'
+  | 'Sub'
+  | 'Multiply'
+  | 'RealDiv'
+  | 'Pow'
+  | 'Maximum'
+  | 'Minimum'
+  | 'Greater'
+  | 'GreaterEqual'
+  | 'Equal'
+  | 'Select';
+
+/** Operations that are linear in these of their inputs, all at once: zero if all of those are. */
+const linearIn: { readonly [K in Computed]?: (inputs: readonly Node[]) => readonly Node[] } = {
+  RealDiv: ([a]) => [a!],
+  Select: ([, a, b]) => [a!, b!],
+  Mean: (inputs) => inputs,
+  Cumsum: (inputs) => inputs,
+  Concat: (inputs) => inputs,
+  PadV2: (inputs) => inputs,
+  Reverse: (inputs) => inputs,
+  GatherV2: ([x]) => [x!],
+  UnsortedSegmentSum: ([x]) => [x!],
+};
+
+/** The gradient of what is locally constant is zero: so is all that would be computed from it. */
+function isZero(kernel: Computed, inputs: readonly Node[]): boolean {
+  if (kernel === 'BatchMatMul') return inputs.some((input) => isFill(input, 0));
+  return linearIn[kernel]?.(inputs).every((input) => isFill(input, 0)) ?? false;
 }
 
 function castNumber(value: number, dtype: DType): number {

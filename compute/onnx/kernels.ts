@@ -1,6 +1,7 @@
 import type { Kernel, Node, NodeOf } from '../graph/node.ts';
 import { sameShape } from '../graph/shapes.ts';
 import type { Emitter } from './emitter.ts';
+import { emitErf } from './erf.ts';
 import { type ElementType, elementType } from './schema.ts';
 
 /** Kernels that become ONNX nodes; the others become inputs or initializers of the model. */
@@ -38,7 +39,13 @@ export const emitRules: { readonly [K in EmittedKernel]: EmitRule<K> } = {
   Pow: operator('Pow'),
   Maximum: operator('Max'),
   Minimum: operator('Min'),
+  Greater: operator('Greater'),
   GreaterEqual: operator('GreaterOrEqual'),
+  Equal: operator('Equal'),
+  LogicalAnd: operator('And'),
+  LogicalOr: operator('Or'),
+  LogicalNot: operator('Not'),
+  Select: operator('Where'),
   Neg: operator('Neg'),
   Exp: operator('Exp'),
   Log: operator('Log'),
@@ -47,6 +54,22 @@ export const emitRules: { readonly [K in EmittedKernel]: EmitRule<K> } = {
   Tanh: operator('Tanh'),
   Sin: operator('Sin'),
   Cos: operator('Cos'),
+  Abs: operator('Abs'),
+  Sign: operator('Sign'),
+  Floor: operator('Floor'),
+  Ceil: operator('Ceil'),
+  Round: operator('Round'),
+  Erf: (emitter, { shape }, [x], output) => {
+    if (emitter.precision === 'float64') emitErf(emitter, x!, shape, output);
+    else emitter.node('Erf', [x!], output);
+  },
+  // log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)): nothing overflows. ONNX Runtime's own exists in float32 only.
+  Softplus: (emitter, node, [x], output) => {
+    const [zero, one] = [0, 1].map((value) => emitter.constant([value], [], onnxType(node, emitter)));
+    const decayed = emitter.value('Exp', [emitter.value('Neg', [emitter.value('Abs', [x!])])]);
+    const rest = emitter.value('Log', [emitter.value('Add', [one!, decayed])]);
+    emitter.node('Add', [emitter.value('Max', [x!, zero!]), rest], output);
+  },
   Square: (emitter, _, [x], output) => emitter.node('Mul', [x!, x!], output),
   Rsqrt: (emitter, _, inputs, output) => emitter.node('Reciprocal', [emitter.value('Sqrt', inputs)], output),
   Cast: (emitter, node, inputs, output) => emitter.node('Cast', inputs, output, { to: onnxType(node, emitter) }),
@@ -55,6 +78,12 @@ export const emitRules: { readonly [K in EmittedKernel]: EmitRule<K> } = {
   LogSoftmax: (emitter, _, inputs, output) => emitter.node('LogSoftmax', inputs, output, { axis: -1 }),
   Sum: reduction('ReduceSum'),
   Mean: reduction('ReduceMean'),
+  Max: reduction('ReduceMax'),
+  Min: reduction('ReduceMin'),
+  Cumsum: (emitter, { attributes: { axis, exclusive, reverse } }, [x], output) => {
+    const along = emitter.constant([axis], [], elementType.int32);
+    emitter.node('CumSum', [x!, along], output, { exclusive: exclusive ? 1 : 0, reverse: reverse ? 1 : 0 });
+  },
 
   BatchMatMul: emitMatMul,
   Transpose: (emitter, { attributes: { perm } }, inputs, output) => emitter.node('Transpose', inputs, output, { perm }),
@@ -72,7 +101,12 @@ export const emitRules: { readonly [K in EmittedKernel]: EmitRule<K> } = {
     emitter.node('Pad', [x!, emitter.integers(pads)], output);
   },
   Tile: (emitter, { attributes: { reps } }, [x], output) => emitter.node('Tile', [x!, emitter.integers(reps)], output),
-  GatherV2: (emitter, _, inputs, output) => emitter.node('Gather', inputs, output, { axis: 0 }),
+  Reverse: (emitter, { attributes: { axes }, shape }, [x], output) => {
+    // From the last entry down to the one before the first, which has no index of its own: -extent - 1.
+    const ranges = [axes.map(() => -1), axes.map((axis) => -shape[axis]! - 1), axes, axes.map(() => -1)];
+    emitter.node('Slice', [x!, ...ranges.map((values) => emitter.integers(values))], output);
+  },
+  GatherV2: (emitter, { attributes: { axis } }, inputs, output) => emitter.node('Gather', inputs, output, { axis }),
   OneHot: (emitter, node, [indices], output) => {
     const column = emitter.value('Reshape', [indices!, emitter.integers([...node.inputs[0]!.shape, 1])]);
     emitter.node('Equal', [column, numbers(emitter, [node.attributes.depth])], output);
@@ -97,7 +131,9 @@ function operator(type: string): EmitRule<Kernel> {
   return (emitter, _, inputs, output) => emitter.node(type, inputs, output);
 }
 
-function reduction(type: 'ReduceSum' | 'ReduceMean'): EmitRule<'Sum' | 'Mean'> {
+function reduction(
+  type: 'ReduceSum' | 'ReduceMean' | 'ReduceMax' | 'ReduceMin',
+): EmitRule<'Sum' | 'Mean' | 'Max' | 'Min'> {
   return (emitter, { attributes: { axes, keepDims } }, [x], output) =>
     emitter.node(type, [x!, emitter.integers(axes)], output, { keepdims: keepDims ? 1 : 0 });
 }

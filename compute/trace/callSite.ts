@@ -18,8 +18,8 @@ function location(frame: string): string | undefined {
   return place?.startsWith('file://') ? fileURLToPath(place) : place;
 }
 
-/** TensorFlow.js's files, by the names that they have on disk and in its source maps. */
-const tensorflow = /[\\/]node_modules[\\/]@tensorflow[\\/]|[\\/]tfjs-[\w-]+[\\/]src[\\/]/;
+/** TensorFlow.js's files, by the names that they have on disk and in its source maps, and what runs its async functions. */
+const tensorflow = /[\\/]node_modules[\\/](@tensorflow|tslib)[\\/]|[\\/]tfjs-[\w-]+[\\/]src[\\/]/;
 
 function isModelCode(place: string): boolean {
   return !place.startsWith(ownFolder) && !tensorflow.test(place);

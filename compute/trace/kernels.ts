@@ -3,6 +3,7 @@ import { LambdamaxError } from '../../errors.ts';
 import type { Node } from '../graph/node.ts';
 import { sameShape } from '../graph/shapes.ts';
 import { callSite } from './callSite.ts';
+import { compositions } from './compositions.ts';
 import { type Recorder, recorderName } from './recorder.ts';
 
 type Inputs = Record<string, tf.TensorInfo>;
@@ -13,9 +14,11 @@ const { backend_util, slice_util, util } = tf;
 
 /** How each TensorFlow.js kernel is recorded; a kernel that is not here is refused by name. */
 const rules: Record<string, Rule> = {
-  ...elementwise('Add', 'Sub', 'Multiply', 'RealDiv', 'Pow', 'Maximum', 'Minimum', 'GreaterEqual'),
-  ...unary('Neg', 'Exp', 'Log', 'Sqrt', 'Rsqrt', 'Square', 'Sigmoid', 'Tanh', 'Sin', 'Cos'),
-  ...reduction('Sum', 'Mean'),
+  ...elementwise('Add', 'Sub', 'Multiply', 'RealDiv', 'Pow', 'Maximum', 'Minimum'),
+  ...elementwise('Greater', 'GreaterEqual', 'Equal', 'LogicalAnd', 'LogicalOr'),
+  ...unary('Neg', 'Exp', 'Log', 'Sqrt', 'Rsqrt', 'Square', 'Sigmoid', 'Tanh', 'Sin', 'Cos', 'Erf', 'Softplus'),
+  ...unary('Abs', 'Sign', 'Floor', 'Ceil', 'Round', 'LogicalNot'),
+  ...reduction('Sum', 'Mean', 'Max', 'Min'),
 
   Identity: (recorder, { x }) => recorder.nodeOf(x!),
   Softmax: (recorder, { logits }) => recorder.builder.make('Softmax', [recorder.nodeOf(logits!)], {}),
@@ -23,15 +26,34 @@ const rules: Record<string, Rule> = {
 
   Cast: (recorder, { x }, { dtype }) => {
     const node = recorder.nodeOf(x!);
-    // Its gradient in TensorFlow.js is that of the identity, which it is not.
-    if (node.dtype === 'float32' && dtype !== 'float32')
-      throw refusal(`Cast to ${dtype}`, 'float32: whole numbers have no derivative, and come in as an int32 input');
     return node.dtype === dtype ? node : recorder.builder.make('Cast', [node], { dtype: dtype as Node['dtype'] });
   },
   Fill: (recorder, _, { shape, value, dtype }) =>
     recorder.builder.fill(value as number, { shape: shape as number[], dtype: (dtype ?? 'float32') as Node['dtype'] }),
   ZerosLike: (recorder, { x }) => recorder.builder.fill(0, { shape: x!.shape, dtype: x!.dtype as Node['dtype'] }),
+  Range: (recorder, _, { start, stop, step, dtype }) => {
+    const [first, stride] = [start as number, step as number];
+    const length = Math.max(0, Math.ceil(((stop as number) - first) / stride));
+    return progression(recorder, first, stride, length, dtype as Node['dtype']);
+  },
+  LinSpace: (recorder, _, { start, stop, num }) => {
+    const [first, length] = [start as number, num as number];
+    return progression(recorder, first, ((stop as number) - first) / Math.max(1, length - 1), length, 'float32');
+  },
   OnesLike: (recorder, { x }) => recorder.builder.fill(1, { shape: x!.shape, dtype: x!.dtype as Node['dtype'] }),
+
+  Select: (recorder, { condition, t, e }) =>
+    recorder.builder.make(
+      'Select',
+      [condition, t, e].map((x) => recorder.nodeOf(x!)),
+      {},
+    ),
+  Cumsum: (recorder, { x }, { axis, exclusive, reverse }) =>
+    recorder.builder.make('Cumsum', [recorder.nodeOf(x!)], {
+      axis: axisOf(axis, x!),
+      exclusive: Boolean(exclusive),
+      reverse: Boolean(reverse),
+    }),
 
   BatchMatMul: (recorder, { a, b }, { transposeA, transposeB }) =>
     recorder.builder.make('BatchMatMul', [recorder.nodeOf(a!), recorder.nodeOf(b!)], {
@@ -56,7 +78,7 @@ const rules: Record<string, Rule> = {
     return recorder.builder.make('Slice', [recorder.nodeOf(x!)], { begin: first!, size: extent! });
   },
   SplitV: (recorder, { x }, { numOrSizeSplits, axis }) => {
-    const along = util.parseAxisParam(axis as number, x!.shape)[0]!;
+    const along = axisOf(axis, x!);
     const begin = x!.shape.map(() => 0);
     return backend_util.prepareSplitSize(x as tf.Tensor, numOrSizeSplits as number[], along).map((extent) => {
       const size = x!.shape.map((whole, at) => (at === along ? extent : whole));
@@ -82,9 +104,16 @@ const rules: Record<string, Rule> = {
   BroadcastTo: (recorder, { x }, { shape }) =>
     recorder.builder.make('BroadcastTo', [recorder.nodeOf(x!)], { shape: [...(shape as number[])] }),
 
+  Reverse: (recorder, { x }, { dims }) =>
+    recorder.builder.make('Reverse', [recorder.nodeOf(x!)], {
+      axes: util.parseAxisParam(dims as number[], x!.shape),
+    }),
+
   GatherV2: (recorder, { x, indices }, { axis, batchDims }) => {
-    if (axis !== 0 || batchDims !== 0) throw refusal('GatherV2', 'rows along the first axis');
-    return recorder.builder.make('GatherV2', [recorder.nodeOf(x!), recorder.nodeOf(indices!)], {});
+    if (batchDims !== 0) throw refusal('GatherV2', 'no batch dimensions');
+    return recorder.builder.make('GatherV2', [recorder.nodeOf(x!), recorder.nodeOf(indices!)], {
+      axis: axisOf(axis, x!),
+    });
   },
   OneHot: (recorder, { indices }, { depth, onValue, offValue, dtype }) => {
     if (onValue !== 1 || offValue !== 0) throw refusal('OneHot', 'the values 1 and 0');
@@ -105,6 +134,7 @@ const rules: Record<string, Rule> = {
  */
 export function registerKernels(): void {
   if (tf.getKernelsForBackend(recorderName).length > 0) return;
+  const recorded = [...Object.keys(rules), ...Object.keys(compositions)].sort();
   const others = tf.getKernelsForBackend('cpu').map(({ kernelName }) => kernelName);
   for (const kernelName of new Set([...Object.keys(rules), ...others])) {
     const rule = rules[kernelName];
@@ -112,10 +142,10 @@ export function registerKernels(): void {
       kernelName,
       backendName: recorderName,
       kernelFunc: ({ inputs, attrs, backend }) => {
-        if (rule === undefined) throw refusal(kernelName, `one of ${Object.keys(rules).sort().join(', ')}`);
+        if (rule === undefined) throw refusal(kernelName, `one of ${recorded.join(', ')}`);
         const recorder = backend as unknown as Recorder;
-        const recorded = rule(recorder, inputs as Inputs, (attrs ?? {}) as Attributes);
-        return Array.isArray(recorded) ? recorded.map((node) => recorder.handle(node)) : recorder.handle(recorded);
+        const result = rule(recorder, inputs as Inputs, (attrs ?? {}) as Attributes);
+        return Array.isArray(result) ? result.map((node) => recorder.handle(node)) : recorder.handle(result);
       },
     });
   }
@@ -130,7 +160,8 @@ function refusal(kernel: string, expected: string): LambdamaxError {
   });
 }
 
-type Binary = 'Add' | 'Sub' | 'Multiply' | 'RealDiv' | 'Pow' | 'Maximum' | 'Minimum' | 'GreaterEqual';
+type Arithmetic = 'Add' | 'Sub' | 'Multiply' | 'RealDiv' | 'Pow' | 'Maximum' | 'Minimum';
+type Binary = Arithmetic | 'Greater' | 'GreaterEqual' | 'Equal' | 'LogicalAnd' | 'LogicalOr';
 
 function elementwise(...kernels: Binary[]) {
   return table(
@@ -141,7 +172,20 @@ function elementwise(...kernels: Binary[]) {
   );
 }
 
-type Unary = 'Neg' | 'Exp' | 'Log' | 'Sqrt' | 'Rsqrt' | 'Square' | 'Sigmoid' | 'Tanh' | 'Sin' | 'Cos';
+type Smooth =
+  | 'Neg'
+  | 'Exp'
+  | 'Log'
+  | 'Sqrt'
+  | 'Rsqrt'
+  | 'Square'
+  | 'Sigmoid'
+  | 'Tanh'
+  | 'Sin'
+  | 'Cos'
+  | 'Erf'
+  | 'Softplus';
+type Unary = Smooth | 'Abs' | 'Sign' | 'Floor' | 'Ceil' | 'Round' | 'LogicalNot';
 
 function unary(...kernels: Unary[]) {
   return table(
@@ -152,15 +196,26 @@ function unary(...kernels: Unary[]) {
   );
 }
 
-function reduction(...kernels: ('Sum' | 'Mean')[]) {
-  return table(kernels, (kernel) => (recorder, { x }, { axis, keepDims }) => {
-    const axes = util.parseAxisParam(axis as number[], x!.shape);
+function reduction(...kernels: ('Sum' | 'Mean' | 'Max' | 'Min')[]) {
+  return table(kernels, (kernel) => (recorder, { x }, { axis, reductionIndices, keepDims }) => {
+    // Max has another name for it.
+    const axes = util.parseAxisParam((axis ?? reductionIndices) as number[], x!.shape);
     return recorder.builder.make(kernel, [recorder.nodeOf(x!)], { axes, keepDims: Boolean(keepDims) });
   });
 }
 
 function table<K extends string>(kernels: readonly K[], rule: (kernel: K) => Rule): Record<string, Rule> {
   return Object.fromEntries(kernels.map((kernel) => [kernel, rule(kernel)]));
+}
+
+/** An axis that may be counted from the end. */
+function axisOf(axis: unknown, { shape }: tf.TensorInfo): number {
+  return util.parseAxisParam(axis as number, shape)[0]!;
+}
+
+function progression(recorder: Recorder, first: number, step: number, length: number, dtype: Node['dtype']): Node {
+  const values = Float64Array.from({ length }, (_, index) => first + step * index);
+  return recorder.builder.constant(dtype === 'int32' ? Int32Array.from(values) : values, [length], dtype);
 }
 
 function reshape(recorder: Recorder, node: Node, shape: readonly number[]): Node {

@@ -3,7 +3,8 @@ import { LambdamaxError } from '../../errors.ts';
 import { type Engine, onBackend } from '../engine.ts';
 import type { DType, Graph, Node } from '../graph/node.ts';
 import type { TensorSpec } from '../tensors.ts';
-import { callSite } from './callSite.ts';
+import { compositionOf } from './compositions.ts';
+import { recordCustomGradient } from './customGradients.ts';
 import { registerKernels } from './kernels.ts';
 import { Recorder, recorderName } from './recorder.ts';
 
@@ -33,7 +34,7 @@ export function directionName(parameter: string): string {
 
 /**
  * Runs `body` once with tensors that hold no numbers, and returns the graph of what it did. The body may use any kernel
- * of `kernels.ts`, chained methods, and TensorFlow.js's own gradients, nested. The engine's backend, memory and scopes
+ * of `kernels.ts` and `compositions.ts`, chained methods, and TensorFlow.js's own gradients, nested. The engine's backend, memory and scopes
  * are left as they were found. Throws a LambdamaxError that names operation and line for a kernel that cannot be
  * recorded and for a traced value that is read, and one for a name that is declared twice.
  */
@@ -57,7 +58,7 @@ export function record(
       inputs: placeholders(signature.inputs),
       weights: tensors(signature.weights, ({ name, shape }) => recorder.builder.weight(name, shape)),
     };
-    const results = body(traced, placeholders(signature.parameters, directionName));
+    const results = recorder.requireNoReads(() => body(traced, placeholders(signature.parameters, directionName)));
     return { outputs: new Map([...results].map(([name, tensor]) => [name, recorder.nodeOf(tensor)])) };
   });
 }
@@ -65,13 +66,16 @@ export function record(
 /** Runs `body` with `recorder` as the engine's backend, and puts the engine back afterwards, whatever happens. */
 function onRecorder<T>(recorder: Recorder, body: () => T): T {
   return onBackend(recorderName, recorder, (engine) => {
-    const { customGrad } = engine;
-    engine.customGrad = refuseCustomGradient;
+    const { customGrad, runKernel } = engine;
+    engine.customGrad = recordCustomGradient;
+    engine.runKernel = (kernel, inputs, attributes = {}) =>
+      compositionOf(kernel)?.(inputs, attributes) ?? runKernel.call(engine, kernel, inputs, attributes);
     try {
       return body();
     } finally {
       clearTape(engine);
       engine.customGrad = customGrad;
+      engine.runKernel = runKernel;
     }
   });
 }
@@ -81,16 +85,6 @@ function clearTape({ state }: Engine): void {
   if (state.gradientDepth > 0) return;
   for (const { saved = [] } of state.activeTape ?? []) for (const tensor of saved) tensor.dispose();
   state.activeTape = null;
-}
-
-/** A custom gradient's saved tensors are cut from the tape, and a second derivative through it would silently be wrong. */
-function refuseCustomGradient(): never {
-  throw new LambdamaxError({
-    subject: `a custom gradient at ${callSite()}`,
-    expected: 'operations whose gradient can itself be differentiated',
-    remedy:
-      'use plain tf.* operations; tf.logSoftmax and tf.losses.* have custom gradients inside, logSoftmax of lambdamax/compute has none',
-  });
 }
 
 /** Values are fed by name, so that a name must mean one tensor. */

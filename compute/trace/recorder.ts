@@ -14,6 +14,7 @@ export const recorderName = 'lambdamax-recorder';
 export class Recorder extends tf.KernelBackend {
   readonly builder = new GraphBuilder();
   readonly #nodes = new WeakMap<object, Node>();
+  #refusedRead: LambdamaxError | undefined;
 
   /** The node that a tensor stands for; a tensor of another backend enters the graph as a constant, and stays where it is. */
   nodeOf(tensor: tf.TensorInfo): Node {
@@ -44,8 +45,20 @@ export class Recorder extends tf.KernelBackend {
     throw this.#unreadable(dataId);
   }
 
+  /** A promise that fails would reach nobody, since a trace does not wait: it is `requireNoReads` that throws. */
   override read(dataId: object): Promise<never> {
-    return Promise.reject(this.#unreadable(dataId));
+    this.#refusedRead ??= this.#unreadable(dataId);
+    return new Promise(() => {});
+  }
+
+  /** Runs `body`, and throws for a value that it has asked for without waiting, in place of what that led to. */
+  requireNoReads<T>(body: () => T): T {
+    try {
+      return body();
+    } finally {
+      // biome-ignore lint/correctness/noUnsafeFinally: the read comes before any error that follows from it.
+      if (this.#refusedRead !== undefined) throw this.#refusedRead;
+    }
   }
 
   #unreadable(dataId: object): LambdamaxError {

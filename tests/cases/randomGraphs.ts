@@ -24,6 +24,8 @@ type Operation = (operands: Operands) => tf.Tensor;
 const positive = (x: tf.Tensor): tf.Tensor => tf.add(tf.square(x), 0.5);
 /** In (-1, 1), so that long compositions stay of order one. */
 const bounded = (x: tf.Tensor): tf.Tensor => tf.tanh(x);
+/** Truth values as 0 and 1. */
+const numbers = (x: tf.Tensor): tf.Tensor => tf.cast(x, 'float32');
 const pick = <T>(random: RandomStream, choices: readonly T[]): T => choices[random.integer(choices.length)]!;
 const asMatrix = (x: tf.Tensor): tf.Tensor => tf.reshape(x, [4, 4]);
 /** All, a column, a row or a single number of a matrix, to be broadcast. */
@@ -46,8 +48,13 @@ export const operations: { readonly [K in Exclude<Kernel, 'Placeholder' | 'Weigh
   Pow: (operands) => tf.pow(positive(operands.matrix()), bounded(part(operands))),
   Maximum: (operands) => tf.maximum(operands.matrix(), part(operands)),
   Minimum: (operands) => tf.minimum(part(operands), operands.matrix()),
-  GreaterEqual: (operands) =>
-    tf.mul(operands.matrix(), tf.cast(tf.greaterEqual(operands.matrix(), part(operands)), 'float32')),
+  Greater: (operands) => tf.mul(operands.matrix(), numbers(tf.greater(operands.matrix(), part(operands)))),
+  GreaterEqual: (operands) => tf.mul(operands.matrix(), numbers(tf.greaterEqual(operands.matrix(), part(operands)))),
+  Equal: ({ matrix, ids }) => tf.mul(matrix(), numbers(tf.equal(ids, 2))),
+  LogicalAnd: ({ matrix }) => tf.mul(matrix(), numbers(tf.logicalAnd(tf.greater(matrix(), 0), tf.less(matrix(), 0.5)))),
+  LogicalOr: ({ matrix }) => tf.mul(matrix(), numbers(tf.logicalOr(tf.greater(matrix(), 0), tf.less(matrix(), -0.5)))),
+  LogicalNot: ({ matrix }) => tf.mul(matrix(), numbers(tf.logicalNot(tf.greater(matrix(), 0)))),
+  Select: (operands) => tf.where(tf.greater(operands.matrix(), part(operands)), operands.matrix(), part(operands)),
 
   Neg: ({ matrix }) => tf.neg(matrix()),
   Exp: ({ matrix }) => tf.exp(bounded(matrix())),
@@ -59,11 +66,23 @@ export const operations: { readonly [K in Exclude<Kernel, 'Placeholder' | 'Weigh
   Tanh: ({ matrix }) => tf.tanh(matrix()),
   Sin: ({ matrix }) => tf.sin(matrix()),
   Cos: ({ matrix }) => tf.cos(matrix()),
+  Erf: ({ matrix }) => tf.erf(matrix()),
+  Softplus: ({ matrix }) => tf.softplus(matrix()),
+  Abs: ({ matrix }) => tf.abs(matrix()),
+  Sign: ({ matrix }) => tf.mul(matrix(), tf.sign(matrix())),
+  Floor: ({ matrix }) => tf.mul(matrix(), tf.floor(tf.mul(matrix(), 3))),
+  Ceil: ({ matrix }) => tf.mul(matrix(), tf.ceil(tf.mul(matrix(), 3))),
+  Round: ({ matrix }) => tf.mul(matrix(), tf.round(tf.mul(matrix(), 3))),
   Cast: ({ matrix, ids }) => tf.mul(matrix(), tf.reshape(tf.cast(ids, 'float32'), [4, 1])),
   Softmax: ({ matrix }) => tf.softmax(matrix()),
   LogSoftmax: ({ matrix }) => logSoftmax(matrix()),
   Sum: ({ matrix, random }) => tf.sub(matrix(), tf.sum(matrix(), pick(random, [[0], [1], [0, 1]]), true)),
   Mean: ({ matrix, random }) => tf.sub(matrix(), tf.mean(matrix(), pick(random, [[0], [1], [0, 1]]), true)),
+
+  Max: ({ matrix, random }) => tf.sub(matrix(), tf.max(matrix(), pick(random, [[0], [1], [0, 1]]), true)),
+  Min: ({ matrix, random }) => tf.sub(matrix(), tf.min(matrix(), pick(random, [[0], [1], [0, 1]]), true)),
+  Cumsum: ({ matrix, random }) =>
+    tf.cumsum(matrix(), pick(random, [0, 1, -1]), random.uniform() < 0.5, random.uniform() < 0.5),
 
   BatchMatMul: ({ matrix, random }) => {
     const [a, b] = [matrix(), matrix()];
@@ -94,7 +113,8 @@ export const operations: { readonly [K in Exclude<Kernel, 'Placeholder' | 'Weigh
     const [down, across] = [pick(random, [2, 4]), pick(random, [1, 2])];
     return tf.tile(tf.slice(matrix(), [0, 0], [4 / down, 4 / across]), [down, across]);
   },
-  GatherV2: ({ matrix, ids }) => tf.gather(matrix(), ids),
+  Reverse: ({ matrix, random }) => tf.mul(matrix(), tf.reverse(matrix(), pick(random, [[0], [1], [0, 1]]))),
+  GatherV2: ({ matrix, ids, random }) => tf.gather(matrix(), ids, pick(random, [0, 1, -1])),
   OneHot: ({ matrix, ids }) => tf.matMul(matrix(), tf.cast(tf.oneHot(ids, 4), 'float32')),
   UnsortedSegmentSum: ({ matrix, ids }) => tf.unsortedSegmentSum(matrix(), ids, 4),
 };
