@@ -46,7 +46,7 @@ if (!(tokens === 6 && loss > 0)) throw new Error(`6 scored tokens and a loss wer
 JS
 
 npx lambdamax study --study study --methods lora --lr 1e-3,4e-3 --steps 2 --batch-size 4 --limit 8 --no-extend --refine 0 \
-  --curvature-rows 4 --tolerance 0.2 --warmup 1 --threads 1 --quiet > /dev/null
+  --curvature-tokens 50 --tolerance 0.2 --warmup 1 --threads 1 --quiet > /dev/null
 grep -q 'id="sweep-curve"' study/report.html
 
 # What the example names: a checkpoint and a data file.

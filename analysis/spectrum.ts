@@ -1,3 +1,4 @@
+import { linearise, recompute } from '../compute/linearise.ts';
 import type { Curvature } from '../compute/program.ts';
 import { LambdamaxError } from '../errors.ts';
 import type { Adapter } from '../training/adapters/create.ts';
@@ -9,7 +10,7 @@ import type { Outcome } from './algorithms/outcome.ts';
 import type { RitzPair } from './algorithms/ritz.ts';
 import { standardErrorOverBatches } from './operators/batches.ts';
 import { type IndexRange, principalBlock } from './operators/block.ts';
-import type { CurvatureOperator } from './operators/curvature.ts';
+import type { BatchCurvature, CurvatureOperator } from './operators/curvature.ts';
 import { gaussNewton } from './operators/gaussNewton.ts';
 import { hessian } from './operators/hessian.ts';
 import { moduleRanges } from './operators/modules.ts';
@@ -66,6 +67,8 @@ export interface SpectrumOptions extends Pick<LanczosOptions, 'tolerance' | 'max
   readonly batchSize: number;
   /** Default `hessian`. */
   readonly curvature?: Curvature;
+  /** Batches whose kept values do not fit in here are computed anew for each product. Default 2 GB. */
+  readonly mostKeptBytes?: number;
   /** The modules whose tensors are the variables; default: all. */
   readonly modules?: readonly string[];
   /** Whether each module's own block is measured besides. */
@@ -79,7 +82,7 @@ export interface SpectrumOptions extends Pick<LanczosOptions, 'tolerance' | 'max
 
 /**
  * Both ends of the spectrum of the Hessian (or Gauss-Newton matrix) of the mean loss over the rows' scored tokens, in an
- * adapter's parameters where they stand. The batches are linearised once and kept for all products.
+ * adapter's parameters where they stand. The batches are linearised once and kept for all products, as far as memory allows.
  */
 export async function spectrum(
   model: Model,
@@ -91,7 +94,7 @@ export async function spectrum(
   const { curvature: kind = 'hessian', preconditioner } = options;
   if (preconditioner !== undefined && kind !== 'hessian')
     throw new LambdamaxError({ subject: 'preconditioned spectrum', expected: 'the curvature hessian', got: kind });
-  await using whole = await adapterCurvature(model, adapter, rows, { batchSize: options.batchSize, kind });
+  await using whole = await adapterCurvature(model, adapter, rows, kind, options);
   const ranges = moduleRanges(adapter.layout);
   const chosen = options.modules ?? [...ranges.keys()];
   const variables = chosen.map((module) => ranges.get(module)!);
@@ -124,13 +127,19 @@ async function adapterCurvature(
   model: Model,
   adapter: Adapter,
   rows: readonly TokenRow[],
-  { batchSize, kind }: { readonly batchSize: number; readonly kind: Curvature },
+  kind: Curvature,
+  { batchSize, mostKeptBytes = 2e9 }: SpectrumOptions,
 ) {
   const batches = batchesOf(rows, batchSize).map((part) => toBatch(part, { precision: model.precision }));
-  const parts = [];
+  const parts: BatchCurvature[] = [];
+  let [kept, largest] = [0, 0];
   for (const batch of batches) {
-    const program = model.program(adapter.layout, batch);
-    parts.push({ scored: batch.scored, linearised: await program.linearise(adapter, batch.inputs, kind) });
+    // What one more batch takes is known only from those before it: the largest, to be safe.
+    const prepare = kept + largest <= mostKeptBytes ? linearise : recompute;
+    const linearised = await prepare(model.program(adapter.layout, batch), adapter, batch.inputs, kind);
+    kept += linearised.keptBytes;
+    largest = Math.max(largest, linearised.keptBytes);
+    parts.push({ scored: batch.scored, linearised });
   }
   const operator: CurvatureOperator = await { hessian, gaussNewton }[kind](parts);
   const tokens = batches.reduce((sum, { scored }) => sum + scored, 0);

@@ -1,5 +1,5 @@
 import { createAdapter } from '../training/adapters/create.ts';
-import type { TokenRow } from '../training/data/examples.ts';
+import { scoredPositions, type TokenRow } from '../training/data/examples.ts';
 import type { Model } from '../training/model.ts';
 import { contentKey, type StudyPlan } from '../training/sweep/plan.ts';
 import { keepSpectra, readSpectrum, writeSpectrum } from '../training/sweep/record.ts';
@@ -8,8 +8,8 @@ import { spectrum } from './spectrum.ts';
 
 /** How the curvature of a study's methods is measured. */
 export interface StudySpectraOptions {
-  /** Rows of the training data, from the first, that the Hessian is a mean over. */
-  readonly rows: number;
+  /** The Hessian is a mean over the first rows of the training data that together have so many scored tokens. */
+  readonly tokens: number;
   readonly tolerance: number;
   readonly maxSteps: number;
   /** Steps of Adam before the preconditioned Hessian is measured, and their constant rate. */
@@ -60,7 +60,7 @@ async function measure(
   method: string,
   operator: (typeof operators)[number],
   rows: readonly TokenRow[],
-  { rows: count, tolerance, maxSteps, warmup }: StudySpectraOptions,
+  { tokens, tolerance, maxSteps, warmup }: StudySpectraOptions,
 ) {
   const { rank, alpha, targetModules, training } = plan;
   const { batchSize } = training;
@@ -71,13 +71,25 @@ async function measure(
     operator === 'adam'
       ? await warmUp(model, start, rows, { ...warmup, batchSize, seed, adam: { betas, eps } })
       : { adapter: start };
-  return spectrum(model, warmed.adapter, rows.slice(0, count), {
-    batchSize,
+  const measured = firstRows(rows, tokens);
+  return spectrum(model, warmed.adapter, measured, {
+    // At least four batches, or there would be little to take a standard error over.
+    batchSize: Math.min(batchSize, Math.ceil(measured.length / 4)),
     tolerance,
     maxSteps,
     seed,
     beta1: betas[0],
     ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),
+  });
+}
+
+/** The first rows that together have at least so many scored tokens, or all. */
+function firstRows(rows: readonly TokenRow[], tokens: number): TokenRow[] {
+  let sum = 0;
+  return rows.filter((row) => {
+    const isWanted = sum < tokens;
+    sum += scoredPositions(row);
+    return isWanted;
   });
 }
 

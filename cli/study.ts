@@ -14,7 +14,7 @@ export const command: Command = {
   summary: 'Sweep learning rates, measure curvature, compare prediction with sweep, write a report',
   options: {
     ...studyOptions,
-    'curvature-rows': value('Curvature', 'N', 'rows of the training data behind the Hessian', '32'),
+    'curvature-tokens': value('Curvature', 'N', 'scored tokens behind the Hessian: whole rows, from the first', '1000'),
     tolerance: value('Curvature', 'X', 'relative error of the eigenvalues', '1e-2'),
     ...warmupOptions,
   },
@@ -50,7 +50,7 @@ type Curvature = Parameters<typeof import('../analysis/studySpectra.ts').studySp
 
 function parseCurvature(args: Arguments): Curvature {
   return {
-    rows: required(args, 'curvature-rows', wholeNumber(1)),
+    tokens: required(args, 'curvature-tokens', wholeNumber(1)),
     tolerance: required(args, 'tolerance', number({ above: 0, below: 1 })),
     maxSteps: 200,
     warmup: parseWarmup(args),

@@ -111,6 +111,7 @@ class CompiledProgram implements Program {
       curvature,
       value: scalar(prepared),
       gradient: this.#flatten(prepared, gradientName),
+      keptBytes: kept.reduce((bytes, [, values]) => bytes + values.byteLength, 0),
       apply: async (direction) => {
         if (held === undefined) throw released(`linearised ${matrixNames[curvature]}`);
         const { feeds, prepared } = held;

@@ -13,3 +13,27 @@ export function linearise(
 ): Promise<Linearised> {
   return program.linearise(point, batch, curvature);
 }
+
+/**
+ * The same matrix with nothing kept: each product computes everything anew, at two to three times the cost. For batches
+ * whose kept values would not fit in memory.
+ */
+export async function recompute(
+  program: Program,
+  point: Point,
+  batch: Batch,
+  curvature: Curvature = 'hessian',
+): Promise<Linearised> {
+  const product = curvature === 'hessian' ? program.hessianVector : program.gaussNewtonVector;
+  // Of our own, since training changes parameters in place.
+  const fixed = { ...point, parameters: point.parameters.slice() };
+  const release = async (): Promise<void> => {};
+  return {
+    curvature,
+    ...(await program.gradient(fixed, batch)),
+    keptBytes: 0,
+    apply: (direction) => product.call(program, fixed, batch, direction),
+    release,
+    [Symbol.asyncDispose]: release,
+  };
+}

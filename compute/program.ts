@@ -23,6 +23,8 @@ export interface Linearised {
   readonly value: number;
   /** The gradient at the point, flattened as `Point.parameters`. */
   readonly gradient: Vector;
+  /** Memory that the kept values take until `release`. */
+  readonly keptBytes: number;
   /** H v (or G v) for a direction v, both flattened as `Point.parameters`. */
   apply(direction: Vector): Promise<Vector>;
   /** Frees the kept values; a second time does nothing, and `apply` throws a LambdamaxError from then on. */

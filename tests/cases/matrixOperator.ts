@@ -53,6 +53,7 @@ export function linearisedQuadratic(
   return {
     curvature,
     value,
+    keptBytes: 0,
     gradient,
     apply: async (v) => multiply(matrix, v, gradient instanceof Float64Array ? 'float64' : 'float32'),
     release,
