@@ -5,6 +5,7 @@ export { backendNamed } from './backends/index.ts';
 export { onnxBackend } from './backends/onnx.ts';
 export { cpuBackend, tensorflowBackend, wasmBackend } from './backends/tensorflow.ts';
 export { type CompileOptions, compile } from './compile.ts';
+export { type CrossEntropyOptions, linearCrossEntropy } from './differentiate/crossEntropy.ts';
 export { gaussNewtonVector, jacobianVector } from './differentiate/gaussNewton.ts';
 export { logSoftmax } from './differentiate/logSoftmax.ts';
 export { gradient, hessianVector } from './differentiate/products.ts';

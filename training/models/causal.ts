@@ -11,7 +11,7 @@ import {
 } from '../../compute/index.ts';
 import { type AdapterLayout, applyLayout, layoutTensors } from '../adapters/layout.ts';
 import type { LlamaConfig } from '../checkpoint/config.ts';
-import { positionLosses, weightedLoss } from './causalLoss.ts';
+import { logitLosses, positionLosses, weightedLoss } from './causalLoss.ts';
 import { llamaHiddenStates, llamaOutputName, llamaWeights } from './llama.ts';
 
 /** The shape of a batch, for which a graph is compiled. */
@@ -28,28 +28,31 @@ export type Trainable = AdapterLayout | 'allWeights';
 /**
  * The mean cross-entropy over scored positions as a function of the trainable tensors, by way of network outputs z: the
  * logits if every weight is trained, and the last hidden states under an adapter. Its Gauss-Newton matrix is the same
- * with either, since the output projection between them is then frozen, and linear.
+ * with either, since the output projection between them is then frozen, and linear; but hidden states leave the loss free
+ * to compute its logits in chunks.
  */
 export function traceCausalLoss(config: LlamaConfig, trainable: Trainable, shape: BatchShape): TracedLoss {
   const outputName = llamaOutputName(config);
-  const logitsOf = (outputs: tf.Tensor2D, { weights }: Pick<TracedTensors, 'weights'>): tf.Tensor2D =>
-    trainable === 'allWeights' ? outputs : tf.matMul(outputs, weights.get(outputName) as tf.Tensor2D, false, true);
   return trace(signature(config, trainable, [...tokenInputs(shape), lossWeights(shape)]), {
     outputs: (tensors) => (trainable === 'allWeights' ? logits : hiddenStates)(config, trainable, shape, tensors),
-    loss: (outputs, { inputs, weights }) =>
-      weightedLoss(
-        positionLosses(logitsOf(outputs as tf.Tensor2D, { weights }), inputs.get('targets')!),
-        inputs.get('lossWeights')!,
-      ),
+    loss: (outputs, { inputs, weights }) => {
+      const [z, targets] = [outputs as tf.Tensor2D, inputs.get('targets')!];
+      const losses =
+        trainable === 'allWeights'
+          ? logitLosses(z, targets)
+          : positionLosses(z, weights.get(outputName) as tf.Tensor2D, targets);
+      return weightedLoss(losses, inputs.get('lossWeights')!);
+    },
   });
 }
 
 /** The cross-entropy of every position, output `losses` [rows * length]. */
 export function recordPositionLosses(config: LlamaConfig, trainable: Trainable, shape: BatchShape): Graph {
-  const graph = record(
-    signature(config, trainable, tokenInputs(shape)),
-    (tensors) => new Map([['losses', losses(config, trainable, shape, tensors)]]),
-  );
+  const graph = record(signature(config, trainable, tokenInputs(shape)), (tensors) => {
+    const output = weightOf(tensors, llamaOutputName(config)) as tf.Tensor2D;
+    const hidden = hiddenStates(config, trainable, shape, tensors);
+    return new Map([['losses', positionLosses(hidden, output, tensors.inputs.get('targets')!)]]);
+  });
   return simplify(graph);
 }
 
@@ -60,10 +63,6 @@ export function recordLogits(config: LlamaConfig, trainable: Trainable, shape: B
     (tensors) => new Map([['logits', logits(config, trainable, shape, tensors)]]),
   );
   return simplify(graph);
-}
-
-function losses(config: LlamaConfig, trainable: Trainable, shape: BatchShape, tensors: TracedTensors): tf.Tensor1D {
-  return positionLosses(logits(config, trainable, shape, tensors), tensors.inputs.get('targets')!);
 }
 
 function logits(config: LlamaConfig, trainable: Trainable, shape: BatchShape, tensors: TracedTensors): tf.Tensor2D {
