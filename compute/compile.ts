@@ -6,6 +6,7 @@ import { gradient, gradientName, hessianVector, productName } from './differenti
 import type { TracedLoss } from './differentiate/tracedLoss.ts';
 import type { Graph } from './graph/node.ts';
 import { type SplitGraph, splitAt } from './graph/split.ts';
+import { inTurn } from './linearise.ts';
 import type { Batch, Curvature, Linearised, Point, Program, WeightSource } from './program.ts';
 import { type Precision, totalSize, type Vector, viewTensors, zeros } from './tensors.ts';
 import { directionName, type Signature } from './trace/record.ts';
@@ -107,18 +108,20 @@ class CompiledProgram implements Program {
     const release = async (): Promise<void> => {
       held = undefined;
     };
+    const apply = async (direction: Vector): Promise<Vector> => {
+      if (held === undefined) throw released(`linearised ${matrixNames[curvature]}`);
+      const { feeds, prepared } = held;
+      const results = await product?.run(new Map([...feeds, ...this.#directionFeeds(direction)]));
+      // A parameter that <gradient, v> does not depend on has its (zero) product among the prepared values.
+      return this.#flatten(new Map([...prepared, ...(results ?? [])]), productName);
+    };
     return {
       curvature,
       value: scalar(prepared),
       gradient: this.#flatten(prepared, gradientName),
       keptBytes: kept.reduce((bytes, [, values]) => bytes + values.byteLength, 0),
-      apply: async (direction) => {
-        if (held === undefined) throw released(`linearised ${matrixNames[curvature]}`);
-        const { feeds, prepared } = held;
-        const results = await product?.run(new Map([...feeds, ...this.#directionFeeds(direction)]));
-        // A parameter that <gradient, v> does not depend on has its (zero) product among the prepared values.
-        return this.#flatten(new Map([...prepared, ...(results ?? [])]), productName);
-      },
+      apply,
+      applyAll: inTurn(apply),
       release,
       [Symbol.asyncDispose]: release,
     };

@@ -1,4 +1,5 @@
 import type { Batch, Curvature, Linearised, Point, Program } from './program.ts';
+import type { Vector } from './tensors.ts';
 
 /**
  * The Hessian or Gauss-Newton matrix of a program at one point on one batch, ready for many products: all that does not
@@ -27,13 +28,24 @@ export async function recompute(
   const product = curvature === 'hessian' ? program.hessianVector : program.gaussNewtonVector;
   // Of our own, since training changes parameters in place.
   const fixed = { ...point, parameters: point.parameters.slice() };
+  const apply = (direction: Vector): Promise<Vector> => product.call(program, fixed, batch, direction);
   const release = async (): Promise<void> => {};
   return {
     curvature,
     ...(await program.gradient(fixed, batch)),
     keptBytes: 0,
-    apply: (direction) => product.call(program, fixed, batch, direction),
+    apply,
+    applyAll: inTurn(apply),
     release,
     [Symbol.asyncDispose]: release,
+  };
+}
+
+/** Several products, one after another; the first that fails ends them. */
+export function inTurn(apply: (direction: Vector) => Promise<Vector>): Linearised['applyAll'] {
+  return async (directions) => {
+    const products: Vector[] = [];
+    for (const direction of directions) products.push(await apply(direction));
+    return products;
   };
 }

@@ -2,7 +2,7 @@ import { Matrix } from 'ml-matrix';
 import type { Precision, SymmetricOperator, Vector } from '../../analysis/operators/operator.ts';
 import type { Curvature, Linearised } from '../../compute/program.ts';
 import { randomStream } from '../../compute/random.ts';
-import { zeros } from '../../compute/tensors.ts';
+import { precisionOf, zeros } from '../../compute/tensors.ts';
 
 /** The product of a dense matrix with a vector, computed in float64 and rounded once to the precision. */
 export function multiply(matrix: Matrix, v: Vector, precision: Precision): Vector {
@@ -50,12 +50,14 @@ export function linearisedQuadratic(
   const release = async (): Promise<void> => {
     isReleased = true;
   };
+  const apply = async (v: Vector) => multiply(matrix, v, precisionOf(gradient));
   return {
     curvature,
     value,
     keptBytes: 0,
     gradient,
-    apply: async (v) => multiply(matrix, v, gradient instanceof Float64Array ? 'float64' : 'float32'),
+    apply,
+    applyAll: (directions) => Promise.all(directions.map(apply)),
     release,
     [Symbol.asyncDispose]: release,
     isReleased: () => isReleased,

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Batch, compile, linearise, type Point, type Program, trace } from '../../compute/index.ts';
+import { recompute } from '../../compute/linearise.ts';
 import { relativeError } from '../oracles/relativeError.ts';
 import { throwsClearly } from '../oracles/throws.ts';
 
@@ -185,6 +186,20 @@ test('products may run at the same time', async () => {
   const directions = Array.from({ length: 20 }, (_, k) => Float64Array.of(k, 1, -k));
   const together = await Promise.all(directions.map((v) => linearised.apply(v)));
   for (const [k, v] of directions.entries()) assert.equal(together[k], await linearised.apply(v));
+});
+
+test('applyAll gives the products of all directions, in their order', async () => {
+  await using compiled = program();
+  const directions = Array.from({ length: 3 }, (_, k) => Float64Array.of(k, 1, -k));
+  for (const prepare of [linearise, recompute]) {
+    await using linearised = await prepare(compiled, point, batch);
+    const products = await linearised.applyAll(directions);
+    assert.is(products.length, 3);
+    for (const [k, v] of directions.entries()) assert.equal(products[k], await linearised.apply(v));
+    assert.equal(await linearised.applyAll([]), []);
+    const short = new Float64Array(2);
+    await throwsClearly(() => linearised.applyAll([...directions, short]), /^direction: expected 3 values, got 2$/);
+  }
 });
 
 // How long it lasts.
