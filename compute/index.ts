@@ -11,6 +11,8 @@ export { logSoftmax } from './differentiate/logSoftmax.ts';
 export { gradient, hessianVector } from './differentiate/products.ts';
 export { type LossFunction, type LossOfOutputs, type TracedLoss, trace } from './differentiate/tracedLoss.ts';
 export { check } from './graph/check.ts';
+export { dot } from './graph/dot.ts';
+export { type Estimate, estimate } from './graph/estimate.ts';
 export type { Graph, Kernel, Node } from './graph/node.ts';
 export { print } from './graph/print.ts';
 export { simplify } from './graph/simplify.ts';

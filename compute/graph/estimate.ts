@@ -1,0 +1,76 @@
+import { type Precision, sizeOf } from '../tensors.ts';
+import { type Graph, type Kernel, type Node, nodesOf } from './node.ts';
+
+/** What one run of a graph costs. */
+export interface Estimate {
+  /** Multiplications, additions and functions of one number, each counted once. */
+  readonly flops: number;
+  /**
+   * The most that is held at once when the nodes run in order and each value is freed after its last use: feeds, weights and
+   * constants all along, outputs from when they are made. A backend's own working memory comes on top.
+   */
+  readonly peakBytes: number;
+}
+
+/** Kernels that move values, or choose among them, and compute nothing. */
+const moves: ReadonlySet<Kernel> = new Set<Kernel>([
+  ...(['Placeholder', 'Weight', 'Constant', 'Fill', 'Transpose', 'Reshape', 'BroadcastTo', 'Slice'] as const),
+  ...(['Concat', 'PadV2', 'Tile', 'GatherV2', 'OneHot', 'Cast', 'Select', 'Reverse'] as const),
+]);
+
+/** Kernels that take one step for each entry of what goes in, not of what comes out. */
+const reductions: ReadonlySet<Kernel> = new Set<Kernel>(['Sum', 'Mean', 'Max', 'Min', 'UnsortedSegmentSum']);
+
+/** Cost and memory of one run of the graph with floats of this precision. Nothing is run. */
+export function estimate(graph: Graph, precision: Precision): Estimate {
+  const nodes = nodesOf(graph);
+  return {
+    flops: nodes.reduce((sum, node) => sum + flopsOf(node), 0),
+    peakBytes: peakBytes(nodes, new Set([...graph.outputs.values()].map(storage)), precision),
+  };
+}
+
+/**
+ * Steps of one node: 2 m k n for a product [m, k] x [k, n], 5 an entry for a softmax (largest, difference, exponential, sum,
+ * quotient), one for each entry that is added up or comes out of anything else, and none for what only moves values.
+ */
+export function flopsOf(node: Node): number {
+  if (moves.has(node.kernel)) return 0;
+  if (node.kernel === 'BatchMatMul') {
+    const [rows, columns] = node.inputs[0]!.shape.slice(-2) as [number, number];
+    return 2 * sizeOf(node.shape) * (node.attributes.transposeA ? rows : columns);
+  }
+  if (node.kernel === 'Softmax' || node.kernel === 'LogSoftmax') return 5 * sizeOf(node.shape);
+  return sizeOf(reductions.has(node.kernel) ? node.inputs[0]!.shape : node.shape);
+}
+
+/** Bytes of a node's result. */
+export function bytesOf({ shape, dtype }: Node, precision: Precision): number {
+  const bytes = dtype === 'bool' ? 1 : dtype === 'float32' && precision === 'float64' ? 8 : 4;
+  return bytes * sizeOf(shape);
+}
+
+function peakBytes(nodes: readonly Node[], outputs: ReadonlySet<Node>, precision: Precision): number {
+  const lastUse = new Map<Node, number>();
+  for (const [at, node] of nodes.entries())
+    for (const value of [node, ...node.inputs])
+      if (!isHeld(value) && !outputs.has(storage(value))) lastUse.set(storage(value), at);
+  let held = nodes.filter(isHeld).reduce((sum, node) => sum + bytesOf(node, precision), 0);
+  let peak = held;
+  for (const [at, node] of nodes.entries()) {
+    if (storage(node) === node && !isHeld(node)) held += bytesOf(node, precision);
+    peak = Math.max(peak, held);
+    for (const value of new Set([node, ...node.inputs].map(storage)))
+      if (lastUse.get(value) === at) held -= bytesOf(value, precision);
+  }
+  return peak;
+}
+
+/** The node that a result lies in: a reshape shows the same numbers. */
+function storage(node: Node): Node {
+  return node.kernel === 'Reshape' ? storage(node.inputs[0]!) : node;
+}
+
+function isHeld({ kernel }: Node): boolean {
+  return kernel === 'Placeholder' || kernel === 'Weight' || kernel === 'Constant';
+}
