@@ -3,40 +3,20 @@ import {
   constant,
   type Kernel,
   logSoftmax,
-  type RandomStream,
   randomStream,
   type Signature,
   type TracedLoss,
   type TracedTensors,
   trace,
 } from '../../compute/index.ts';
-
-/** What a kernel is tried on: [4, 4] matrices drawn anew at each call, and the row numbers `ids` [4], two of them alike. */
-export interface Operands {
-  readonly matrix: () => tf.Tensor2D;
-  readonly ids: tf.Tensor1D;
-  readonly random: RandomStream;
-}
-
-type Operation = (operands: Operands) => tf.Tensor;
-
-/** In [0.5, infinity), where logarithms, roots and powers are smooth. */
-const positive = (x: tf.Tensor): tf.Tensor => tf.add(tf.square(x), 0.5);
-/** In (-1, 1), so that long compositions stay of order one. */
-const bounded = (x: tf.Tensor): tf.Tensor => tf.tanh(x);
-/** Truth values as 0 and 1. */
-const numbers = (x: tf.Tensor): tf.Tensor => tf.cast(x, 'float32');
-const pick = <T>(random: RandomStream, choices: readonly T[]): T => choices[random.integer(choices.length)]!;
-const asMatrix = (x: tf.Tensor): tf.Tensor => tf.reshape(x, [4, 4]);
-/** All, a column, a row or a single number of a matrix, to be broadcast. */
-const part = ({ matrix, random }: Operands): tf.Tensor =>
-  tf.slice(matrix(), [0, 0], [pick(random, [1, 4]), pick(random, [1, 4])]);
+import { compositions } from './compositions.ts';
+import { asMatrix, bounded, numbers, type Operation, part, pick, positive } from './operands.ts';
 
 /**
  * A smooth use of every kernel, [4, 4] in and [4, 4] out, so that any may follow any. The table is total: a new kernel
  * without a use does not compile.
  */
-export const operations: { readonly [K in Exclude<Kernel, 'Placeholder' | 'Weight'>]: Operation } = {
+const kernelUses: { readonly [K in Exclude<Kernel, 'Placeholder' | 'Weight'>]: Operation } = {
   Constant: ({ matrix, random }) =>
     tf.mul(matrix(), constant(Float64Array.from({ length: 16 }, random.normal), [4, 4])),
   Fill: ({ matrix, random }) => tf.mul(matrix(), constant(random.normal(), [4, 4])),
@@ -70,8 +50,8 @@ export const operations: { readonly [K in Exclude<Kernel, 'Placeholder' | 'Weigh
   Softplus: ({ matrix }) => tf.softplus(matrix()),
   Abs: ({ matrix }) => tf.abs(matrix()),
   Sign: ({ matrix }) => tf.mul(matrix(), tf.sign(matrix())),
-  Floor: ({ matrix }) => tf.mul(matrix(), tf.floor(tf.mul(matrix(), 3))),
-  Ceil: ({ matrix }) => tf.mul(matrix(), tf.ceil(tf.mul(matrix(), 3))),
+  Floor: ({ matrix }) => tf.mul(matrix(), tf.floor(tf.mul(matrix(), 2.5))),
+  Ceil: ({ matrix }) => tf.mul(matrix(), tf.ceil(tf.mul(matrix(), 2.5))),
   Round: ({ matrix }) => tf.mul(matrix(), tf.round(tf.mul(matrix(), 3))),
   Cast: ({ matrix, ids }) => tf.mul(matrix(), tf.reshape(tf.cast(ids, 'float32'), [4, 1])),
   Softmax: ({ matrix }) => tf.softmax(matrix()),
@@ -82,7 +62,7 @@ export const operations: { readonly [K in Exclude<Kernel, 'Placeholder' | 'Weigh
   Max: ({ matrix, random }) => tf.sub(matrix(), tf.max(matrix(), pick(random, [[0], [1], [0, 1]]), true)),
   Min: ({ matrix, random }) => tf.sub(matrix(), tf.min(matrix(), pick(random, [[0], [1], [0, 1]]), true)),
   Cumsum: ({ matrix, random }) =>
-    tf.cumsum(matrix(), pick(random, [0, 1, -1]), random.uniform() < 0.5, random.uniform() < 0.5),
+    tf.cumsum(matrix(), pick(random, [0, 1]), random.uniform() < 0.5, random.uniform() < 0.5),
 
   BatchMatMul: ({ matrix, random }) => {
     const [a, b] = [matrix(), matrix()];
@@ -119,7 +99,14 @@ export const operations: { readonly [K in Exclude<Kernel, 'Placeholder' | 'Weigh
   UnsortedSegmentSum: ({ matrix, ids }) => tf.unsortedSegmentSum(matrix(), ids, 4),
 };
 
-export const kernels = Object.keys(operations) as (keyof typeof operations)[];
+/** The kernels of a graph. */
+export const kernels = Object.keys(kernelUses) as (keyof typeof kernelUses)[];
+
+const operations = { ...kernelUses, ...compositions };
+type OperationName = keyof typeof operations;
+
+/** All that a model may be made of: the kernels, and what is recorded as several of them. */
+export const operationNames = Object.keys(operations) as OperationName[];
 
 const signature: Signature = {
   parameters: [
@@ -134,7 +121,7 @@ const signature: Signature = {
 };
 
 /** A loss that applies the kernels in this order, each to values drawn from parameters, batch and earlier results. */
-export function lossOf(sequence: readonly (keyof typeof operations)[], seed: number): TracedLoss {
+export function lossOf(sequence: readonly OperationName[], seed: number): TracedLoss {
   return trace(signature, (tensors) =>
     applied(sequence, seed, tensors)
       .map((x, k) => tf.mean(tf.mul(tf.square(x), k + 1)))
@@ -143,11 +130,7 @@ export function lossOf(sequence: readonly (keyof typeof operations)[], seed: num
 }
 
 /** What the kernels make, each from values drawn from parameters, batch and earlier results. */
-function applied(
-  sequence: readonly (keyof typeof operations)[],
-  seed: number,
-  { parameters, inputs }: TracedTensors,
-): tf.Tensor[] {
+function applied(sequence: readonly OperationName[], seed: number, { parameters, inputs }: TracedTensors): tf.Tensor[] {
   // Drawn anew at each call: a loss is called once per derivative, and must be the same function.
   const random = randomStream(seed, 'operands');
   const known = [...parameters.values(), inputs.get('x')!];
@@ -171,9 +154,9 @@ export function randomSteps(seed: number, length: number): TracedLoss {
   });
 }
 
-function randomSequence(seed: number, length: number): (keyof typeof operations)[] {
+function randomSequence(seed: number, length: number): OperationName[] {
   const random = randomStream(seed, 'kernels');
-  return Array.from({ length }, () => pick(random, kernels));
+  return Array.from({ length }, () => pick(random, operationNames));
 }
 
 /** A point and a batch for those losses. */

@@ -1,9 +1,11 @@
+import * as tf from '@tensorflow/tfjs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { dot } from '../../analysis/vectors.ts';
 import { nodesOfKernel } from '../../compute/graph/node.ts';
-import { compile, linearise, type Program, type TracedLoss } from '../../compute/index.ts';
-import { kernels, lossOf, randomLoss, randomPoint } from '../cases/randomGraphs.ts';
+import { compile, linearise, type Program, type TracedLoss, viewTensors } from '../../compute/index.ts';
+import { compositions } from '../cases/compositions.ts';
+import { kernels, lossOf, operationNames, randomLoss, randomPoint } from '../cases/randomGraphs.ts';
 import { relativeError } from '../oracles/relativeError.ts';
 
 /** Truncation of about h^2 and rounding of about 1e-16/h, both 1e-10: errors of 1e-7 have another cause. */
@@ -12,6 +14,8 @@ const differenceTolerance = 1e-7;
 const symmetryTolerance = 1e-10;
 const roundingTolerance = 1e-12;
 const float32Tolerance = 1e-4;
+/** TensorFlow.js computes in float32: a few dozen operations, each 6e-8 off. */
+const eagerTolerance = 1e-5;
 
 /** (f(p + h d) - f(p - h d)) / 2h */
 async function centralDifference(
@@ -77,8 +81,39 @@ for (const kernel of kernels)
     for (const [k, loss] of losses.entries()) await assertDerivatives(loss, k + 1);
   });
 
+for (const name of Object.keys(compositions) as (keyof typeof compositions)[])
+  test(`${name}, recorded as its parts, has right first and second derivatives`, async () => {
+    for (const seed of [1, 2, 3]) await assertDerivatives(lossOf([name, name], seed), seed);
+  });
+
+for (const name of operationNames.filter((name) => name !== 'LogSoftmax'))
+  test(`${name} computes what TensorFlow.js itself does`, async () => {
+    for (const seed of [1, 2, 3, 4, 5, 6]) {
+      const { signature, loss } = lossOf([name, name], seed);
+      const { point, batch } = randomPoint(seed);
+      await using program = compile(lossOf([name, name], seed), { precision: 'float64', threads: 1 });
+      const value = await program.value(point, batch);
+      const eager = tf.tidy(() => {
+        const values = viewTensors(point.parameters, signature.parameters);
+        const parameters = new Map(
+          [...values].map(([name, view]) => [name, tf.tensor(Float32Array.from(view), [4, 4])]),
+        );
+        const inputs = new Map<string, tf.Tensor>([
+          ['x', tf.tensor(Float32Array.from(batch.x), [4, 4])],
+          ['ids', tf.tensor(batch.ids, [4], 'int32')],
+        ]);
+        return loss({ parameters, inputs, weights: new Map() }).dataSync()[0]!;
+      });
+      assertBelow(relativeError([value], [eager]), eagerTolerance, `seed ${seed}`);
+    }
+  });
+
 for (let seed = 1; seed <= 8; seed++)
   test(`a random mixture of kernels has right first and second derivatives, seed ${seed}`, () =>
     assertDerivatives(randomLoss(seed, 20), seed));
+
+test.before(async () => {
+  await tf.setBackend('cpu');
+});
 
 test.run();
