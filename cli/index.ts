@@ -3,6 +3,7 @@ import { LambdamaxError, UsageError } from '../errors.ts';
 import { fileFault } from '../training/checkpoint/files.ts';
 import type { Arguments, Command } from './command.ts';
 import * as data from './data.ts';
+import * as doctor from './doctor.ts';
 import * as evaluate from './evaluate.ts';
 import * as finetune from './finetune.ts';
 import { outputOptions } from './options.ts';
@@ -11,6 +12,7 @@ import { packageVersion } from './package.ts';
 import * as predict from './predict.ts';
 import * as pretrain from './pretrain.ts';
 import * as report from './report.ts';
+import * as setup from './setup.ts';
 import * as spectrum from './spectrum.ts';
 import * as study from './study.ts';
 import * as sweep from './sweep.ts';
@@ -18,11 +20,13 @@ import * as sweep from './sweep.ts';
 /** All commands, sorted by name; a new one is a file and a line. */
 const allCommands: readonly Command[] = [
   data.command,
+  doctor.command,
   evaluate.command,
   finetune.command,
   predict.command,
   pretrain.command,
   report.command,
+  setup.command,
   spectrum.command,
   study.command,
   sweep.command,

@@ -1,6 +1,7 @@
 /** TensorFlow.js code in, compiled values, gradients, Hessian-, Gauss-Newton- and Jacobian-vector products out. */
 
 export type { Backend, BackendName, Executable, ExecutableOptions, Values } from './backends/executable.ts';
+export { gemmGflops } from './backends/gemm.ts';
 export { backendNamed } from './backends/index.ts';
 export { onnxBackend } from './backends/onnx.ts';
 export { cpuBackend, tensorflowBackend, wasmBackend } from './backends/tensorflow.ts';

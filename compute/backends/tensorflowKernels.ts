@@ -12,7 +12,7 @@ export interface Kernels {
 const require = createRequire(import.meta.url);
 
 /** Packages with a native binding to libtensorflow, and the same API. */
-const nativePackages = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
+export const nativePackages = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
 
 /** The kernels in plain JavaScript. */
 export function loadCpu(): Promise<Kernels> {
@@ -46,8 +46,10 @@ export async function loadWasm(): Promise<Kernels> {
  */
 export async function loadNative(threads: number): Promise<Kernels> {
   if (threads > 0) process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
-  // Else libtensorflow writes about its CPU features to standard error.
+  // Else libtensorflow writes about the machine to standard error.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  // Else matrix products on a GPU keep 10 of float32's 23 bits.
+  process.env.NVIDIA_TF32_OVERRIDE ??= '0';
   const failures: string[] = [];
   for (const name of nativePackages)
     try {

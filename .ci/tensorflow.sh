@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# TensorFlow.js's native binding, built as a user would from the wheel that tensorflow-requirements.txt names, and every
+# backend's tests on it. The wheel is kept in .cache, under the hash of that file; the unpacked library in the folder $1.
+set -euo pipefail
+export XDG_CACHE_HOME=$1
+requirements=.ci/tensorflow-requirements.txt
+wheels=.cache/wheels/$(sha256sum "$requirements" | cut -c 1-16)
+
+if ! { g++ --version && make --version && python3 -m pip --version; } > /dev/null 2>&1; then
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends g++ make python3 python3-pip > /dev/null
+fi
+if ! ls "$wheels"/*.whl > /dev/null 2>&1; then
+  # The library inside does not depend on the version of Python.
+  python3 -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 --dest "$wheels.part" -r "$requirements"
+  rm -rf "$wheels"
+  mv "$wheels.part" "$wheels"
+fi
+
+# It is for these tests alone: without its library, which goes with $1, it would be broken.
+package=node_modules/@tensorflow/tfjs-node-gpu
+trap 'rm -rf "$package/deps" "$package/lib" "$package/build-tmp-napi-v8"' EXIT
+node cli/lambdamax.mjs setup tensorflow --wheel "$wheels"
+node cli/lambdamax.mjs doctor --json | tee "$1/doctor.json"
+node --input-type=module - "$1/doctor.json" <<'JS'
+import { readFileSync } from 'node:fs';
+const { backends } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const idle = backends.filter(({ works }) => !works).map(({ name }) => name);
+if (backends.length !== 3 || idle.length > 0) throw new Error(`these backends do not work: ${idle}`);
+JS
+node --import tsx node_modules/uvu/bin.js tests '(backend|backends|doctor).*\.test\.ts$'
