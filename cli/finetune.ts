@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { FinetuneOptions } from '../training/finetune.ts';
 import type { StepMetrics } from '../training/metrics.ts';
 import type { Command } from './command.ts';
+import { costLine } from './cost.ts';
 import { demandAdapter, demandData, openModel, readData } from './inputs.ts';
 import {
   adapterOptions,
@@ -56,6 +57,8 @@ export const command: Command = {
     const settings = await finetuneSettings(training, { ...data, learningRate }, rows.length);
 
     const { finetuneInFolder } = await import('../training/runFolder.ts');
+    const rowsAtOnce = microBatch ?? data.batchSize;
+    output.say(await costLine(model, adapter.layout, rows, { batchSize: rowsAtOnce, what: 'gradient' }));
     const progress = output.progress(settings.steps, adapter.method.name);
     let tokens = 0;
     const run = {

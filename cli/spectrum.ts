@@ -1,5 +1,6 @@
 import type { SpectrumResult } from '../analysis/spectrum.ts';
 import type { Command } from './command.ts';
+import { costLine } from './cost.ts';
 import { demandAdapter, demandData, openModel, readData } from './inputs.ts';
 import {
   adapterOptions,
@@ -67,11 +68,13 @@ export const command: Command = {
     const { batchSize, seed } = data;
     const warmed =
       operator === 'adam' ? await warmUp(model, start, rows, { ...warmup, batchSize, seed }) : { adapter: start };
+    const curvature = operator === 'ggn' ? 'gaussNewton' : 'hessian';
+    output.say(await costLine(model, start.layout, rows, { batchSize, what: curvature }));
     const progress = output.progress(search.maxSteps, 'products');
     const result = await spectrum(model, warmed.adapter, rows, {
       ...search,
       batchSize,
-      curvature: operator === 'ggn' ? 'gaussNewton' : 'hessian',
+      curvature,
       perModule: args['per-module'] === true,
       ...(modules ? { modules } : {}),
       ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Prediction } from '../analysis/predictor.ts';
 import type { Arguments, Command } from './command.ts';
+import { costLine } from './cost.ts';
 import { parseWarmup, value, warmupOptions } from './options.ts';
 import { optimaTable } from './predict.ts';
 import type { Progress } from './progress.ts';
@@ -27,6 +28,7 @@ export const command: Command = {
     const inputs = await openStudyInputs(await parseStudy(args), commandLine(), output);
     await using _model = inputs.model;
     output.say(`study ${inputs.folder}`);
+    output.say(await costOfSteps(inputs));
     const { openStudy } = await import('../training/sweep/record.ts');
     await using study = await openStudy(inputs.folder, inputs.plan);
     const spectra = plannedSpectra(inputs.plan);
@@ -62,6 +64,15 @@ async function measureCurvature({ plan, folder, model, data }: StudyInputs, opti
   await studySpectra(model, plan, folder, data.rows, options, ({ method, operator, done }) =>
     progress.update(done, `curvature of ${method}${operator === 'adam' ? ' as Adam sees it' : ''}`),
   );
+}
+
+/** What the runs' gradients will cost; methods of one form share their graphs, so that the first speaks for all. */
+async function costOfSteps({ plan, model, data }: StudyInputs): Promise<string> {
+  const { layoutFor } = await import('../training/adapters/create.ts');
+  const { adapterMethod } = await import('../training/adapters/index.ts');
+  const { methods, targetModules, rank, alpha, training } = plan;
+  const layout = layoutFor(model, adapterMethod(methods[0]!), targetModules, { rank, alpha });
+  return costLine(model, layout, data.rows, { batchSize: training.batchSize, what: 'gradient' });
 }
 
 /** Of each method the Hessian, and the Hessian that Adam sees. */

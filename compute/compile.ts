@@ -4,6 +4,7 @@ import { onnxBackend } from './backends/onnx.ts';
 import { gaussNewtonVector, jacobianVector, tangentName } from './differentiate/gaussNewton.ts';
 import { gradient, gradientName, hessianVector, productName } from './differentiate/products.ts';
 import type { TracedLoss } from './differentiate/tracedLoss.ts';
+import { type Estimate, estimate } from './graph/estimate.ts';
 import type { Graph } from './graph/node.ts';
 import { type SplitGraph, splitAt } from './graph/split.ts';
 import { inTurn } from './linearise.ts';
@@ -40,6 +41,7 @@ class CompiledProgram implements Program {
   readonly #backend: Backend;
   readonly #options: ExecutableOptions & { readonly fed: ReadonlySet<string> };
   readonly #compiled = new Map<string, Promise<Executable>>();
+  #gradient: Graph | undefined;
   readonly #splits = new Map<Curvature, SplitGraph>();
   #released = false;
 
@@ -68,7 +70,7 @@ class CompiledProgram implements Program {
   }
 
   async gradient(point: Point, batch: Batch): Promise<{ value: number; gradient: Vector }> {
-    const graph = await this.#executable('gradient', () => gradient(this.#traced));
+    const graph = await this.#executable('gradient', () => this.#gradientGraph());
     const results = await graph.run(this.#feeds(point, batch));
     return { value: scalar(results), gradient: this.#flatten(results, gradientName) };
   }
@@ -127,6 +129,10 @@ class CompiledProgram implements Program {
     };
   }
 
+  estimate(what: 'gradient' | Curvature): Estimate {
+    return estimate(what === 'gradient' ? this.#gradientGraph() : this.#split(what).product, this.precision);
+  }
+
   async release(): Promise<void> {
     const compiled = [...this.#compiled.values()];
     this.#compiled.clear();
@@ -143,6 +149,11 @@ class CompiledProgram implements Program {
     const graph = await this.#executable(`${curvature} product`, () => products[curvature](this.#traced));
     const results = await graph.run(new Map([...this.#feeds(point, batch), ...this.#directionFeeds(direction)]));
     return this.#flatten(results, productName);
+  }
+
+  #gradientGraph(): Graph {
+    this.#gradient ??= gradient(this.#traced);
+    return this.#gradient;
   }
 
   #split(curvature: Curvature): SplitGraph {

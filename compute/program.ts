@@ -1,3 +1,4 @@
+import type { Estimate } from './graph/estimate.ts';
 import type { Precision, TensorSpec, Vector } from './tensors.ts';
 
 /** Where the function is taken: the trainable values, and the frozen weights that are not the checkpoint's own. */
@@ -63,6 +64,11 @@ export interface Program {
   jacobianVector(point: Point, batch: Batch, direction: Vector): Promise<Vector>;
   /** The Hessian (the default) or Gauss-Newton matrix at the point, prepared for many directions. */
   linearise(point: Point, batch: Batch, curvature?: Curvature): Promise<Linearised>;
+  /**
+   * What one run costs: of the gradient, or of one product once this curvature is linearised, its kept values among the
+   * bytes. Nothing is run.
+   */
+  estimate(what: 'gradient' | Curvature): Estimate;
   /** Frees all that was compiled, also under what `linearise` returned; a second time does nothing. */
   release(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -204,7 +204,10 @@ test('progress goes to standard error, and --quiet silences it', () =>
     const run = ['finetune', ...llama, '--data', data, '--method', 'lora', ...quick];
     const { stdout, stderr } = await commandLine(run);
     assert.match(stdout, /^finished after 3 steps: loss [\d.]+ -> [\d.]+\n$/);
-    assert.match(stderr, /^lora 1\/3 {2}loss [\d.]+ {2}rate [\de.-]+ {2}\d+ tokens\/s\n(lora [^\n]+\n){2}$/);
+    assert.match(
+      stderr,
+      /^a gradient of \d+ rows of \d+ tokens: about [\d.e-]+ GFLOP and [\d.]+ MB\nlora 1\/3 {2}loss [\d.]+ {2}rate [\de.-]+ {2}\d+ tokens\/s\n(lora [^\n]+\n){2}$/,
+    );
     assert.is((await commandLine([...run, '--quiet'])).stderr, '');
   }));
 

@@ -132,6 +132,7 @@ test('the curvature that Adam sees says what Adam allows, and after which warm-u
     const words = await commandLine(['spectrum', ...llama, '--data', data, ...smallest, ...options]);
     assert.match(words.stdout, /\nstable up to rate [\d.e-]+ with Adam\n$/);
     assert.not.match(words.stdout, /gradient descent/);
+    assert.match(words.stderr, /a product of \d+ rows of \d+ tokens: about [\d.e-]+ GFLOP and [\d.]+ MB\n/);
   }));
 
 test('too few products are said to be too few, and the values are still there', () =>

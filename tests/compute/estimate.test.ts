@@ -1,8 +1,9 @@
+import * as tf from '@tensorflow/tfjs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { GraphBuilder } from '../../compute/graph/builder.ts';
 import { nodesOf } from '../../compute/graph/node.ts';
-import { dot, estimate, type Node, print } from '../../compute/index.ts';
+import { compile, dot, estimate, type Node, print, trace } from '../../compute/index.ts';
 
 const none = {};
 const plain = { transposeA: false, transposeB: false };
@@ -95,6 +96,26 @@ test('outputs, weights and constants are held all along, reshaped values lie whe
   ]);
   // x, w and the constant; exp; the product [5, 5]; 25 truth values.
   assert.is(estimate({ outputs }, 'float32').peakBytes, 4 * (10 + 10 + 5) + 40 + 100 + 25);
+});
+
+test('a program estimates its gradient and its linearised products, with what they keep', async () => {
+  // L = sum tanh(x w), w [3], x [4, 3]: forward 24 + 4 + 4 steps.
+  const traced = trace(
+    {
+      parameters: [{ name: 'w', shape: [3, 1] }],
+      inputs: [{ name: 'x', shape: [4, 3], dtype: 'float32' }],
+      weights: [],
+    },
+    ({ parameters, inputs }) => tf.sum(tf.tanh(tf.matMul(inputs.get('x')!, parameters.get('w')!))),
+  );
+  await using program = compile(traced, { precision: 'float64', threads: 1 });
+  const [gradient, product] = [program.estimate('gradient'), program.estimate('hessian')];
+  // One product forward and one back; of the Hessian the same, without the loss and its gradient.
+  assert.ok(gradient.flops > 48 + 8 && gradient.flops < 48 + 40, String(gradient.flops));
+  assert.ok(product.flops >= 48 && product.flops < gradient.flops, String(product.flops));
+  const point = { parameters: Float64Array.of(1, 2, 3) };
+  await using linearised = await program.linearise(point, { x: new Float64Array(12) });
+  assert.ok(product.peakBytes >= linearised.keptBytes + 8 * (12 + 3), String(product.peakBytes));
 });
 
 // Pictures.

@@ -26,7 +26,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'compute/': { code: ['compute/'] },
   'compute/tensors.ts': { code: [] },
   'compute/random.ts': { code: [] },
-  'compute/program.ts': { code: [], types: ['compute/tensors.ts'] },
+  'compute/program.ts': { code: [], types: ['compute/tensors.ts', 'compute/graph/estimate.ts'] },
   'compute/graph/': { code: ['compute/tensors.ts'] },
   'compute/dtypes.ts': { code: [], types: ['compute/tensors.ts'] },
   'compute/weights.ts': { code: ['compute/dtypes.ts'], types: ['compute/program.ts', 'compute/tensors.ts'] },

@@ -1,0 +1,22 @@
+import type { Curvature } from '../compute/program.ts';
+import type { AdapterLayout } from '../training/adapters/layout.ts';
+import type { TokenRow } from '../training/data/examples.ts';
+import type { Model } from '../training/model.ts';
+import { shortNumber } from './output.ts';
+
+/** A line about what each step of a long run will cost: the gradient, or a product, of the batch of the longest rows. */
+export async function costLine(
+  model: Model,
+  layout: AdapterLayout,
+  rows: readonly TokenRow[],
+  { batchSize, what }: { readonly batchSize: number; readonly what: 'gradient' | Curvature },
+): Promise<string> {
+  const { toBatch } = await import('../training/data/batches.ts');
+  const longest = [...rows].sort((a, b) => b.inputIds.length - a.inputIds.length).slice(0, batchSize);
+  const batch = toBatch(longest, { rows: longest.length, precision: model.precision });
+  const { flops, peakBytes } = model.program(layout, batch).estimate(what);
+  return (
+    `a ${what === 'gradient' ? 'gradient' : 'product'} of ${batch.rows} rows of ${batch.length} tokens: ` +
+    `about ${shortNumber(flops / 1e9, 2)} GFLOP and ${shortNumber(peakBytes / 1e6, 2)} MB`
+  );
+}
