@@ -20,6 +20,11 @@ export interface CompileOptions {
   readonly weights?: WeightSource;
   /** Weights that each `Point` brings itself: those that a method with a residual weight replaces. */
   readonly replaceable?: readonly string[];
+  /**
+   * The most that one linearised curvature may keep between its products; cheap values over it are computed anew in each
+   * product, as far as they are cheap enough. Default: no limit.
+   */
+  readonly mostKeptBytes?: number;
   /** Threads within one operation; 0 (the default) leaves it to the backend. */
   readonly threads?: number;
   /** What computes; ONNX Runtime if not given. */
@@ -43,15 +48,24 @@ class CompiledProgram implements Program {
   readonly #compiled = new Map<string, Promise<Executable>>();
   #gradient: Graph | undefined;
   readonly #splits = new Map<Curvature, SplitGraph>();
+  readonly #mostKeptBytes: number;
   #released = false;
 
   constructor(
     traced: TracedLoss,
-    { precision = 'float32', weights, replaceable = [], threads = 0, backend = onnxBackend }: CompileOptions,
+    {
+      precision = 'float32',
+      weights,
+      replaceable = [],
+      mostKeptBytes = Number.POSITIVE_INFINITY,
+      threads = 0,
+      backend = onnxBackend,
+    }: CompileOptions,
   ) {
     this.precision = precision;
     this.size = totalSize(traced.signature.parameters);
     this.#traced = traced;
+    this.#mostKeptBytes = mostKeptBytes;
     this.#backend = backend;
     this.#options = { precision, fed: new Set(replaceable), threads, ...(weights ? { weights } : {}) };
   }
@@ -160,7 +174,8 @@ class CompiledProgram implements Program {
     const known = this.#splits.get(curvature);
     if (known !== undefined) return known;
     const directions = new Set(this.parameters.map(({ name }) => directionName(name)));
-    const split = splitAt(products[curvature](this.#traced), directions);
+    const budget = { maxBytes: this.#mostKeptBytes, precision: this.precision };
+    const split = splitAt(products[curvature](this.#traced), directions, budget);
     this.#splits.set(curvature, split);
     return split;
   }

@@ -11,6 +11,7 @@ export { gaussNewtonVector, jacobianVector } from './differentiate/gaussNewton.t
 export { logSoftmax } from './differentiate/logSoftmax.ts';
 export { gradient, hessianVector } from './differentiate/products.ts';
 export { type LossFunction, type LossOfOutputs, type TracedLoss, trace } from './differentiate/tracedLoss.ts';
+export type { KeepBudget } from './graph/budget.ts';
 export { check } from './graph/check.ts';
 export { dot } from './graph/dot.ts';
 export { type Estimate, estimate } from './graph/estimate.ts';

@@ -1,4 +1,5 @@
 import { sizeOf } from '../tensors.ts';
+import { type KeepBudget, withinBudget } from './budget.ts';
 import { check } from './check.ts';
 import { dependents, type Graph, type Node, nodesOf } from './node.ts';
 
@@ -16,19 +17,22 @@ export interface SplitGraph {
 
 /**
  * Splits a graph at some of its placeholders. What does not depend on them is computed once and kept; views of kept
- * values (a reshape, a broadcast) are taken again instead of being kept twice.
+ * values (a reshape, a broadcast) are taken again instead of being kept twice. With a budget, cheap values are computed
+ * anew in the product instead of being kept, as far as `withinBudget` can: the same numbers, at the price of time.
  */
-export function splitAt(graph: Graph, directions: ReadonlySet<string>): SplitGraph {
+export function splitAt(graph: Graph, directions: ReadonlySet<string>, budget?: KeepBudget): SplitGraph {
   const nodes = nodesOf(graph);
   const dependent = dependents(nodes, (node) => node.kernel === 'Placeholder' && directions.has(node.attributes.name));
-  const kept = new Map<Node, string>();
+  const needed = new Set<Node>();
   for (const node of nodes)
     if (dependent.has(node))
       for (const input of node.inputs)
         if (!dependent.has(input)) {
           const source = behindViews(input);
-          if (!isSource(source)) kept.set(source, keptName(source));
+          if (!isSource(source)) needed.add(source);
         }
+  const chosen = budget ? withinBudget(needed, isSource, budget) : needed;
+  const kept = new Map([...chosen].map((node) => [node, keptName(node)]));
 
   const outputs = [...graph.outputs];
   const constantOutputs = outputs.filter(([, node]) => !dependent.has(node));
