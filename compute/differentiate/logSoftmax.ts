@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 
 /**
- * log softmax(x) over the last axis, as one kernel that can be differentiated twice. `tf.logSoftmax` is built on a custom
- * gradient, which cannot. For traced code: TensorFlow.js's own backends do not have this kernel.
+ * log softmax(x) over the last axis, as one kernel. For traced code, where `tf.logSoftmax` is the same: TensorFlow.js's own
+ * backends do not have this kernel.
  */
 export function logSoftmax<T extends tf.Tensor>(logits: T): T {
   return tf.engine().runKernel('LogSoftmax', { logits }, { axis: -1 }) as T;

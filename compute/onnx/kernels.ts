@@ -45,7 +45,12 @@ export const emitRules: { readonly [K in EmittedKernel]: EmitRule<K> } = {
   LogicalAnd: operator('And'),
   LogicalOr: operator('Or'),
   LogicalNot: operator('Not'),
-  Select: operator('Where'),
+  Select: (emitter, { dtype }, [condition, a, b], output) => {
+    if (dtype !== 'bool') return emitter.node('Where', [condition!, a!, b!], output);
+    // ONNX Runtime has no choice between truth values.
+    const otherwise = emitter.value('And', [emitter.value('Not', [condition!]), b!]);
+    emitter.node('Or', [emitter.value('And', [condition!, a!]), otherwise], output);
+  },
   Neg: operator('Neg'),
   Exp: operator('Exp'),
   Log: operator('Log'),

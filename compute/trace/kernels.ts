@@ -16,8 +16,9 @@ const { backend_util, slice_util, util } = tf;
 const rules: Record<string, Rule> = {
   ...elementwise('Add', 'Sub', 'Multiply', 'RealDiv', 'Pow', 'Maximum', 'Minimum'),
   ...elementwise('Greater', 'GreaterEqual', 'Equal', 'LogicalAnd', 'LogicalOr'),
-  ...unary('Neg', 'Exp', 'Log', 'Sqrt', 'Rsqrt', 'Square', 'Sigmoid', 'Tanh', 'Sin', 'Cos', 'Erf', 'Softplus'),
-  ...unary('Abs', 'Sign', 'Floor', 'Ceil', 'Round', 'LogicalNot'),
+  ...smooth('Exp', 'Log', 'Sqrt', 'Rsqrt', 'Sigmoid', 'Tanh', 'Sin', 'Cos', 'Erf', 'Softplus'),
+  ...unary('Neg', 'Square', 'Abs', 'Sign', 'LogicalNot'),
+  ...rounding('Floor', 'Ceil', 'Round'),
   ...reduction('Sum', 'Mean', 'Max', 'Min'),
 
   Identity: (recorder, { x }) => recorder.nodeOf(x!),
@@ -128,13 +129,15 @@ const rules: Record<string, Rule> = {
   },
 };
 
+/** The names of TensorFlow.js's kernels that can be recorded, in alphabetical order. */
+export const recordedKernels: readonly string[] = [...Object.keys(rules), ...Object.keys(compositions)].sort();
+
 /**
  * Registers the recording kernels, and a refusal for each other kernel that TensorFlow.js has, so that the error names
  * the kernel and the caller's line instead of the backend. Idempotent.
  */
 export function registerKernels(): void {
   if (tf.getKernelsForBackend(recorderName).length > 0) return;
-  const recorded = [...Object.keys(rules), ...Object.keys(compositions)].sort();
   const others = tf.getKernelsForBackend('cpu').map(({ kernelName }) => kernelName);
   for (const kernelName of new Set([...Object.keys(rules), ...others])) {
     const rule = rules[kernelName];
@@ -142,7 +145,7 @@ export function registerKernels(): void {
       kernelName,
       backendName: recorderName,
       kernelFunc: ({ inputs, attrs, backend }) => {
-        if (rule === undefined) throw refusal(kernelName, `one of ${recorded.join(', ')}`);
+        if (rule === undefined) throw refusal(kernelName, `one of ${recordedKernels.join(', ')}`);
         const recorder = backend as unknown as Recorder;
         const result = rule(recorder, inputs as Inputs, (attrs ?? {}) as Attributes);
         return Array.isArray(result) ? result.map((node) => recorder.handle(node)) : recorder.handle(result);
@@ -172,22 +175,19 @@ function elementwise(...kernels: Binary[]) {
   );
 }
 
-type Smooth =
-  | 'Neg'
-  | 'Exp'
-  | 'Log'
-  | 'Sqrt'
-  | 'Rsqrt'
-  | 'Square'
-  | 'Sigmoid'
-  | 'Tanh'
-  | 'Sin'
-  | 'Cos'
-  | 'Erf'
-  | 'Softplus';
-type Unary = Smooth | 'Abs' | 'Sign' | 'Floor' | 'Ceil' | 'Round' | 'LogicalNot';
+type Smooth = 'Exp' | 'Log' | 'Sqrt' | 'Rsqrt' | 'Sigmoid' | 'Tanh' | 'Sin' | 'Cos' | 'Erf' | 'Softplus';
 
-function unary(...kernels: Unary[]) {
+/** Of whole numbers too, as TensorFlow.js has it. */
+function smooth(...kernels: Smooth[]) {
+  return table(
+    kernels,
+    (kernel) =>
+      (recorder, { x }) =>
+        recorder.builder.make(kernel, [asFloat(recorder, x!)], {}),
+  );
+}
+
+function unary(...kernels: ('Neg' | 'Square' | 'Abs' | 'Sign' | 'LogicalNot')[]) {
   return table(
     kernels,
     (kernel) =>
@@ -196,16 +196,30 @@ function unary(...kernels: Unary[]) {
   );
 }
 
+function rounding(...kernels: ('Floor' | 'Ceil' | 'Round')[]) {
+  return table(kernels, (kernel) => (recorder, { x }) => {
+    const node = recorder.nodeOf(x!);
+    return node.dtype === 'float32' ? recorder.builder.make(kernel, [node], {}) : node;
+  });
+}
+
 function reduction(...kernels: ('Sum' | 'Mean' | 'Max' | 'Min')[]) {
   return table(kernels, (kernel) => (recorder, { x }, { axis, reductionIndices, keepDims }) => {
     // Max has another name for it.
     const axes = util.parseAxisParam((axis ?? reductionIndices) as number[], x!.shape);
-    return recorder.builder.make(kernel, [recorder.nodeOf(x!)], { axes, keepDims: Boolean(keepDims) });
+    // The mean of whole numbers is none.
+    const node = kernel === 'Mean' ? asFloat(recorder, x!) : recorder.nodeOf(x!);
+    return recorder.builder.make(kernel, [node], { axes, keepDims: Boolean(keepDims) });
   });
 }
 
 function table<K extends string>(kernels: readonly K[], rule: (kernel: K) => Rule): Record<string, Rule> {
   return Object.fromEntries(kernels.map((kernel) => [kernel, rule(kernel)]));
+}
+
+function asFloat(recorder: Recorder, x: tf.TensorInfo): Node {
+  const node = recorder.nodeOf(x);
+  return node.dtype === 'float32' ? node : recorder.builder.make('Cast', [node], { dtype: 'float32' });
 }
 
 /** An axis that may be counted from the end. */

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { withCorrectedGradients } from '../../compute/differentiate/gradients.ts';
 import { nodesOf } from '../../compute/graph/node.ts';
 import {
   compile,
@@ -16,6 +17,8 @@ import {
   sizeOf,
   trace,
 } from '../../compute/index.ts';
+import { compositionOf } from '../../compute/trace/compositions.ts';
+import { recordedKernels } from '../../compute/trace/kernels.ts';
 import { relativeError } from '../oracles/relativeError.ts';
 
 const roundingTolerance = 1e-14;
@@ -182,6 +185,36 @@ test('axes may be counted from the end', () => {
     printed((x) => tf.gather(x, [1, 0], -1)),
     printed((x) => tf.gather(x, [1, 0], 1)),
   );
+});
+
+test('whole numbers and truth values are counted, chosen and averaged as TensorFlow.js does', async () => {
+  const x = { values: [3.7, -2.2, 2, 0] };
+  const whole = (f: (ids: tf.Tensor) => tf.Tensor) => valuesOf((y) => tf.cast(f(tf.cast(y, 'int32')), 'float32'), x);
+  assert.equal(await whole((y) => y), [3, -2, 2, 0]);
+  assert.equal(await whole((y) => tf.mean(y)), [0.75]);
+  assert.equal(await whole((y) => tf.max(y)), [3]);
+  assert.equal(await whole((y) => tf.cumsum(y, 0, true)), [0, 3, 1, 3]);
+  assert.equal(await whole((y) => tf.round(y)), [3, -2, 2, 0]);
+  assert.equal(await whole((y) => tf.clipByValue(y, 0, 2)), [2, 0, 2, 0]);
+  assert.equal(await whole((y) => tf.prod(tf.slice(y, 0, 3))), [-12]);
+  assert.equal(await whole((y) => tf.exp(tf.slice(y, 3, 1))), [1]);
+  const truth = (f: (isPositive: tf.Tensor) => tf.Tensor) => whole((y) => f(tf.greater(y, 0)));
+  assert.equal(await truth((y) => tf.sum(y)), [2]);
+  assert.equal(await truth((y) => tf.reverse(y)), [0, 1, 0, 1]);
+  assert.equal(await truth((y) => tf.where(y, tf.logicalNot(y), tf.reverse(y))), [0, 1, 0, 1]);
+  assert.equal(await truth((y) => tf.logicalXor(y, tf.equal(y, tf.reverse(y)))), [1, 0, 1, 0]);
+});
+
+test('what is not a number stays one', async () => {
+  for (const f of [tf.erf, tf.softplus, tf.relu, tf.abs, tf.sign, tf.elu, (x: tf.Tensor) => tf.max(x)])
+    assert.ok(Number.isNaN((await valuesOf(f, { values: [Number.NaN] }))[0]));
+});
+
+test('every kernel that is recorded has a derivative, but for those without an input', () => {
+  const without = withCorrectedGradients(() =>
+    recordedKernels.filter((kernel) => compositionOf(kernel) === undefined && tf.getGradient(kernel) === undefined),
+  );
+  assert.equal(without, ['Fill', 'LinSpace', 'Range']);
 });
 
 // What a derivative is where there is none, or where it would go wrong.

@@ -189,6 +189,53 @@ const rules: readonly Rule[] = [
     },
     after: ['%1 = Slice(%0) begin=[1,0] size=[1,3] : [1,3]', '%2 = Multiply(%0, %1) : [2,3]'],
   },
+  {
+    name: 'a choice that is known is made',
+    before: (b, x) => b.make('Select', [b.fill(0, { shape: [], dtype: 'bool' }), b.make('Square', [x], none), x], none),
+    after: [],
+  },
+  {
+    name: 'a choice broadcasts by itself',
+    before: (b, x) => {
+      const truth = b.make('GreaterEqual', [x, b.make('BroadcastTo', [b.fill(1, single)], { shape: [2, 3] })], none);
+      return b.make('Select', [truth, x, b.fill(0, full)], none);
+    },
+    after: [
+      '%1 = Fill() value=1 : []',
+      '%2 = GreaterEqual(%0, %1) : bool[2,3]',
+      '%3 = Fill() value=0 : []',
+      '%4 = Select(%2, %0, %3) : [2,3]',
+    ],
+  },
+  {
+    name: 'not not is nothing',
+    before: (b, x) => {
+      const truth = b.make('Equal', [x, x], none);
+      return b.make('LogicalNot', [b.make('LogicalNot', [truth], none)], none);
+    },
+    after: ['%1 = Equal(%0, %0) : bool[2,3]'],
+  },
+  {
+    name: 'the largest of one entry is a view',
+    before: (b, x) => b.make('Max', [b.make('Reshape', [x], { shape: [2, 3, 1] })], { axes: [2], keepDims: false }),
+    after: [],
+  },
+  {
+    name: 'what is linear is zero at zero',
+    before: (b, x) => {
+      const product = b.make('BatchMatMul', [b.fill(0, full), x], { transposeA: true, transposeB: false });
+      const sums = b.make('Cumsum', [product], { axis: 0, exclusive: false, reverse: true });
+      return b.make(
+        'RealDiv',
+        [
+          b.make('Reverse', [sums], { axes: [1] }),
+          b.make('BatchMatMul', [x, x], { transposeA: true, transposeB: false }),
+        ],
+        none,
+      );
+    },
+    after: ['%0 = Fill() value=0 : [3,3]'],
+  },
   { name: 'a tile of once is nothing', before: (b, x) => b.make('Tile', [x], { reps: [1, 1] }), after: [] },
   {
     name: 'a slice of a concatenation is a slice of its part',
