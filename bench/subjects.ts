@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { LambdamaxError } from '../errors.ts';
+import { finished, type Quantity, type Subject } from './subject.ts';
+
+const own = ['forward', 'gradient', 'product', 'product linearised', 'gemm'] as const satisfies Quantity[];
+const all = ['forward', 'gradient', 'product'] as const satisfies Quantity[];
+
+function path(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
+}
+
+/** lambdamax on one backend. */
+export function lambdamax(backend: string, precision = 'float32'): Subject {
+  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+  return {
+    name: precision === 'float32' ? `lambdamax ${backend}` : `lambdamax ${backend} ${precision}`,
+    command: process.execPath,
+    arguments: ['--import', tsx, path('./subjects/lambdamax.ts'), '--backend', backend, '--precision', precision],
+    quantities: own,
+  };
+}
+
+/** Ways of others to the same numbers: a package of Python's, a script's mode, and what it measures. */
+const peers = [
+  { name: 'torch', needs: 'torch', script: 'torch_hvp', mode: 'eager', quantities: all },
+  {
+    name: 'torch retained',
+    needs: 'torch',
+    script: 'torch_hvp',
+    mode: 'retained',
+    quantities: ['product linearised'],
+  },
+  { name: 'torch func', needs: 'torch', script: 'torch_hvp', mode: 'func', quantities: ['product'] },
+  { name: 'jax', needs: 'jax', script: 'jax_hvp', mode: 'jit', quantities: all },
+  { name: 'jax linearize', needs: 'jax', script: 'jax_hvp', mode: 'linearize', quantities: ['product linearised'] },
+] as const;
+
+/** The peers that a Python can run, with the versions of what they stand on. */
+export interface Peers {
+  readonly subjects: readonly Subject[];
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/**
+ * Peers in this Python; if none is named, in bench/.venv or, failing that, `python3`. Throws a LambdamaxError if a named one
+ * does not start, or has neither PyTorch nor JAX.
+ */
+export async function findPeers(python: string | undefined): Promise<Peers> {
+  const usual = path('./.venv/bin/python');
+  const command = python ?? (existsSync(usual) ? usual : 'python3');
+  const versions: Record<string, string> = {};
+  for (const name of ['torch', 'jax']) {
+    const version = await versionOf(command, name);
+    if (version !== undefined) versions[name] = version;
+  }
+  if (python !== undefined && Object.keys(versions).length === 0)
+    throw new LambdamaxError({
+      subject: `--python ${python}`,
+      expected: 'a Python with NumPy, and PyTorch or JAX',
+      got: 'neither',
+      remedy: `run \`${python} -m pip install -r ${path('./peers/requirements.txt')}\``,
+    });
+  const subjects = peers
+    .filter(({ needs }) => versions[needs] !== undefined)
+    .map(({ name, script, mode, quantities }) => ({
+      name,
+      command,
+      arguments: [path(`./peers/${script}.py`), '--mode', mode],
+      quantities,
+    }));
+  return { subjects, versions };
+}
+
+async function versionOf(python: string, name: string): Promise<string | undefined> {
+  const code = `import numpy, ${name}; print(${name}.__version__)`;
+  const found = await finished(python, ['-c', code]).catch(() => undefined);
+  return found?.code === 0 ? found.stdout.trim() : undefined;
+}

@@ -1,0 +1,80 @@
+/** Measures one quantity of a problem with lambdamax; the protocol stands in `subject.ts`. */
+
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { backendNamed, gemmGflops, type Precision, type Vector } from 'lambdamax/compute';
+import { readProblem } from '../problem.ts';
+import type { Quantity } from '../subject.ts';
+
+const text = { type: 'string' } as const;
+const { values } = parseArgs({
+  options: {
+    backend: text,
+    precision: text,
+    problem: text,
+    quantity: text,
+    threads: text,
+    repeats: text,
+    seconds: text,
+    result: text,
+  },
+});
+const backend = backendNamed(values.backend as 'onnx');
+const precision = values.precision as Precision;
+const threads = Number(values.threads);
+const quantity = values.quantity as Quantity;
+
+/** What a quantity yields each time. */
+interface Outcome {
+  readonly value?: number;
+  readonly vector?: Vector;
+}
+
+/** Reads the problem, and prepares what is not to be timed. */
+async function prepare(): Promise<() => Promise<Outcome>> {
+  const { program, point, batch, direction } = await readProblem(values.problem!, { backend, precision, threads });
+  switch (quantity) {
+    case 'forward':
+      return async () => ({ value: await program.value(point, batch) });
+    case 'gradient':
+      return async () => {
+        const { value, gradient } = await program.gradient(point, batch);
+        return { value, vector: gradient };
+      };
+    case 'product':
+      return async () => ({ vector: await program.hessianVector(point, batch, direction) });
+    case 'product linearised': {
+      const linearised = await program.linearise(point, batch);
+      return async () => ({ value: linearised.value, vector: await linearised.apply(direction) });
+    }
+    case 'gemm':
+      throw new Error('measured without a problem');
+  }
+}
+
+async function timed(): Promise<object> {
+  const started = performance.now();
+  const run = await prepare();
+  const { value = null, vector } = await run();
+  const setupMilliseconds = performance.now() - started;
+  if (vector !== undefined) await writeFile(values.result!, vector);
+  const milliseconds: number[] = [];
+  const end = performance.now() + 1000 * Number(values.seconds);
+  do {
+    const began = performance.now();
+    await run();
+    milliseconds.push(performance.now() - began);
+  } while (milliseconds.length < Number(values.repeats) && performance.now() < end);
+  return { loss: value, setupMilliseconds, milliseconds };
+}
+
+async function gemm(): Promise<object> {
+  const started = performance.now();
+  const gflops = await gemmGflops(backend, threads);
+  return { loss: null, setupMilliseconds: 0, milliseconds: [performance.now() - started], gflops };
+}
+
+const measured = quantity === 'gemm' ? await gemm() : await timed();
+// maxRSS is in kilobytes of 1,024 bytes.
+console.log(JSON.stringify({ ...measured, peakMegabytes: (process.resourceUsage().maxRSS * 1024) / 1e6 }));
+process.exit(0);
