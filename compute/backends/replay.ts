@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Kernel, NodeOf } from '../graph/node.ts';
+import { matMul } from './matMul.ts';
 
 /** Kernels that are computed at each run; the others are tensors that are there before. */
 export type ReplayedKernel = Exclude<Kernel, 'Placeholder' | 'Weight' | 'Constant'>;
@@ -58,7 +59,7 @@ export const replayRules: { readonly [K in ReplayedKernel]: ReplayRule<K> } = {
   Min: reduction(tf.min),
   Cumsum: ([x], { attributes: { axis, exclusive, reverse } }) => tf.cumsum(x!, axis, exclusive, reverse),
 
-  BatchMatMul: ([a, b], { attributes: { transposeA, transposeB } }) => tf.matMul(a!, b!, transposeA, transposeB),
+  BatchMatMul: ([a, b], { attributes: { transposeA, transposeB } }) => matMul(a!, b!, transposeA, transposeB),
   Transpose: ([x], { attributes: { perm } }) => tf.transpose(x!, [...perm]),
   Reshape: ([x], { shape }) => tf.reshape(x!, [...shape]),
   BroadcastTo: ([x], { shape }) => tf.broadcastTo(x!, [...shape]),

@@ -4,11 +4,15 @@ import * as tf from '@tensorflow/tfjs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
+  type Backend,
   compile,
   cpuBackend,
   type Executable,
   linearise,
+  onnxBackend,
+  randomStream,
   record,
+  sizeOf,
   type TracedLoss,
   type TracedTensors,
   type Values,
@@ -209,6 +213,38 @@ function rowFeeds(...ids: number[]): Values {
     ['ids', Int32Array.from({ length: 2 }, (_, index) => ids[index] ?? ids[0]!)],
   ]);
 }
+
+// Large enough for the way round that WebAssembly takes.
+for (const batch of [[], [3], [2, 3], [1, 2]])
+  for (const transposeA of [false, true])
+    for (const transposeB of [false, true])
+      test(`products of [${batch}] matrices, transposed ${transposeA}, ${transposeB}, agree with ONNX Runtime`, async () => {
+        const left = [...batch, ...(transposeA ? [48, 80] : [80, 48])];
+        const right = [...batch, ...(transposeB ? [64, 48] : [48, 64])];
+        const inputs = [
+          { name: 'a', shape: left, dtype: 'float32' },
+          { name: 'b', shape: right, dtype: 'float32' },
+        ] as const;
+        const graph = record(
+          { parameters: [], inputs, weights: [] },
+          (tensors) =>
+            new Map([['y', tf.matMul(tensors.inputs.get('a')!, tensors.inputs.get('b')!, transposeA, transposeB)]]),
+        );
+        const random = randomStream(1, 'matrices');
+        const numbers = (shape: readonly number[]) => Float32Array.from({ length: sizeOf(shape) }, random.normal);
+        const feeds = new Map([
+          ['a', numbers(left)],
+          ['b', numbers(right)],
+        ]);
+        const on = async (backend: Backend) => {
+          const executable = await backend.compile(graph, { precision: 'float32', threads: 1 });
+          const { y } = Object.fromEntries(await executable.run(feeds));
+          await executable.release();
+          return y!;
+        };
+        const expected = await on(onnxBackend);
+        for (const backend of backends) assert.ok(relativeError(await on(backend), expected) < 1e-5, backend.name);
+      });
 
 test('a kernel that a backend lacks is named, with the backend', async () => {
   const [square] = tf.getKernelsForBackend('cpu').filter(({ kernelName }) => kernelName === 'Square');
