@@ -4,12 +4,14 @@ import { parseArgs } from 'node:util';
 import { LambdamaxError, UsageError } from '../errors.ts';
 import { type HvpOptions, hvp } from './hvp.ts';
 import { type ModelName, models } from './models.ts';
-import { type BenchResult, tables } from './rows.ts';
+import { profile, profileLines } from './profile.ts';
+import { tables } from './rows.ts';
 
-const usage = `npm run bench -- hvp [options]
+const usage = `npm run bench -- hvp|profile [options]
 
-Time, memory and part of the machine's GEMM peak of a Llama's loss, gradient and Hessian-vector products, against
+hvp: time, memory and part of the machine's GEMM peak of a Llama's loss, gradient and Hessian-vector products, against
 PyTorch and JAX where a Python with them is found. Every measurement is a process of its own; subjects take turns.
+profile: the time of each kind of node in our linearised product, against what it takes at the least.
 
   --models NAME,NAME    ${Object.keys(models).join(', ')} (small,medium)
   --threads N,N         (1,2)
@@ -24,9 +26,23 @@ PyTorch and JAX where a Python with them is found. Every measurement is a proces
   --json                one object on standard output
 `;
 
-/** The benches by name; each takes the same options. */
-const benches: Readonly<Record<string, (options: HvpOptions, say: (line: string) => void) => Promise<BenchResult>>> = {
-  hvp,
+/** What a bench has found: for `--json`, and in words. */
+interface Outcome {
+  readonly json: object;
+  readonly lines: readonly string[];
+}
+
+/** The benches by name; each takes the same options, as far as it knows them. */
+const benches: Readonly<Record<string, (options: HvpOptions, say: (line: string) => void) => Promise<Outcome>>> = {
+  async hvp(options, say) {
+    const result = await hvp(options, say);
+    return { json: result, lines: tables(result) };
+  },
+  async profile({ models, threads, repeats }) {
+    const profiles = [];
+    for (const model of models) for (const count of threads) profiles.push(await profile(model, count, repeats));
+    return { json: profiles, lines: profiles.flatMap((one) => ['', ...profileLines(one)]) };
+  },
 };
 
 const text = { type: 'string' } as const;
@@ -53,7 +69,7 @@ async function main(argv: readonly string[]): Promise<void> {
     },
     (line) => process.stderr.write(`${line}\n`),
   );
-  process.stdout.write(values.json ? `${JSON.stringify(result, null, 2)}\n` : `${tables(result).join('\n')}\n`);
+  process.stdout.write(`${values.json ? JSON.stringify(result.json, null, 2) : result.lines.join('\n')}\n`);
 }
 
 function parse(argv: readonly string[]) {
