@@ -120,6 +120,8 @@ async function rowOf(
     quantity,
     milliseconds,
     runs,
+    cpuMilliseconds: Math.min(...reports.flatMap(({ cpuMilliseconds }) => cpuMilliseconds)),
+    setupMilliseconds: Math.min(...reports.map(({ setupMilliseconds }) => setupMilliseconds)),
     peakMegabytes: Math.max(...reports.map(({ peakMegabytes }) => peakMegabytes)),
     loss: reports.at(-1)!.loss,
     trueError,

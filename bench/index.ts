@@ -53,7 +53,7 @@ async function main(argv: readonly string[]): Promise<void> {
   if (values.help) return void process.stdout.write(usage);
   const bench = benches[positionals[0] ?? ''];
   if (bench === undefined || positionals.length > 1)
-    throw new UsageError({ subject: 'bench', expected: Object.keys(benches).join(' or '), got: positionals });
+    throw new UsageError({ subject: 'command line', expected: Object.keys(benches).join(' or '), got: positionals });
   const quick = values.quick === true;
   const result = await bench(
     {
@@ -93,7 +93,7 @@ function parse(argv: readonly string[]) {
       },
     });
   } catch (cause) {
-    throw new UsageError({ subject: 'bench', expected: 'known options', got: (cause as Error).message, cause });
+    throw new UsageError({ subject: 'command line', expected: 'known options', got: (cause as Error).message, cause });
   }
 }
 

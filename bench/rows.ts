@@ -10,6 +10,10 @@ export interface Row {
   readonly milliseconds: number;
   /** The best of each process. */
   readonly runs: readonly number[];
+  /** The least that all threads together computed in one run: at one thread this is the fairer number on a busy machine. */
+  readonly cpuMilliseconds: number;
+  /** The quickest way from reading the problem to the first result: loading, tracing, compiling. */
+  readonly setupMilliseconds: number;
   readonly peakMegabytes: number;
   readonly loss: number | null;
   /** |x - y| / |y| of the result x, where y is known better: from float64, say. */
@@ -60,7 +64,7 @@ export function tables({ machine, rows }: BenchResult): string[] {
   ];
   for (const key of new Set(rows.map(headingOf))) {
     const own = rows.filter((row) => headingOf(row) === key);
-    const header = ['quantity', 'subject', 'ms', 'ours / it', 'MB', 'of GEMM peak', 'error'];
+    const header = ['quantity', 'subject', 'ms', 'ours / it', 'CPU ms', 'ours / it', 'setup', 'MB', 'of peak', 'error'];
     lines.push('', key, ...aligned([header, ...own.map((row) => cells(row, own))]));
   }
   return lines;
@@ -75,21 +79,23 @@ function isOurs({ subject }: Row): boolean {
 }
 
 function cells(row: Row, rows: readonly Row[]): string[] {
-  const { quantity, subject, milliseconds, peakMegabytes, gemmFraction, trueError } = row;
-  const ours = Math.min(...rows.filter((other) => isOurs(other) && other.quantity === quantity).map(timeOf));
+  const { quantity, subject, milliseconds, cpuMilliseconds, setupMilliseconds, peakMegabytes } = row;
+  const { gemmFraction, trueError } = row;
+  const ours = rows.filter((other) => isOurs(other) && other.quantity === quantity);
+  const ratio = (of: (row: Row) => number) =>
+    isOurs(row) || ours.length === 0 ? '' : (Math.min(...ours.map(of)) / of(row)).toFixed(2);
   return [
     quantity,
     subject,
     milliseconds.toPrecision(4),
-    isOurs(row) || !Number.isFinite(ours) ? '' : (ours / milliseconds).toFixed(2),
+    ratio((one) => one.milliseconds),
+    cpuMilliseconds.toPrecision(4),
+    ratio((one) => one.cpuMilliseconds),
+    setupMilliseconds.toFixed(0),
     peakMegabytes.toFixed(0),
     gemmFraction === null ? '' : `${(100 * gemmFraction).toFixed(0)} %`,
     trueError === null ? '' : trueError.toExponential(1),
   ];
-}
-
-function timeOf({ milliseconds }: Row): number {
-  return milliseconds;
 }
 
 function entries(record: Readonly<Record<string, string | number>>, between: string): string {

@@ -40,6 +40,8 @@ const report = z.object({
   setupMilliseconds: z.number(),
   /** One number per repetition. */
   milliseconds: z.array(z.number()).min(1),
+  /** What all threads together computed in each, which other work on the machine lengthens less; spinning counts. */
+  cpuMilliseconds: z.array(z.number()).min(1),
   /** The most memory that was resident while the process lived. */
   peakMegabytes: z.number(),
   /** Speed in products of large matrices; for `gemm` alone. */

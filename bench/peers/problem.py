@@ -74,12 +74,13 @@ def report(options, prepare, to_numpy):
     setup = time.perf_counter() - started
     if tensors is not None:
         np.concatenate([to_numpy(tensors[name]).ravel() for name in names]).astype(np.float32).tofile(options.result)
-    milliseconds = []
+    milliseconds, cpu_milliseconds = [], []
     end = time.perf_counter() + options.seconds
     while not milliseconds or (len(milliseconds) < options.repeats and time.perf_counter() < end):
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         run()
         milliseconds.append(1000 * (time.perf_counter() - began))
+        cpu_milliseconds.append(1000 * (time.process_time() - cpu_began))
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
         json.dumps(
@@ -87,6 +88,7 @@ def report(options, prepare, to_numpy):
                 "loss": None if loss is None else float(loss),
                 "setupMilliseconds": 1000 * setup,
                 "milliseconds": milliseconds,
+                "cpuMilliseconds": cpu_milliseconds,
                 "peakMegabytes": kilobytes * 1024 / 1e6,
             }
         )

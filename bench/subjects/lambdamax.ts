@@ -58,20 +58,23 @@ async function timed(): Promise<object> {
   const { value = null, vector } = await run();
   const setupMilliseconds = performance.now() - started;
   if (vector !== undefined) await writeFile(values.result!, vector);
-  const milliseconds: number[] = [];
+  const [milliseconds, cpuMilliseconds]: [number[], number[]] = [[], []];
   const end = performance.now() + 1000 * Number(values.seconds);
   do {
-    const began = performance.now();
+    const [began, cpuBegan] = [performance.now(), process.cpuUsage()];
     await run();
     milliseconds.push(performance.now() - began);
+    const { user, system } = process.cpuUsage(cpuBegan);
+    cpuMilliseconds.push((user + system) / 1000);
   } while (milliseconds.length < Number(values.repeats) && performance.now() < end);
-  return { loss: value, setupMilliseconds, milliseconds };
+  return { loss: value, setupMilliseconds, milliseconds, cpuMilliseconds };
 }
 
 async function gemm(): Promise<object> {
   const started = performance.now();
   const gflops = await gemmGflops(backend, threads);
-  return { loss: null, setupMilliseconds: 0, milliseconds: [performance.now() - started], gflops };
+  const milliseconds = [performance.now() - started];
+  return { loss: null, setupMilliseconds: 0, milliseconds, cpuMilliseconds: milliseconds, gflops };
 }
 
 const measured = quantity === 'gemm' ? await gemm() : await timed();
