@@ -19,7 +19,7 @@ export type { Graph, Kernel, Node } from './graph/node.ts';
 export { print } from './graph/print.ts';
 export { simplify } from './graph/simplify.ts';
 export { type SplitGraph, splitAt } from './graph/split.ts';
-export { linearise } from './linearise.ts';
+export { linearise, recompute } from './linearise.ts';
 export type { Batch, Curvature, Linearised, Point, Program, WeightLocation, WeightSource } from './program.ts';
 export { type RandomStream, randomStream } from './random.ts';
 export { type Precision, sizeOf, type TensorSpec, totalSize, type Vector, viewTensors, zeros } from './tensors.ts';
