@@ -22,7 +22,7 @@ export async function tinyStudy(folder: string, changes: readonly string[] = [])
       '--seeds',
       '1',
     ],
-    ...['--tolerance', '0.1', '--curvature-tokens', '20', '--warmup', '1'],
+    ...['--tolerance', '0.1', '--curvature-tokens', '1000', '--warmup', '1'],
     ...changes,
   ];
 }
