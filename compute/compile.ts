@@ -4,6 +4,7 @@ import { onnxBackend } from './backends/onnx.ts';
 import { gaussNewtonVector, jacobianVector, tangentName } from './differentiate/gaussNewton.ts';
 import { gradient, gradientName, hessianVector, productName } from './differentiate/products.ts';
 import type { TracedLoss } from './differentiate/tracedLoss.ts';
+import { collapse } from './graph/collapse.ts';
 import { type Estimate, estimate } from './graph/estimate.ts';
 import type { Graph } from './graph/node.ts';
 import { type SplitGraph, splitAt } from './graph/split.ts';
@@ -175,7 +176,7 @@ class CompiledProgram implements Program {
     if (known !== undefined) return known;
     const directions = new Set(this.parameters.map(({ name }) => directionName(name)));
     const budget = { maxBytes: this.#mostKeptBytes, precision: this.precision };
-    const split = splitAt(products[curvature](this.#traced), directions, budget);
+    const split = splitAt(collapse(products[curvature](this.#traced), directions), directions, budget);
     this.#splits.set(curvature, split);
     return split;
   }

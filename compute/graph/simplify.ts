@@ -26,9 +26,11 @@ type Attributes<K extends Kernel> = KernelAttributes[K];
 type Computed = Exclude<Kernel, SourceKernel>;
 type Rule<K extends Computed> = (inputs: readonly Node[], attributes: Attributes<K>) => Node | undefined;
 
-class Simplifier {
+/** Makes the simplest node known for each operation; `simplify` and passes after it build their graphs with one. */
+export class Simplifier {
   readonly #builder = new GraphBuilder();
 
+  /** The node in this simplifier's graph, on the replacements of its inputs. */
   rewrite(node: Node, replacement: (input: Node) => Node): Node {
     switch (node.kernel) {
       case 'Placeholder':
@@ -161,16 +163,17 @@ class Simplifier {
     if (isFill(x)) return undefined;
     if (factor === 1) return this.make('BroadcastTo', [x], { shape });
     if (!sameShape(shape, x.shape)) {
-      const scaled = this.make('Multiply', [x, this.#scalar(factor, x)], {});
+      const scaled = this.make('Multiply', [x, this.scalar(factor, x)], {});
       return this.make('BroadcastTo', [scaled], { shape });
     }
     if (factor === -1) return this.make('Neg', [x], {});
     const inner = scaledBy(x);
-    if (inner !== undefined) return this.make('Multiply', [inner.of, this.#scalar(inner.factor * factor, x)], {});
-    return y.shape.length === 0 ? undefined : this.make('Multiply', [x, this.#scalar(factor, x)], {});
+    if (inner !== undefined) return this.make('Multiply', [inner.of, this.scalar(inner.factor * factor, x)], {});
+    return y.shape.length === 0 ? undefined : this.make('Multiply', [x, this.scalar(factor, x)], {});
   }
 
-  #scalar(value: number, like: Node): Node {
+  /** A number as a node, of the dtype of `like`. */
+  scalar(value: number, like: Node): Node {
     return this.#builder.fill(value, { shape: [], dtype: like.dtype });
   }
 
@@ -213,7 +216,7 @@ class Simplifier {
       x.kernel === 'BroadcastTo'
         ? x.inputs[0]!
         : isFill(x) && sizeOf(x.shape) > 1
-          ? this.#scalar(x.attributes.value, x)
+          ? this.scalar(x.attributes.value, x)
           : x;
     return small !== x && sameShape(broadcastShapes(small.shape, other), shape) ? small : x;
   }
