@@ -7,7 +7,7 @@ export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor, eps: number): tf.Tens
   return tf.mul(tf.mul(x, inverse), weight);
 }
 
-/** The cosines and sines by which a rotary embedding turns pairs, each [1, length, 1, headSize / 2]. */
+/** The cosines and sines by which a rotary embedding turns heads, [length, headSize]; those of `sin` signed for `rotate`. */
 export interface RotaryTables {
   readonly cos: tf.Tensor;
   readonly sin: tf.Tensor;
@@ -16,21 +16,30 @@ export interface RotaryTables {
 /** Tables for positions 0 .. length-1: pair i of position t turns by t theta^(-2i/headSize). Su et al., arXiv 2104.09864. */
 export function rotaryTables(length: number, headSize: number, theta: number): RotaryTables {
   const pairs = headSize / 2;
-  const angles = Array.from(
-    { length: length * pairs },
-    (_, index) => Math.floor(index / pairs) * theta ** ((-2 * (index % pairs)) / headSize),
-  );
-  const shape = [1, length, 1, pairs];
-  return { cos: constant(angles.map(Math.cos), shape), sin: constant(angles.map(Math.sin), shape) };
+  const table = (entry: (angle: number, column: number) => number): tf.Tensor => {
+    const values = Array.from({ length: length * headSize }, (_, index) => {
+      const column = index % headSize;
+      return entry(Math.floor(index / headSize) * theta ** ((-2 * (column % pairs)) / headSize), column);
+    });
+    return constant(values, [length, headSize]);
+  };
+  return { cos: table(Math.cos), sin: table((angle, column) => (column < pairs ? -Math.sin(angle) : Math.sin(angle))) };
 }
 
-/** Turns the pairs (i, i + headSize/2) of every head, x [rows, length, heads, headSize], as transformers' Llama does. */
+/**
+ * Turns the pairs (i, i + headSize/2) of every head, x [rows, heads, length, headSize], as transformers' Llama does: to
+ * (a, b) belongs (a cos - b sin, b cos + a sin), which is x cos + swapped x sin with the sign kept in the table. Tables as
+ * wide as a head are multiplied in one pass each, where half-width ones broadcast over short rows.
+ */
 export function rotate(x: tf.Tensor4D, { cos, sin }: RotaryTables): tf.Tensor4D {
   const [first, second] = tf.split(x, 2, -1) as [tf.Tensor4D, tf.Tensor4D];
-  return tf.concat(
-    [tf.sub(tf.mul(first, cos), tf.mul(second, sin)), tf.add(tf.mul(second, cos), tf.mul(first, sin))],
-    -1,
-  ) as tf.Tensor4D;
+  return tf.add(tf.mul(x, cos), tf.mul(tf.concat([second, first], -1), sin));
+}
+
+/** [rows * length, heads * headSize] as [rows, heads, length, headSize]. */
+export function splitHeads(x: tf.Tensor2D, rows: number, headSize: number): tf.Tensor4D {
+  const [positions, width] = x.shape;
+  return tf.transpose(tf.reshape(x, [rows, positions / rows, width / headSize, headSize]), [0, 2, 1, 3]) as tf.Tensor4D;
 }
 
 /** So far below every score that its exponential is exactly 0, in float32 and float64. */
@@ -50,42 +59,25 @@ export function paddingMask(keyMask: tf.Tensor): tf.Tensor {
   return tf.reshape(tf.mul(tf.sub(1, keyMask), masked), [rows, 1, 1, length]);
 }
 
-/** Extents of an attention layer. */
-export interface AttentionShape {
-  readonly rows: number;
-  readonly length: number;
-  readonly heads: number;
-  readonly keyValueHeads: number;
-  readonly headSize: number;
-}
-
 /**
  * Grouped-query attention, softmax(q k' / sqrt(headSize) + mask) v. The queries that share a key and value head are one
- * longer sequence to it, so that nothing is repeated in memory. q [rows, length, heads, headSize], k and v [rows, length,
- * keyValueHeads, headSize]; `masks` are added to scores [rows, heads, length, length]; result [rows * length, heads *
- * headSize]. Ainslie et al. 2023, arXiv 2305.13245.
+ * longer sequence to it, so that nothing is repeated in memory. q [rows, heads, length, headSize], k and v [rows,
+ * keyValueHeads, length, headSize]; `masks` are added to scores [rows, heads, length, length]; result [rows * length,
+ * heads * headSize]. Ainslie et al. 2023, arXiv 2305.13245.
  */
-export function attention(
-  q: tf.Tensor4D,
-  k: tf.Tensor4D,
-  v: tf.Tensor4D,
-  masks: readonly tf.Tensor[],
-  { rows, length, heads, keyValueHeads, headSize }: AttentionShape,
-): tf.Tensor2D {
-  const groups = heads / keyValueHeads;
-  const grouped = [rows, keyValueHeads, groups * length, headSize];
-  const queries = tf.reshape(
-    tf.transpose(tf.reshape(q, [rows, length, keyValueHeads, groups, headSize]), [0, 2, 3, 1, 4]),
-    grouped,
+export function attention(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, masks: readonly tf.Tensor[]): tf.Tensor2D {
+  const [rows, heads, length, headSize] = q.shape;
+  const keyValueHeads = k.shape[1];
+  const grouped = [rows, keyValueHeads, (heads / keyValueHeads) * length];
+  const scores = tf.mul(
+    tf.matMul(tf.reshape(q, [...grouped, headSize]), k, false, true),
+    constant(1 / Math.sqrt(headSize)),
   );
-  const keys = tf.transpose(k, [0, 2, 1, 3]);
-  const values = tf.transpose(v, [0, 2, 1, 3]);
-  const scores = tf.mul(tf.matMul(queries, keys, false, true), constant(1 / Math.sqrt(headSize)));
   const perHead = masks.reduce<tf.Tensor>(
     (sum, mask) => tf.add(sum, mask),
     tf.reshape(scores, [rows, heads, length, length]),
   );
-  const weights = tf.reshape(tf.softmax(perHead), [rows, keyValueHeads, groups * length, length]);
-  const mixed = tf.reshape(tf.matMul(weights, values), [rows, keyValueHeads, groups, length, headSize]);
-  return tf.reshape(tf.transpose(mixed, [0, 3, 1, 2, 4]), [rows * length, heads * headSize]);
+  const mixed = tf.matMul(tf.reshape(tf.softmax(perHead), [...grouped, length]), v);
+  const perPosition = tf.transpose(tf.reshape(mixed, [rows, heads, length, headSize]), [0, 2, 1, 3]);
+  return tf.reshape(perPosition, [rows * length, heads * headSize]);
 }

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { TensorSpec } from '../../compute/index.ts';
 import type { LlamaConfig } from '../checkpoint/config.ts';
 import type { DecoderContext } from './decoder.ts';
-import { attention, causalMask, paddingMask, rmsNorm, rotaryTables, rotate } from './layers.ts';
+import { attention, causalMask, paddingMask, rmsNorm, rotaryTables, rotate, splitHeads } from './layers.ts';
 
 const embeddingName = 'model.embed_tokens.weight';
 const outputName = 'lm_head.weight';
@@ -32,19 +32,16 @@ export function llamaOutputName({ tieWordEmbeddings }: LlamaConfig): string {
 }
 
 function selfAttention(
-  { heads, keyValueHeads, headSize }: LlamaConfig,
-  { rows, length, linear }: DecoderContext,
+  { headSize }: LlamaConfig,
+  { rows, linear }: DecoderContext,
   x: tf.Tensor2D,
   block: string,
   tables: ReturnType<typeof rotaryTables>,
   masks: readonly tf.Tensor[],
 ): tf.Tensor2D {
-  const project = (name: string, count: number) =>
-    tf.reshape(linear(x, `${block}.self_attn.${name}`), [rows, length, count, headSize]) as tf.Tensor4D;
-  const q = rotate(project('q_proj', heads), tables);
-  const k = rotate(project('k_proj', keyValueHeads), tables);
-  const v = project('v_proj', keyValueHeads);
-  const mixed = attention(q, k, v, masks, { rows, length, heads, keyValueHeads, headSize });
+  const project = (name: string) => splitHeads(linear(x, `${block}.self_attn.${name}`), rows, headSize);
+  const [q, k, v] = [project('q_proj'), project('k_proj'), project('v_proj')];
+  const mixed = attention(rotate(q, tables), rotate(k, tables), v, masks);
   return linear(mixed, `${block}.self_attn.o_proj`);
 }
 
