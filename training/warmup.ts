@@ -1,4 +1,3 @@
-import { totalSize } from '../compute/index.ts';
 import type { Adapter } from './adapters/create.ts';
 import { layoutTensors } from './adapters/layout.ts';
 import { stepRows } from './data/batches.ts';
@@ -36,7 +35,7 @@ export async function warmUp(
   { steps, learningRate, batchSize, seed, adam = {} }: WarmupOptions,
 ): Promise<WarmedUp> {
   const adapter = { ...start, parameters: start.parameters.slice() };
-  const optimizer = adamw(totalSize(layoutTensors(adapter.layout)), adam);
+  const optimizer = adamw(layoutTensors(adapter.layout), adam);
   for (let step = 0; step < steps; step++) {
     const { gradient } = await stepGradient(model, adapter, stepRows(rows, batchSize, step, seed, true));
     optimizer.step(adapter.parameters, gradient, learningRate);

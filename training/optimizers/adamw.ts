@@ -1,4 +1,6 @@
+import { type TensorSpec, totalSize } from '../../compute/tensors.ts';
 import { LambdamaxError } from '../../errors.ts';
+import { type GroupOptions, segmentsOf } from './groups.ts';
 import {
   type AdaptiveOptimizer,
   checkOption,
@@ -9,13 +11,11 @@ import {
 } from './optimizer.ts';
 
 /** Adam's settings; the defaults are PyTorch's, but no decay. */
-export interface AdamOptions {
+export interface AdamOptions extends GroupOptions {
   /** How much of each running mean is kept in a step, both in [0, 1); 0.9, 0.999. */
   readonly betas?: readonly [beta1: number, beta2: number];
   /** Added to the root of the second moment; above 0; 1e-8. */
   readonly eps?: number;
-  /** At least 0; 0. */
-  readonly weightDecay?: number;
 }
 
 /**
@@ -29,26 +29,30 @@ export interface AdamOptions {
  *
  * @throws UsageError that names the option for settings out of range.
  */
-export function adamw(size: number, options: AdamOptions = {}): AdaptiveOptimizer {
-  return adaptive('adamw', size, options);
+export function adamw(parameters: readonly TensorSpec[], options: AdamOptions = {}): AdaptiveOptimizer {
+  return adaptive('adamw', 'decoupled', parameters, options);
 }
 
 /**
  * Adam, as PyTorch's `Adam`: the steps of {@link adamw}, but weight decay is the gradient of an L2 penalty,
  * g + weightDecay p, and so passes through the moments. Kingma and Ba 2015, arXiv 1412.6980, algorithm 1.
  */
-export function adam(size: number, options: AdamOptions = {}): AdaptiveOptimizer {
-  return adaptive('adam', size, options);
+export function adam(parameters: readonly TensorSpec[], options: AdamOptions = {}): AdaptiveOptimizer {
+  return adaptive('adam', 'penalty', parameters, options);
 }
 
-function adaptive(name: 'adam' | 'adamw', size: number, options: AdamOptions): AdaptiveOptimizer {
-  const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options;
+/** The common part, under the name by which its state is known again. */
+export function adaptive(
+  name: string,
+  decay: 'decoupled' | 'penalty',
+  specs: readonly TensorSpec[],
+  options: AdamOptions,
+): AdaptiveOptimizer {
+  const { betas = [0.9, 0.999], eps = 1e-8 } = options;
+  checkMoments(betas, eps);
+  const segments = segmentsOf(specs, options);
+  const size = totalSize(specs);
   const [beta1, beta2] = betas;
-  for (const beta of betas)
-    checkOption('--betas', beta, 'numbers from 0 to below 1', (value) => value >= 0 && value < 1);
-  checkOption('--eps', eps, 'a number above 0', (value) => value > 0 && value < Infinity);
-  checkOption('--weight-decay', weightDecay, 'a number of at least 0', (value) => value >= 0 && value < Infinity);
-
   const firstMoment = new Float64Array(size);
   const secondMoment = new Float64Array(size);
   const vectors = { firstMoment, secondMoment };
@@ -59,18 +63,21 @@ function adaptive(name: 'adam' | 'adamw', size: number, options: AdamOptions): A
     step(parameters, gradient, learningRate) {
       checkStep(size, parameters, gradient, learningRate);
       steps += 1;
-      const keep = name === 'adamw' ? 1 - learningRate * weightDecay : 1;
-      const penalty = name === 'adam' ? weightDecay : 0;
-      const rate = learningRate / (1 - beta1 ** steps);
       const rootScale = 1 / Math.sqrt(1 - beta2 ** steps);
-      for (let index = 0; index < size; index++) {
-        const value = parameters[index]!;
-        const slope = gradient[index]! + penalty * value;
-        const first = beta1 * firstMoment[index]! + (1 - beta1) * slope;
-        const second = beta2 * secondMoment[index]! + (1 - beta2) * slope * slope;
-        firstMoment[index] = first;
-        secondMoment[index] = second;
-        parameters[index] = keep * value - (rate * first) / (rootScale * Math.sqrt(second) + eps);
+      for (const { start, end, rateFactor, weightDecay } of segments) {
+        const rate = rateFactor * learningRate;
+        const keep = decay === 'decoupled' ? 1 - rate * weightDecay : 1;
+        const penalty = decay === 'penalty' ? weightDecay : 0;
+        const stride = rate / (1 - beta1 ** steps);
+        for (let index = start; index < end; index++) {
+          const value = parameters[index]!;
+          const slope = gradient[index]! + penalty * value;
+          const first = beta1 * firstMoment[index]! + (1 - beta1) * slope;
+          const second = beta2 * secondMoment[index]! + (1 - beta2) * slope * slope;
+          firstMoment[index] = first;
+          secondMoment[index] = second;
+          parameters[index] = keep * value - (stride * first) / (rootScale * Math.sqrt(second) + eps);
+        }
       }
     },
     state: () => ({ optimizer: name, steps, vectors: copyVectors(vectors) }),
@@ -90,4 +97,11 @@ function adaptive(name: 'adam' | 'adamw', size: number, options: AdamOptions): A
       return secondMoment.map((second) => second * correction);
     },
   };
+}
+
+/** Refuses decay rates and an epsilon that Adam makes no sense with. */
+export function checkMoments(betas: readonly [number, number], eps: number): void {
+  for (const beta of betas)
+    checkOption('--betas', beta, 'numbers from 0 to below 1', (value) => value >= 0 && value < 1);
+  checkOption('--eps', eps, 'a number above 0', (value) => value > 0 && value < Infinity);
 }

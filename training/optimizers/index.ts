@@ -1,19 +1,23 @@
-import { type TensorSpec, totalSize } from '../../compute/tensors.ts';
+import type { TensorSpec } from '../../compute/tensors.ts';
 import { UsageError } from '../../errors.ts';
-import { type AdamOptions, adam, adamw } from './adamw.ts';
+import { adam, adamw } from './adamw.ts';
+import { type LoftOptions, loft } from './loft.ts';
+import { type LoraPlusOptions, loraPlus } from './loraPlus.ts';
 import type { Optimizer } from './optimizer.ts';
 import { type SgdOptions, sgd } from './sgd.ts';
 
 /** Settings of every optimizer together; each takes its own and leaves the rest. */
-export interface OptimizerOptions extends AdamOptions, SgdOptions {}
+export interface OptimizerOptions extends LoraPlusOptions, LoftOptions, SgdOptions {}
 
 type OptimizerMaker = (parameters: readonly TensorSpec[], options: OptimizerOptions) => Optimizer;
 
 /** All optimizers, sorted by name; a new one is a file and a line. */
 const makers: Readonly<Record<string, OptimizerMaker>> = {
-  adam: (parameters, options) => adam(totalSize(parameters), options),
-  adamw: (parameters, options) => adamw(totalSize(parameters), options),
-  sgd: (parameters, options) => sgd(totalSize(parameters), options),
+  adam,
+  adamw,
+  loft,
+  'lora+': loraPlus,
+  sgd,
 };
 
 /** The names that `--optimizer` takes. */

@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../../compute/random.ts';
 import { adam, adamw } from '../../../training/optimizers/adamw.ts';
+import { vector } from '../../cases/vector.ts';
 import { relativeError } from '../../oracles/relativeError.ts';
 
 // Tens of steps in float64, each a few roundings of 1.1e-16.
@@ -10,7 +11,7 @@ const float64Tolerance = 1e-13;
 const gradients = Float64Array.of(3, -0.02, 1e-6, -1e-8, 1e-12, -4e5);
 
 test('the first step has the length of the rate in every entry, but for eps', () => {
-  for (const optimizer of [adam(6), adamw(6)]) {
+  for (const optimizer of [adam(vector(6)), adamw(vector(6))]) {
     const parameters = new Float64Array(6);
     optimizer.step(parameters, gradients, 0.01);
     const expected = gradients.map((gradient) => (-0.01 * gradient) / (Math.abs(gradient) + 1e-8));
@@ -24,7 +25,7 @@ test('under a constant gradient every step is the first: the bias corrections ar
     [0.5, 0.95],
     [0, 0],
   ] as const) {
-    const optimizer = adamw(6, { betas, eps: 1e-3 });
+    const optimizer = adamw(vector(6), { betas, eps: 1e-3 });
     const parameters = new Float64Array(6);
     const expected = new Float64Array(6);
     for (let step = 0; step < 30; step++) {
@@ -41,9 +42,9 @@ test('without a gradient adamw shrinks parameters by 1 - lr weightDecay, adam st
   const start = Float64Array.of(2, -0.5, 8);
   const decoupled = start.slice();
   const penalised = start.slice();
-  const optimizer = adamw(3, { weightDecay: 0.1 });
+  const optimizer = adamw(vector(3), { weightDecay: 0.1 });
   for (let step = 0; step < 10; step++) optimizer.step(decoupled, new Float64Array(3), 0.2);
-  adam(3, { weightDecay: 0.1, eps: 1e-14 }).step(penalised, new Float64Array(3), 0.2);
+  adam(vector(3), { weightDecay: 0.1, eps: 1e-14 }).step(penalised, new Float64Array(3), 0.2);
   assert.ok(
     relativeError(
       decoupled,
@@ -88,10 +89,18 @@ for (const kind of ['adam', 'adamw'] as const)
       const draw = (): Float64Array => Float64Array.from({ length: 20 }, () => random.normal());
       const [h, c, start] = [draw(), draw(), draw()];
       const rates = Array.from({ length: 60 }, () => 0.1 * random.uniform());
-      const optimizer = (kind === 'adam' ? adam : adamw)(20, { betas: [0.8, 0.9], eps: 1e-4, weightDecay: 0.3 });
+      const optimizer = (kind === 'adam' ? adam : adamw)(vector(20), {
+        betas: [0.8, 0.9],
+        eps: 1e-4,
+        weightDecay: 0.3,
+      });
       const parameters = start.slice();
       const single = Float32Array.from(start);
-      const singleOptimizer = (kind === 'adam' ? adam : adamw)(20, { betas: [0.8, 0.9], eps: 1e-4, weightDecay: 0.3 });
+      const singleOptimizer = (kind === 'adam' ? adam : adamw)(vector(20), {
+        betas: [0.8, 0.9],
+        eps: 1e-4,
+        weightDecay: 0.3,
+      });
       for (const rate of rates) {
         optimizer.step(
           parameters,
@@ -113,7 +122,7 @@ for (const kind of ['adam', 'adamw'] as const)
 test('decay through the gradient and decoupled decay are different rules, and equal without decay', () => {
   const run = (make: typeof adam, weightDecay: number): Float64Array => {
     const parameters = Float64Array.of(1, -2, 3, 4, 5, 6);
-    const optimizer = make(6, { weightDecay });
+    const optimizer = make(vector(6), { weightDecay });
     for (let step = 0; step < 5; step++) optimizer.step(parameters, gradients, 0.1);
     return parameters;
   };
@@ -122,7 +131,7 @@ test('decay through the gradient and decoupled decay are different rules, and eq
 });
 
 test('secondMoment is the weighted mean of the squared gradients, its weights summing to one', () => {
-  const optimizer = adamw(2, { betas: [0.9, 0.99] });
+  const optimizer = adamw(vector(2), { betas: [0.9, 0.99] });
   const parameters = new Float64Array(2);
   const seen = [2, -1, 0.5, 7].map((gradient) => Float64Array.of(gradient, 3));
   for (const gradient of seen) optimizer.step(parameters, gradient, 0.1);
@@ -130,18 +139,18 @@ test('secondMoment is the weighted mean of the squared gradients, its weights su
   const total = weights.reduce((sum, weight) => sum + weight);
   const mean = seen.reduce((sum, gradient, index) => sum + (weights[index]! / total) * gradient[0]! ** 2, 0);
   assert.ok(relativeError(optimizer.secondMoment(), [mean, 9]) < float64Tolerance);
-  assert.throws(() => adamw(2).secondMoment(), /the second moment of adamw: expected at least one step/);
+  assert.throws(() => adamw(vector(2)).secondMoment(), /the second moment of adamw: expected at least one step/);
 });
 
 test('settings out of range are refused by the name of their option', () => {
   for (const make of [adam, adamw]) {
     for (const beta of [1, -0.1, 1.5, Number.NaN]) {
-      assert.throws(() => make(1, { betas: [beta, 0.9] }), /--betas: expected/);
-      assert.throws(() => make(1, { betas: [0.9, beta] }), /--betas: expected/);
+      assert.throws(() => make(vector(1), { betas: [beta, 0.9] }), /--betas: expected/);
+      assert.throws(() => make(vector(1), { betas: [0.9, beta] }), /--betas: expected/);
     }
-    for (const eps of [0, -1e-8, Infinity, Number.NaN]) assert.throws(() => make(1, { eps }), /--eps: expected/);
+    for (const eps of [0, -1e-8, Infinity, Number.NaN]) assert.throws(() => make(vector(1), { eps }), /--eps: expected/);
     for (const weightDecay of [-0.1, Infinity, Number.NaN])
-      assert.throws(() => make(1, { weightDecay }), /--weight-decay: expected/);
+      assert.throws(() => make(vector(1), { weightDecay }), /--weight-decay: expected/);
   }
 });
 

@@ -4,10 +4,11 @@ import { randomStream } from '../../../compute/random.ts';
 import { UsageError } from '../../../errors.ts';
 import { createOptimizer, optimizerNames } from '../../../training/optimizers/index.ts';
 
-const parameters = [
-  { name: 'lora_A.weight', shape: [2, 5] },
-  { name: 'lora_B.weight', shape: [3, 2] },
+const ofRank = (rank: number) => [
+  { name: 'lora_A.weight', shape: [rank, 5] },
+  { name: 'lora_B.weight', shape: [3, rank] },
 ];
+const parameters = ofRank(2);
 const size = 16;
 const settings = { momentum: 0.9, weightDecay: 0.1 };
 
@@ -67,7 +68,9 @@ for (const name of optimizerNames) {
 
   test(`${name} with a rate of 0 moves nothing`, () => {
     const point = noise('start');
-    createOptimizer(name, parameters, settings).step(point, noise('0'), 0);
+    // LoFT's decay is there whatever the rate.
+    const still = name === 'loft' ? {} : settings;
+    createOptimizer(name, parameters, still).step(point, noise('0'), 0);
     assert.equal(point, noise('start'));
   });
 
@@ -99,9 +102,9 @@ for (const name of optimizerNames) {
     optimizer.step(noise('start'), noise('0'), 0.01);
     const state = optimizer.state();
     const other = createOptimizer(name === 'sgd' ? 'adam' : 'sgd', parameters, settings);
-    assert.throws(() => optimizer.restore(other.state()), /the state of optimizer \w+: expected a state of/);
-    const smaller = createOptimizer(name, parameters.slice(1), settings);
-    assert.throws(() => optimizer.restore(smaller.state()), /expected 16 values, got 6/);
+    assert.throws(() => optimizer.restore(other.state()), /the state of optimizer \S+: expected a state of/);
+    const smaller = createOptimizer(name, ofRank(1), settings);
+    assert.throws(() => optimizer.restore(smaller.state()), /expected 16 values, got 8/);
     assert.throws(() => optimizer.restore({ ...state, vectors: {} }), /expected 16 values, got none/);
     const more = { ...state.vectors, surplus: new Float64Array(3) };
     assert.throws(() => optimizer.restore({ ...state, vectors: more }), /surplus: expected none, got 3/);
@@ -113,8 +116,12 @@ for (const name of optimizerNames) {
     const point = noise('start');
     const gradient = noise('0');
     gradient[4] = Number.NaN;
-    createOptimizer(name, parameters, settings).step(point, gradient, 0.01);
+    const optimizer = createOptimizer(name, parameters, settings);
+    optimizer.step(point, gradient, 0.01);
+    // LoFT moves A in the second step.
+    if (name === 'loft') optimizer.step(point, noise('1'), 0.01);
     assert.ok(Number.isNaN(point[4]));
+    if (name === 'loft') return;
     assert.is(point.filter(Number.isFinite).length, size - 1);
   });
 }

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type SgdOptions, sgd } from '../../../training/optimizers/sgd.ts';
+import { vector } from '../../cases/vector.ts';
 import { relativeError } from '../../oracles/relativeError.ts';
 
 // Tens of steps in float64, each a few roundings of 1.1e-16.
@@ -9,7 +10,7 @@ const float64Tolerance = 1e-13;
 /** Where `steps` steps on f(p) = sum of h p^2 / 2 lead from 1. */
 function descend(h: readonly number[], learningRate: number, steps: number, options: SgdOptions): Float64Array {
   const parameters = new Float64Array(h.length).fill(1);
-  const optimizer = sgd(h.length, options);
+  const optimizer = sgd(vector(h.length), options);
   for (let step = 0; step < steps; step++) {
     optimizer.step(
       parameters,
@@ -42,7 +43,7 @@ test('weight decay is curvature added in every direction', () => {
 
 test('under a constant gradient the velocity is g (1 - momentum^t) / (1 - momentum)', () => {
   const parameters = Float64Array.of(0, 0);
-  const optimizer = sgd(2, { momentum: 0.8 });
+  const optimizer = sgd(vector(2), { momentum: 0.8 });
   const expected = [0, 0];
   for (let step = 1; step <= 30; step++) {
     optimizer.step(parameters, Float64Array.of(2, -3), 0.05);
@@ -62,8 +63,10 @@ for (const momentum of [0, 0.5, 0.9])
   });
 
 test('settings out of range are refused by the name of their option', () => {
-  for (const momentum of [1, -0.1, Number.NaN]) assert.throws(() => sgd(1, { momentum }), /--momentum: expected/);
-  for (const weightDecay of [-1, Number.NaN]) assert.throws(() => sgd(1, { weightDecay }), /--weight-decay: expected/);
+  for (const momentum of [1, -0.1, Number.NaN])
+    assert.throws(() => sgd(vector(1), { momentum }), /--momentum: expected/);
+  for (const weightDecay of [-1, Number.NaN])
+    assert.throws(() => sgd(vector(1), { weightDecay }), /--weight-decay: expected/);
 });
 
 test.run();

@@ -1,0 +1,89 @@
+import { sizeOf, type TensorSpec } from '../../compute/tensors.ts';
+import { LambdamaxError, UsageError } from '../../errors.ts';
+import { checkOption } from './optimizer.ts';
+
+/** Tensors that take other settings than the rest. */
+export interface ParameterGroup {
+  /** A regular expression that finds them by name, such as `lora_B` or `layers\.0\..*lora_A`. */
+  readonly tensors: string;
+  /** Their learning rate as a multiple of the schedule's, at least 0; 1. */
+  readonly rateFactor?: number;
+  /** Their weight decay, at least 0; the optimizer's own if not given. */
+  readonly weightDecay?: number;
+}
+
+/** A stretch of the flattened parameters on which all settings are the same. */
+export interface Segment {
+  readonly start: number;
+  /** One past the last. */
+  readonly end: number;
+  readonly rateFactor: number;
+  readonly weightDecay: number;
+}
+
+/** A tensor, its place among the flattened parameters, and its settings. */
+export interface PlacedTensor extends TensorSpec, Segment {}
+
+/** What all optimizers know about groups. */
+export interface GroupOptions {
+  /** Of tensors in no group that says otherwise; at least 0; 0. */
+  readonly weightDecay?: number;
+  /** A tensor belongs to the first that finds it. */
+  readonly groups?: readonly ParameterGroup[];
+}
+
+/**
+ * Every tensor with its place and its settings.
+ *
+ * @throws UsageError that names the option for a number out of range; LambdamaxError for a group that finds no tensor.
+ */
+export function placedTensors(
+  specs: readonly TensorSpec[],
+  { weightDecay = 0, groups = [] }: GroupOptions,
+): PlacedTensor[] {
+  checkOption('--weight-decay', weightDecay, 'a number of at least 0', isUsable);
+  const finders = groups.map((group) => ({ ...group, pattern: patternOf(group) }));
+  for (const { tensors, pattern, rateFactor = 1, weightDecay: decay = 0 } of finders) {
+    for (const value of [rateFactor, decay])
+      checkOption(`parameter group ${tensors}`, value, 'numbers of at least 0', isUsable);
+    if (specs.some(({ name }) => pattern.test(name))) continue;
+    throw new LambdamaxError({
+      subject: `parameter group ${tensors}`,
+      expected: `a part of the name of a trainable tensor, such as ${specs[0]?.name}`,
+      got: 'none that it matches',
+    });
+  }
+  let end = 0;
+  return specs.map((spec) => {
+    const group = finders.find(({ pattern }) => pattern.test(spec.name));
+    const start = end;
+    end += sizeOf(spec.shape);
+    const settings = { rateFactor: group?.rateFactor ?? 1, weightDecay: group?.weightDecay ?? weightDecay };
+    return { ...spec, start, end, ...settings };
+  });
+}
+
+/** The flattened parameters cut where settings change: one segment if there are no groups. Throws as `placedTensors`. */
+export function segmentsOf(specs: readonly TensorSpec[], options: GroupOptions): Segment[] {
+  const segments: Segment[] = [];
+  for (const { start, end, rateFactor, weightDecay } of placedTensors(specs, options)) {
+    const last = segments.at(-1);
+    const goesOn = last?.rateFactor === rateFactor && last.weightDecay === weightDecay;
+    if (goesOn) segments.pop();
+    segments.push({ start: goesOn ? last.start : start, end, rateFactor, weightDecay });
+  }
+  return segments;
+}
+
+function patternOf({ tensors }: ParameterGroup): RegExp {
+  try {
+    return new RegExp(tensors);
+  } catch (cause) {
+    const subject = `parameter group ${tensors}`;
+    throw new UsageError({ subject, expected: 'a regular expression', got: (cause as Error).message, cause });
+  }
+}
+
+function isUsable(value: number): boolean {
+  return value >= 0 && value < Infinity;
+}

@@ -1,0 +1,35 @@
+import type { TensorSpec } from '../../compute/tensors.ts';
+import { UsageError } from '../../errors.ts';
+import { type AdamOptions, adaptive } from './adamw.ts';
+import { type AdaptiveOptimizer, checkOption } from './optimizer.ts';
+
+/** LoRA+'s settings: those of AdamW, and one. */
+export interface LoraPlusOptions extends AdamOptions {
+  /** B's learning rate as a multiple of A's, above 0; 16. */
+  readonly loraPlusRatio?: number;
+}
+
+/**
+ * AdamW with two learning rates: the schedule's for A, and `loraPlusRatio` times as much for B and for trainable vectors,
+ * as PEFT's `create_loraplus_optimizer`. Hayou, Ghosh and Yu 2024, arXiv 2402.12354, section 4. Groups of the user come
+ * first.
+ *
+ * @throws UsageError for settings out of range, and for an adapter without B.
+ */
+export function loraPlus(parameters: readonly TensorSpec[], options: LoraPlusOptions = {}): AdaptiveOptimizer {
+  const { loraPlusRatio = 16, groups = [], ...adam } = options;
+  checkOption('--lora-plus-ratio', loraPlusRatio, 'a number above 0', (value) => value > 0 && value < Infinity);
+  if (!parameters.some(({ name }) => /lora_B/.test(name))) {
+    throw new UsageError({
+      subject: '--optimizer lora+',
+      expected: 'an adapter with factors A and B',
+      got: `tensors such as ${parameters[0]?.name}`,
+      remedy: 'use adamw',
+    });
+  }
+  const vectors = parameters
+    .filter(({ shape }) => shape.length === 1)
+    .map(({ name }) => `^${name.replaceAll('.', '\\.')}$`);
+  const faster = { tensors: ['lora_B', ...vectors].join('|'), rateFactor: loraPlusRatio };
+  return adaptive('lora+', 'decoupled', parameters, { ...adam, groups: [...groups, faster] });
+}
