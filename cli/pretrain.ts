@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
-import type { LlamaConfig } from '../training/checkpoint/config.ts';
+import type { RotaryConfig } from '../training/models/rotaryConfig.ts';
 import type { Arguments, Command } from './command.ts';
 import { engineOptions, parseFloat32Engine, value } from './options.ts';
 import { shortNumber } from './output.ts';
@@ -70,7 +70,7 @@ export const command: Command = {
 };
 
 /** @throws UsageError for heads that do not divide what they share. */
-function parseConfig(args: Arguments): LlamaConfig {
+function parseConfig(args: Arguments): RotaryConfig {
   const count = (option: string, least = 1) => required(args, option, wholeNumber(least));
   const [hiddenSize, heads, keyValueHeads] = [count('hidden'), count('heads'), count('key-value-heads')];
   // The rotary embedding turns pairs of entries of a head.
@@ -89,6 +89,7 @@ function parseConfig(args: Arguments): LlamaConfig {
     });
   }
   return {
+    modelType: 'llama',
     // The 256 bytes and two special tokens are the least.
     vocabSize: count('vocabulary', 258),
     hiddenSize,
@@ -98,7 +99,10 @@ function parseConfig(args: Arguments): LlamaConfig {
     keyValueHeads,
     headSize: hiddenSize / heads,
     rmsNormEps: 1e-5,
-    ropeTheta: 10_000,
+    activation: 'silu',
+    rotary: { theta: 10_000, scaling: null },
+    attentionBias: 'none',
+    feedForwardBias: false,
     tieWordEmbeddings: true,
     maxPositions: Math.max(512, count('length')),
     bosTokenId: null,

@@ -10,11 +10,11 @@ import {
 import { LambdamaxError } from '../errors.ts';
 import { type AdapterLayout, adaptedWeights, layoutKey } from './adapters/layout.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
-import type { LlamaConfig } from './checkpoint/config.ts';
 import type { TokenBatch } from './data/batches.ts';
 import { loadTokenizer, type TextTokenizer } from './data/tokenizer.ts';
 import { type BatchShape, recordLogits, recordPositionLosses, traceCausalLoss } from './models/causal.ts';
-import { llamaWeights } from './models/llama.ts';
+import type { Decoder, DecoderConfig, LinearModule } from './models/decoder.ts';
+import { readDecoder } from './models/index.ts';
 
 /** How a model computes. */
 export interface ModelOptions {
@@ -33,6 +33,7 @@ export interface ModelOptions {
  */
 export class Model {
   readonly checkpoint: Checkpoint;
+  readonly decoder: Decoder;
   readonly precision: Precision;
   readonly threads: number;
   readonly backend: Backend;
@@ -43,16 +44,18 @@ export class Model {
 
   constructor(
     checkpoint: Checkpoint,
+    decoder: Decoder,
     { precision = 'float32', threads = 0, backend = onnxBackend }: ModelOptions = {},
   ) {
     this.checkpoint = checkpoint;
+    this.decoder = decoder;
     this.precision = precision;
     this.threads = threads;
     this.backend = backend;
   }
 
-  get config(): LlamaConfig {
-    return this.checkpoint.config;
+  get config(): DecoderConfig {
+    return this.decoder.config;
   }
 
   /** The checkpoint's tokenizer. Throws a LambdamaxError if it has none. */
@@ -68,13 +71,33 @@ export class Model {
     return known;
   }
 
+  /** A linear layer that adapters may target. Throws a LambdamaxError if there is none of this name. */
+  module(name: string): LinearModule {
+    const module = this.decoder.modules.find((one) => one.name === name);
+    if (module !== undefined) return module;
+    const subject = `module ${name}`;
+    throw new LambdamaxError({ subject, expected: `a linear layer of ${this.checkpoint.directory}`, got: 'none' });
+  }
+
+  /** The matrix W [out, in] of a linear layer in float64, whichever way the checkpoint stores it. */
+  async matrix(module: LinearModule): Promise<Float64Array> {
+    const stored = Float64Array.from(await this.weight(`${module.name}.weight`));
+    return module.transposed ? transposed(stored, module.in, module.out) : stored;
+  }
+
+  /** A matrix W [out, in] as the checkpoint would store it in the model's precision, to be fed in the place of its own. */
+  stored(module: LinearModule, matrix: Float64Array): Vector {
+    const values = module.transposed ? transposed(matrix, module.out, module.in) : matrix;
+    return this.precision === 'float64' ? values : Float32Array.from(values);
+  }
+
   /** Loss, gradient and Hessian in an adapter's tensors, for batches of this shape. */
   program(layout: AdapterLayout, batch: TokenBatch): Program {
     const shape = shapeOf(batch);
     const key = keyOf(layout, shape);
     const known = this.#programs.get(key);
     if (known !== undefined) return known;
-    const program = compile(traceCausalLoss(this.config, layout, shape), {
+    const program = compile(traceCausalLoss(this.decoder, layout, shape), {
       precision: this.precision,
       weights: this.checkpoint,
       replaceable: adaptedWeights(layout),
@@ -124,7 +147,7 @@ export class Model {
     const key = `${kind} ${keyOf(layout, shape)}`;
     const known = this.#executables.get(key);
     if (known !== undefined) return known;
-    const executable = this.backend.compile(recorded(this.config, layout, shape), {
+    const executable = this.backend.compile(recorded(this.decoder, layout, shape), {
       precision: this.precision,
       weights: this.checkpoint,
       fed: new Set(adaptedWeights(layout)),
@@ -140,18 +163,19 @@ export class Model {
  * an architecture that is not known, and the tensor whose shape is not what config.json says.
  */
 export async function loadModel(directory: string, options: ModelOptions = {}): Promise<Model> {
+  const decoder = await readDecoder(directory);
   const checkpoint = await openCheckpoint(directory);
   try {
-    requireShapes(checkpoint);
+    requireShapes(checkpoint, decoder);
   } catch (error) {
     await checkpoint.close();
     throw error;
   }
-  return new Model(checkpoint, options);
+  return new Model(checkpoint, decoder, options);
 }
 
-function requireShapes(checkpoint: Checkpoint): void {
-  for (const { name, shape } of llamaWeights(checkpoint.config)) {
+function requireShapes(checkpoint: Checkpoint, { weights }: Decoder): void {
+  for (const { name, shape } of weights) {
     const got = checkpoint.shapeOf(name);
     if (got.join() === shape.join()) continue;
     throw new LambdamaxError({
@@ -160,6 +184,14 @@ function requireShapes(checkpoint: Checkpoint): void {
       got: `[${got.join(', ')}]`,
     });
   }
+}
+
+/** A matrix [rows, columns] as [columns, rows]. */
+function transposed(matrix: Float64Array, rows: number, columns: number): Float64Array {
+  const result = new Float64Array(matrix.length);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) result[column * rows + row] = matrix[row * columns + column]!;
+  return result;
 }
 
 function shapeOf({ rows, length, inputs }: TokenBatch): BatchShape {

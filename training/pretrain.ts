@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { type Backend, compile, viewTensors } from '../compute/index.ts';
 import { LambdamaxError } from '../errors.ts';
-import { type LlamaConfig, writeConfig } from './checkpoint/config.ts';
 import { makeFolder } from './checkpoint/files.ts';
 import { type TensorValues, writeSafetensors } from './checkpoint/safetensors.ts';
 import { toBatch } from './data/batches.ts';
@@ -10,14 +9,15 @@ import type { TextTokenizer } from './data/tokenizer.ts';
 import { MetricsWriter, type StepMetrics } from './metrics.ts';
 import { traceCausalLoss } from './models/causal.ts';
 import { initialWeights } from './models/initialWeights.ts';
-import { llamaWeights } from './models/llama.ts';
+import { llamaDecoder, writeLlamaConfig } from './models/llama.ts';
+import type { RotaryConfig } from './models/rotaryConfig.ts';
 import { clipGlobalNorm } from './optimizers/clipping.ts';
 import { createOptimizer } from './optimizers/index.ts';
 import { learningRateAt, warmupSteps } from './optimizers/schedules.ts';
 
 /** How a base model is made. */
 export interface PretrainOptions {
-  readonly config: LlamaConfig;
+  readonly config: RotaryConfig;
   readonly tokenizer: TextTokenizer;
   /** Texts without end: documents are packed one after another, an end-of-text token behind each. */
   readonly documents: Iterator<string>;
@@ -53,13 +53,14 @@ export interface PretrainResult {
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
   const { config, batchSize, length, steps, learningRate, weightDecay, seed, threads = 0, out } = options;
   const started = performance.now();
-  const specs = llamaWeights(config);
-  const parameters = initialWeights(config, seed);
+  const decoder = llamaDecoder(config);
+  const specs = decoder.weights;
+  const parameters = initialWeights(decoder, seed);
   const optimizer = createOptimizer('adamw', specs, { betas: [0.9, 0.95], weightDecay });
   const schedule = { schedule: 'cosine', learningRate, steps, warmupSteps: warmupSteps(0.02, steps) } as const;
   const rows = packTokens(options.documents, options.tokenizer, length);
   await makeFolder(out);
-  await using program = compile(traceCausalLoss(config, 'allWeights', { rows: batchSize, length, masked: false }), {
+  await using program = compile(traceCausalLoss(decoder, 'allWeights', { rows: batchSize, length, masked: false }), {
     threads,
     ...(options.backend && { backend: options.backend }),
   });
@@ -99,7 +100,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   for (const [name, values] of viewTensors(parameters, specs))
     tensors.set(name, { shape: specs.find((spec) => spec.name === name)!.shape, values, dtype: 'BF16' });
   await writeSafetensors(join(out, 'model.safetensors'), tensors, { format: 'pt' });
-  await writeConfig(out, config);
+  await writeLlamaConfig(out, config);
   const last = losses.slice(-20);
   return {
     steps,

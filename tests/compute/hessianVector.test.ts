@@ -82,7 +82,7 @@ for (const seed of seeds)
     await using model = llama.model;
     const { adapter, batch, program, direction } = llama;
     const { rows, length, inputs } = batch;
-    const traced = traceCausalLoss(model.config, adapter.layout, { rows, length, masked: 'keyMask' in inputs });
+    const traced = traceCausalLoss(model.decoder, adapter.layout, { rows, length, masked: 'keyMask' in inputs });
     const executable = await onnxBackend.compile(uncorrectedProduct(traced), {
       precision: 'float64',
       weights: model.checkpoint,

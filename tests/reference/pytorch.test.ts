@@ -25,7 +25,7 @@ const lossTolerance: Record<Precision, number> = { float64: 1e-9, float32: 1e-5 
 const gradientTolerance: Record<Precision, number> = { float64: 1e-8, float32: 1e-4 };
 const precisions: readonly Precision[] = ['float64', 'float32'];
 
-for (const architecture of ['llama', 'llama-tied'])
+for (const architecture of ['llama', 'llama-tied', 'qwen3', 'gpt2'])
   for (const precision of precisions) {
     test(`the loss of ${architecture} and of its rows agree with transformers in ${precision}`, async () => {
       await using model = await referenceModel(architecture, precision);

@@ -1,9 +1,7 @@
 import { randomStream, totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
-import { LambdamaxError } from '../../errors.ts';
 import { matchModules } from '../checkpoint/matchModules.ts';
 import type { Model } from '../model.ts';
-import { llamaModules } from '../models/llama.ts';
-import type { AdapterMethod, AdapterSize, LinearShape } from './adapter.ts';
+import type { AdapterMethod, AdapterSize } from './adapter.ts';
 import { adapterMethod } from './index.ts';
 import { type AdaptedModule, type AdapterLayout, adaptedWeights, layoutTensors, moduleTensors } from './layout.ts';
 import { checkRank } from './rank.ts';
@@ -55,7 +53,7 @@ export async function createAdapter(model: Model, options: AdapterOptions): Prom
       shape,
       size,
       scaling: method.form.scaling(size),
-      weight: Float64Array.from(await model.weight(`${module}.weight`)),
+      weight: await model.matrix(model.module(module)),
       random: randomStream(initSeed, `initial values of ${module}`),
     });
     for (const [name, tensor] of values) views.get(`${module}.${name}`)!.set(tensor);
@@ -71,10 +69,11 @@ export function layoutFor(
   targetModules: string,
   size: AdapterSize,
 ): AdapterLayout {
-  const known = new Map(llamaModules(model.config).map(({ name, shape }) => [name, toLinear(shape)]));
+  const known = new Map(model.decoder.modules.map((module) => [module.name, module]));
   const modules = new Map<string, AdaptedModule>();
   for (const name of matchModules([...known.keys()], targetModules)) {
-    const shape = known.get(name)!;
+    const { out, in: inputs } = known.get(name)!;
+    const shape = { out, in: inputs };
     checkRank(name, shape, size.rank);
     modules.set(name, { shape, size });
   }
@@ -98,8 +97,9 @@ export async function frozenWeights(
   if (method.keepsFunctionBy === 'zeroUpdate') return weights;
   for (const [module, update] of layoutUpdates(layout, initial)) {
     const name = `${module}.weight`;
-    const residual = residualWeight(Float64Array.from(weights.get(name)!), layout.modules.get(module)!.shape, update);
-    weights.set(name, model.precision === 'float64' ? residual : Float32Array.from(residual));
+    const linear = model.module(module);
+    const residual = residualWeight(await model.matrix(linear), layout.modules.get(module)!.shape, update);
+    weights.set(name, model.stored(linear, residual));
   }
   return weights;
 }
@@ -114,10 +114,4 @@ export function* layoutUpdates(
   );
   for (const [module, { shape, size }] of layout.modules)
     yield [module, layout.form.update(shape, moduleTensors(layout, module, views), size)];
-}
-
-function toLinear([out, inputs]: readonly number[]): LinearShape {
-  if (out === undefined || inputs === undefined)
-    throw new LambdamaxError({ subject: 'internal: linear layer', expected: 'a shape [out, in]' });
-  return { out, in: inputs };
 }

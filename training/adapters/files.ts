@@ -4,7 +4,6 @@ import { matchModules } from '../checkpoint/matchModules.ts';
 import { type PeftAdapter, readAdapter, writeAdapter } from '../checkpoint/peft.ts';
 import type { TensorValues } from '../checkpoint/safetensors.ts';
 import type { Model } from '../model.ts';
-import { llamaModules } from '../models/llama.ts';
 import type { AdapterMethod } from './adapter.ts';
 import { type Adapter, frozenWeights, layoutFor } from './create.ts';
 import { adapterMethod } from './index.ts';
@@ -116,6 +115,6 @@ function sizeOfAll(layout: AdapterLayout): { rank: number; alpha: number } {
 /** What PEFT's `target_modules` lists: the last parts of the names, or whole names where those would match more modules. */
 function peftTargets(model: Model, modules: readonly string[]): string[] {
   const endings = [...new Set(modules.map((module) => module.slice(module.lastIndexOf('.') + 1)))].sort();
-  const known = llamaModules(model.config).map(({ name }) => name);
+  const known = model.decoder.modules.map(({ name }) => name);
   return matchModules(known, endings.join(',')).length === modules.length ? endings : [...modules];
 }

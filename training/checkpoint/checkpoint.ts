@@ -7,15 +7,13 @@ import type { WeightLocation, WeightSource } from '../../compute/program.ts';
 import type { Precision, Vector } from '../../compute/tensors.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { type ByteSource, openFile } from './byteSource.ts';
-import { type LlamaConfig, readConfig } from './config.ts';
 import { readJson, readText } from './files.ts';
 import { readHeader, type TensorEntry } from './header.ts';
 import { readTensor } from './safetensors.ts';
 
-/** A Hugging Face checkpoint folder, opened: its config, and where its weights lie. Holds open files until `close`. */
+/** The weights of a Hugging Face checkpoint folder: what and where they are. Holds open files until `close`. */
 export interface Checkpoint extends WeightSource {
   readonly directory: string;
-  readonly config: LlamaConfig;
   /** The names of all weights. */
   names(): string[];
   /** The shape of a weight. Throws a LambdamaxError if there is none of this name. */
@@ -38,11 +36,10 @@ const singleFile = 'model.safetensors';
 const indexFile = 'model.safetensors.index.json';
 
 /**
- * Opens a checkpoint folder with config.json and model.safetensors, or model.safetensors.index.json and its shards.
+ * Opens a checkpoint folder with model.safetensors, or model.safetensors.index.json and its shards.
  * Throws a LambdamaxError that names what is missing or wrong; no file is left open then.
  */
 export async function openCheckpoint(directory: string): Promise<Checkpoint> {
-  const config = await readConfig(directory);
   const sources: ByteSource[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(sources.splice(0).map((source) => source.close()));
@@ -54,7 +51,7 @@ export async function openCheckpoint(directory: string): Promise<Checkpoint> {
   };
   try {
     const weights = await openWeights(directory, open);
-    return { directory, config, close, ...access(directory, weights, sources), [Symbol.asyncDispose]: close };
+    return { directory, close, ...access(directory, weights, sources), [Symbol.asyncDispose]: close };
   } catch (cause) {
     await close();
     throw cause;
@@ -116,7 +113,7 @@ function access(
   directory: string,
   weights: ReadonlyMap<string, Weight>,
   sources: readonly ByteSource[],
-): Omit<Checkpoint, 'directory' | 'config' | 'close' | typeof Symbol.asyncDispose> {
+): Omit<Checkpoint, 'directory' | 'close' | typeof Symbol.asyncDispose> {
   const find = (name: string): Weight => {
     const weight = weights.get(name);
     if (weight !== undefined) return weight;

@@ -10,9 +10,9 @@ import {
   trace,
 } from '../../compute/index.ts';
 import { type AdapterLayout, applyLayout, layoutTensors } from '../adapters/layout.ts';
-import type { LlamaConfig } from '../checkpoint/config.ts';
 import { logitLosses, positionLosses, weightedLoss } from './causalLoss.ts';
-import { llamaHiddenStates, llamaOutputName, llamaWeights } from './llama.ts';
+import type { Decoder } from './decoder.ts';
+import { wholeRows } from './wholeRows.ts';
 
 /** The shape of a batch, for which a graph is compiled. */
 export interface BatchShape {
@@ -31,10 +31,10 @@ export type Trainable = AdapterLayout | 'allWeights';
  * with either, since the output projection between them is then frozen, and linear; but hidden states leave the loss free
  * to compute its logits in chunks.
  */
-export function traceCausalLoss(config: LlamaConfig, trainable: Trainable, shape: BatchShape): TracedLoss {
-  const outputName = llamaOutputName(config);
-  return trace(signature(config, trainable, [...tokenInputs(shape), lossWeights(shape)]), {
-    outputs: (tensors) => (trainable === 'allWeights' ? logits : hiddenStates)(config, trainable, shape, tensors),
+export function traceCausalLoss(decoder: Decoder, trainable: Trainable, shape: BatchShape): TracedLoss {
+  const { outputName } = decoder;
+  return trace(signature(decoder, trainable, [...tokenInputs(shape), lossWeights(shape)]), {
+    outputs: (tensors) => (trainable === 'allWeights' ? logits : hiddenStates)(decoder, trainable, shape, tensors),
     loss: (outputs, { inputs, weights }) => {
       const [z, targets] = [outputs as tf.Tensor2D, inputs.get('targets')!];
       const losses =
@@ -47,49 +47,51 @@ export function traceCausalLoss(config: LlamaConfig, trainable: Trainable, shape
 }
 
 /** The cross-entropy of every position, output `losses` [rows * length]. */
-export function recordPositionLosses(config: LlamaConfig, trainable: Trainable, shape: BatchShape): Graph {
-  const graph = record(signature(config, trainable, tokenInputs(shape)), (tensors) => {
-    const output = weightOf(tensors, llamaOutputName(config)) as tf.Tensor2D;
-    const hidden = hiddenStates(config, trainable, shape, tensors);
+export function recordPositionLosses(decoder: Decoder, trainable: Trainable, shape: BatchShape): Graph {
+  const graph = record(signature(decoder, trainable, tokenInputs(shape)), (tensors) => {
+    const output = weightOf(tensors, decoder.outputName) as tf.Tensor2D;
+    const hidden = hiddenStates(decoder, trainable, shape, tensors);
     return new Map([['losses', positionLosses(hidden, output, tensors.inputs.get('targets')!)]]);
   });
   return simplify(graph);
 }
 
 /** The logits of every position, output `logits` [rows * length, vocabulary]. */
-export function recordLogits(config: LlamaConfig, trainable: Trainable, shape: BatchShape): Graph {
+export function recordLogits(decoder: Decoder, trainable: Trainable, shape: BatchShape): Graph {
   const graph = record(
-    signature(config, trainable, tokenInputs(shape)),
-    (tensors) => new Map([['logits', logits(config, trainable, shape, tensors)]]),
+    signature(decoder, trainable, tokenInputs(shape)),
+    (tensors) => new Map([['logits', logits(decoder, trainable, shape, tensors)]]),
   );
   return simplify(graph);
 }
 
-function logits(config: LlamaConfig, trainable: Trainable, shape: BatchShape, tensors: TracedTensors): tf.Tensor2D {
-  const output = weightOf(tensors, llamaOutputName(config)) as tf.Tensor2D;
-  return tf.matMul(hiddenStates(config, trainable, shape, tensors), output, false, true);
+function logits(decoder: Decoder, trainable: Trainable, shape: BatchShape, tensors: TracedTensors): tf.Tensor2D {
+  const output = weightOf(tensors, decoder.outputName) as tf.Tensor2D;
+  return tf.matMul(hiddenStates(decoder, trainable, shape, tensors), output, false, true);
 }
 
 function hiddenStates(
-  config: LlamaConfig,
+  decoder: Decoder,
   trainable: Trainable,
   { rows, length }: BatchShape,
   tensors: TracedTensors,
 ): tf.Tensor2D {
   const { parameters, inputs } = tensors;
   const weight = (name: string) => weightOf(tensors, name);
+  const modules = new Map(decoder.modules.map((module) => [module.name, module]));
   const linear = (x: tf.Tensor2D, module: string): tf.Tensor2D => {
-    const matrix = weight(`${module}.weight`) as tf.Tensor2D;
-    if (trainable === 'allWeights') return tf.matMul(x, matrix, false, true);
-    return applyLayout(trainable, module, x, matrix, parameters);
+    const { transposed, bias } = modules.get(module)!;
+    const stored = weight(`${module}.weight`) as tf.Tensor2D;
+    const matrix = transposed ? tf.transpose(stored) : stored;
+    const y =
+      trainable === 'allWeights'
+        ? (tf.matMul(x, matrix, false, true) as tf.Tensor2D)
+        : applyLayout(trainable, module, x, matrix, parameters);
+    return bias ? tf.add(y, weight(`${module}.bias`)) : y;
   };
-  return llamaHiddenStates(config, {
-    rows,
-    length,
-    inputIds: inputs.get('inputIds')!,
-    keyMask: inputs.get('keyMask'),
-    weight,
-    linear,
+  return decoder.hiddenStates({
+    ...{ rows, length, inputIds: inputs.get('inputIds')!, weight, linear },
+    ...wholeRows(length, inputs.get('keyMask')),
   });
 }
 
@@ -98,8 +100,8 @@ function weightOf({ parameters, weights }: TracedTensors, name: string): tf.Tens
   return (weights.get(name) ?? parameters.get(name))!;
 }
 
-function signature(config: LlamaConfig, trainable: Trainable, inputs: InputSpec[]): Signature {
-  const weights = llamaWeights(config);
+function signature(decoder: Decoder, trainable: Trainable, inputs: InputSpec[]): Signature {
+  const { weights } = decoder;
   return trainable === 'allWeights'
     ? { parameters: weights, inputs, weights: [] }
     : { parameters: layoutTensors(trainable), inputs, weights };

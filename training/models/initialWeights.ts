@@ -1,17 +1,15 @@
 import { randomStream, sizeOf, totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
-import type { LlamaConfig } from '../checkpoint/config.ts';
-import { llamaWeights } from './llama.ts';
+import type { Decoder } from './decoder.ts';
 
 /** Standard deviation of the initial weights, as transformers' `initializer_range`. */
 const spread = 0.02;
 
 /**
- * Weights to pre-train from, flattened in the order of `llamaWeights`: norms 1, matrices normal with spread 0.02, those
+ * Weights to pre-train from, of a decoder without biases, flattened in the order of its `weights`: norms 1, matrices normal with spread 0.02, those
  * that write into the residual stream smaller by sqrt(2 layers), so that its variance does not grow with depth (Radford
  * et al. 2019, section 2.3).
  */
-export function initialWeights(config: LlamaConfig, seed: number): Vector {
-  const specs = llamaWeights(config);
+export function initialWeights({ config, weights: specs }: Decoder, seed: number): Vector {
   const weights = zeros(totalSize(specs), 'float32');
   for (const [name, view] of viewTensors(weights, specs)) {
     const { shape } = specs.find((spec) => spec.name === name)!;

@@ -35,7 +35,6 @@ async function writeSharded(folder: string, change: (index: Record<string, strin
 test('a location points at the bytes that are read as the values', () =>
   using(llama, async (checkpoint) => {
     assert.is(checkpoint.directory, llama);
-    assert.is(checkpoint.config.hiddenSize, 32);
     assert.is(checkpoint.names().length, 21);
     for (const name of checkpoint.names()) {
       const { file, offset, bytes, dtype, shape } = checkpoint.locate(name);

@@ -4,15 +4,24 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../../compute/random.ts';
 import { LambdamaxError } from '../../../errors.ts';
-import { type LlamaConfig, readConfig, writeConfig } from '../../../training/checkpoint/config.ts';
+import { readConfigFile } from '../../../training/checkpoint/config.ts';
+import { readDecoder } from '../../../training/models/index.ts';
+import { llamaConfig, writeLlamaConfig } from '../../../training/models/llama.ts';
+import type { RotaryConfig } from '../../../training/models/rotaryConfig.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
 import { throwsClearly } from '../../oracles/throws.ts';
 
 const llama = JSON.parse(await readFile('fixtures/reference/models/llama/config.json', 'utf8'));
 
+/** The config of a folder with a Llama, by the way every model is loaded. */
+async function readConfig(folder: string): Promise<RotaryConfig> {
+  await readDecoder(folder);
+  return llamaConfig(await readConfigFile(folder));
+}
+
 /** The config that is read when the reference's is changed; keys set to undefined are left out. */
-async function readChanged(change: object): Promise<LlamaConfig> {
-  const read: LlamaConfig[] = [];
+async function readChanged(change: object): Promise<RotaryConfig> {
+  const read: RotaryConfig[] = [];
   await inTemporaryFolder(async (folder) => {
     await writeFile(join(folder, 'config.json'), JSON.stringify({ ...llama, ...change }));
     read.push(await readConfig(folder));
@@ -22,6 +31,7 @@ async function readChanged(change: object): Promise<LlamaConfig> {
 
 test("transformers' config is read", async () => {
   assert.equal(await readConfig('fixtures/reference/models/llama'), {
+    modelType: 'llama',
     vocabSize: 97,
     hiddenSize: 32,
     intermediateSize: 48,
@@ -30,20 +40,23 @@ test("transformers' config is read", async () => {
     keyValueHeads: 2,
     headSize: 8,
     rmsNormEps: 1e-6,
-    ropeTheta: 10000,
+    activation: 'silu',
+    rotary: { theta: 10000, scaling: null },
+    attentionBias: 'none',
+    feedForwardBias: false,
     tieWordEmbeddings: false,
     maxPositions: 64,
     bosTokenId: 1,
     eosTokenId: 2,
   });
   const tied = await readConfig('fixtures/reference/models/llama-tied');
-  assert.equal([tied.tieWordEmbeddings, tied.ropeTheta, tied.keyValueHeads], [true, 50000, 4]);
+  assert.equal([tied.tieWordEmbeddings, tied.rotary.theta, tied.keyValueHeads], [true, 50000, 4]);
 });
 
 test('a written config is read as it was, and says all that the reference says about the model', () =>
   inTemporaryFolder(async (folder) => {
     const config = await readConfig('fixtures/reference/models/llama');
-    await writeConfig(folder, config);
+    await writeLlamaConfig(folder, config);
     assert.equal(await readConfig(folder), config);
     const written = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
     const { transformers_version: _, pad_token_id: __, pretraining_tp: ___, ...said } = llama;
@@ -52,11 +65,11 @@ test('a written config is read as it was, and says all that the reference says a
 
 test('the rotary base is found in old and new configs', async () => {
   const none = { rope_parameters: undefined };
-  assert.is((await readChanged({ ...none, rope_theta: 500000 })).ropeTheta, 500000);
-  assert.is((await readChanged({ ...none, rope_theta: 500000, rope_scaling: null })).ropeTheta, 500000);
-  assert.is((await readChanged({ ...none, rope_theta: 7, rope_scaling: { type: 'default' } })).ropeTheta, 7);
-  assert.is((await readChanged({ rope_parameters: { rope_theta: 9 } })).ropeTheta, 9);
-  assert.is((await readChanged(none)).ropeTheta, 10000);
+  assert.is((await readChanged({ ...none, rope_theta: 500000 })).rotary.theta, 500000);
+  assert.is((await readChanged({ ...none, rope_theta: 500000, rope_scaling: null })).rotary.theta, 500000);
+  assert.is((await readChanged({ ...none, rope_theta: 7, rope_scaling: { type: 'default' } })).rotary.theta, 7);
+  assert.is((await readChanged({ rope_parameters: { rope_theta: 9 } })).rotary.theta, 9);
+  assert.is((await readChanged(none)).rotary.theta, 10000);
 });
 
 test('missing keys have the defaults of transformers', async () => {
@@ -85,7 +98,7 @@ test('a head size of its own, several ends of text, and none', async () => {
 const refused: readonly { change: object; message: RegExp }[] = [
   {
     change: { model_type: 'falcon', architectures: ['FalconForCausalLM'] },
-    message: /known model_type: llama.*got falcon/,
+    message: /known model_type: .*llama \(LlamaForCausalLM\), .*qwen3.*got falcon/,
   },
   { change: { model_type: 'toString' }, message: /known model_type/ },
   { change: { model_type: undefined, architectures: undefined }, message: /known model_type.*got none/ },
@@ -95,12 +108,22 @@ const refused: readonly { change: object; message: RegExp }[] = [
   },
   {
     change: { rope_parameters: { rope_theta: 5e5, rope_type: 'llama3', factor: 8 } },
-    message: /rope_parameters.*got llama3/,
+    message: /low_freq_factor in rope_parameters in/,
   },
-  { change: { rope_scaling: { type: 'linear', factor: 2 } }, message: /rope_scaling.*got linear/ },
-  { change: { attention_bias: true }, message: /attention_bias .*expected false, got true/ },
-  { change: { mlp_bias: true }, message: /mlp_bias/ },
-  { change: { hidden_act: 'gelu' }, message: /hidden_act.*"silu" or "swish", got gelu/ },
+  {
+    change: { rope_parameters: { rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 4 } },
+    message: /high_freq_factor in rope_parameters.*more than low_freq_factor, 4/,
+  },
+  {
+    change: { rope_parameters: { rope_type: 'yarn', factor: 2 } },
+    message: /"default", "linear" or "llama3", got yarn/,
+  },
+  { change: { rope_parameters: { partial_rotary_factor: 0.5 } }, message: /partial_rotary_factor in rope_parameters/ },
+  { change: { rope_parameters: { rope_type: 'linear', factor: 0 } }, message: /factor in rope_parameters.*got 0/ },
+  { change: { attention_bias: 'yes' }, message: /attention_bias .*got yes/ },
+  { change: { mlp_bias: 1 }, message: /mlp_bias .*got 1/ },
+  { change: { hidden_act: 'mish' }, message: /hidden_act.*"silu" or "swish" or "gelu".*got mish/ },
+  { change: { num_hidden_layers: 2e9 }, message: /num_hidden_layers.*got 2000000000/ },
   { change: { quantization_config: { bits: 4 } }, message: /quantization_config/ },
   { change: { hidden_size: undefined }, message: /hidden_size in .*config\.json.*got none/ },
   { change: { hidden_size: '32' }, message: /hidden_size.*got 32/ },

@@ -1,0 +1,46 @@
+import * as tf from '@tensorflow/tfjs';
+import { constant } from '../../compute/index.ts';
+
+/** So far below every score that its exponential is exactly 0, in float32 and float64. */
+const masked = -1e9;
+
+/**
+ * [length, length]: 0 where position i may see position j, and a very negative score elsewhere. It may if j <= i, and, in
+ * a sliding window, i - window < j.
+ */
+export function causalMask(length: number, window: number | null = null): tf.Tensor {
+  const scores = Array.from({ length: length * length }, (_, index) => {
+    const back = Math.floor(index / length) - (index % length);
+    return back < 0 || (window !== null && back >= window) ? masked : 0;
+  });
+  return constant(scores, [length, length]);
+}
+
+/** [rows, 1, 1, length] from ones and zeros [rows, length]: 0 for a real token, a very negative score for padding. */
+export function paddingMask(keyMask: tf.Tensor): tf.Tensor {
+  const [rows, length] = keyMask.shape as [number, number];
+  return tf.reshape(tf.mul(tf.sub(1, keyMask), masked), [rows, 1, 1, length]);
+}
+
+/** [rows * length, heads * headSize] as [rows, heads, length, headSize]. */
+export function splitHeads(x: tf.Tensor2D, rows: number, headSize: number): tf.Tensor4D {
+  const [positions, width] = x.shape;
+  return tf.transpose(tf.reshape(x, [rows, positions / rows, width / headSize, headSize]), [0, 2, 1, 3]) as tf.Tensor4D;
+}
+
+/**
+ * Grouped-query attention, softmax(scale q k' + mask) v. The queries that share a key and value head are one longer
+ * sequence to it, so that nothing is repeated in memory. q [rows, heads, length, headSize], k and v [rows, keyValueHeads,
+ * keys, headSize]; `mask` is added to scores [rows, heads, length, keys]; result [rows * length, heads * headSize].
+ * Ainslie et al. 2023, arXiv 2305.13245.
+ */
+export function attention(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, mask: tf.Tensor, scale: number): tf.Tensor2D {
+  const [rows, heads, length, headSize] = q.shape;
+  const [, keyValueHeads, keys] = k.shape;
+  const grouped = [rows, keyValueHeads, (heads / keyValueHeads) * length];
+  const scores = tf.mul(tf.matMul(tf.reshape(q, [...grouped, headSize]), k, false, true), constant(scale));
+  const weights = tf.softmax(tf.add(tf.reshape(scores, [rows, heads, length, keys]), mask));
+  const mixed = tf.matMul(tf.reshape(weights, [...grouped, keys]), v);
+  const perPosition = tf.transpose(tf.reshape(mixed, [rows, heads, length, headSize]), [0, 2, 1, 3]);
+  return tf.reshape(perPosition, [rows * length, heads * headSize]);
+}

@@ -1,0 +1,152 @@
+import * as tf from '@tensorflow/tfjs';
+import { z } from 'zod';
+import type { TensorSpec } from '../../compute/index.ts';
+import { LambdamaxError } from '../../errors.ts';
+import { type ConfigFile, parseConfig, requireValues } from '../checkpoint/config.ts';
+import { splitHeads } from './attention.ts';
+import type { Decoder, DecoderConfig, DecoderContext, Family, LinearModule } from './decoder.ts';
+import { type ActivationName, activationNames, activations, embed, layerNorm } from './layers.ts';
+import { count, endTokens, layerCount, tokenId } from './rotaryConfig.ts';
+import { moduleWeights } from './rotaryDecoder.ts';
+
+/**
+ * Pre-norm blocks of attention and a two-layer network, with learned positions, biases, and matrices stored as [in, out].
+ * Radford et al. 2019; agrees with transformers' GPT2LMHeadModel.
+ */
+export const gpt2: Family = {
+  modelType: 'gpt2',
+  className: 'GPT2LMHeadModel',
+  decoder: (config) => gpt2Decoder(gpt2Config(config)),
+};
+
+interface Gpt2Config extends DecoderConfig {
+  /** The width of the feed-forward layer. */
+  readonly intermediateSize: number;
+  readonly heads: number;
+  readonly layerNormEps: number;
+  readonly activation: ActivationName;
+  /** Whether scores are divided by sqrt(headSize). */
+  readonly scalesAttention: boolean;
+  /** Whether scores are divided by the layer's number, counted from 1. */
+  readonly scalesByLayer: boolean;
+}
+
+const schema = z.looseObject({
+  vocab_size: count,
+  n_embd: count,
+  n_layer: layerCount,
+  n_head: count,
+  n_inner: count.nullish(),
+  n_positions: count.nullish(),
+  layer_norm_epsilon: z.number().positive().nullish(),
+  scale_attn_weights: z.boolean().nullish(),
+  scale_attn_by_inverse_layer_idx: z.boolean().nullish(),
+  tie_word_embeddings: z.boolean().nullish(),
+  bos_token_id: tokenId,
+  eos_token_id: endTokens,
+});
+
+function gpt2Config(config: ConfigFile): Gpt2Config {
+  requireValues(config, {
+    activation_function: activationNames,
+    add_cross_attention: [false],
+    quantization_config: [],
+  });
+  const raw = parseConfig(config, schema);
+  if (raw.n_embd % raw.n_head !== 0)
+    throw new LambdamaxError({
+      subject: config.file,
+      expected: 'n_embd to be a multiple of n_head',
+      got: `${raw.n_embd} and ${raw.n_head}`,
+    });
+  const { bos_token_id: bos = 50256, eos_token_id: eos = 50256 } = raw;
+  return {
+    modelType: 'gpt2',
+    vocabSize: raw.vocab_size,
+    hiddenSize: raw.n_embd,
+    intermediateSize: raw.n_inner ?? 4 * raw.n_embd,
+    layers: raw.n_layer,
+    heads: raw.n_head,
+    layerNormEps: raw.layer_norm_epsilon ?? 1e-5,
+    activation: (config.values.activation_function as ActivationName | null | undefined) ?? 'gelu_new',
+    scalesAttention: raw.scale_attn_weights ?? true,
+    scalesByLayer: raw.scale_attn_by_inverse_layer_idx ?? false,
+    tieWordEmbeddings: raw.tie_word_embeddings ?? true,
+    maxPositions: raw.n_positions ?? 1024,
+    bosTokenId: bos ?? null,
+    eosTokenId: (Array.isArray(eos) ? eos[0] : eos) ?? null,
+  };
+}
+
+const tokens = 'transformer.wte.weight';
+const positions = 'transformer.wpe.weight';
+const finalNorm = 'transformer.ln_f';
+
+function gpt2Decoder(config: Gpt2Config): Decoder {
+  const { hiddenSize, vocabSize, maxPositions, layers, tieWordEmbeddings } = config;
+  const blocks = Array.from({ length: layers }, (_, layer) => `transformer.h.${layer}`);
+  const outputName = tieWordEmbeddings ? tokens : 'lm_head.weight';
+  return {
+    config,
+    modules: blocks.flatMap((block) => blockModules(config, block)),
+    weights: [
+      { name: tokens, shape: [vocabSize, hiddenSize] },
+      { name: positions, shape: [maxPositions, hiddenSize] },
+      ...blocks.flatMap((block) => [
+        ...blockModules(config, block).flatMap(moduleWeights),
+        ...normWeights(config, `${block}.ln_1`),
+        ...normWeights(config, `${block}.ln_2`),
+      ]),
+      ...normWeights(config, finalNorm),
+      ...(tieWordEmbeddings ? [] : [{ name: outputName, shape: [vocabSize, hiddenSize] }]),
+    ],
+    outputName,
+    hiddenStates: (context) => hiddenStates(config, blocks, context),
+  };
+}
+
+function hiddenStates(config: Gpt2Config, blocks: readonly string[], context: DecoderContext): tf.Tensor2D {
+  const { rows, length, weight, linear } = context;
+  const norm = (x: tf.Tensor2D, name: string) =>
+    layerNorm(x, weight(`${name}.weight`), weight(`${name}.bias`), config.layerNormEps);
+  const embedded = tf.reshape(embed(context, weight(tokens)), [rows, length, config.hiddenSize]);
+  const placed = tf.add(embedded, context.learned(weight(positions) as tf.Tensor2D));
+  let x = tf.reshape(placed, [rows * length, config.hiddenSize]) as tf.Tensor2D;
+  for (const [layer, block] of blocks.entries()) {
+    x = tf.add(x, selfAttention(config, context, norm(x, `${block}.ln_1`), `${block}.attn`, layer));
+    const hidden = activations[config.activation](linear(norm(x, `${block}.ln_2`), `${block}.mlp.c_fc`));
+    x = tf.add(x, linear(hidden, `${block}.mlp.c_proj`));
+  }
+  return norm(x, finalNorm);
+}
+
+function selfAttention(
+  { hiddenSize, heads, scalesAttention, scalesByLayer }: Gpt2Config,
+  { rows, linear, attend }: DecoderContext,
+  x: tf.Tensor2D,
+  name: string,
+  layer: number,
+): tf.Tensor2D {
+  const headSize = hiddenSize / heads;
+  const scale = (scalesAttention ? 1 / Math.sqrt(headSize) : 1) / (scalesByLayer ? layer + 1 : 1);
+  const [q, k, v] = tf
+    .split(linear(x, `${name}.c_attn`), 3, -1)
+    .map((part) => splitHeads(part as tf.Tensor2D, rows, headSize));
+  return linear(attend(layer, q!, k!, v!, { scale, window: null }), `${name}.c_proj`);
+}
+
+function blockModules({ hiddenSize, intermediateSize }: Gpt2Config, block: string): LinearModule[] {
+  const module = (name: string, out: number, inputs: number): LinearModule => ({
+    ...{ name: `${block}.${name}`, out, in: inputs, bias: true, transposed: true },
+  });
+  return [
+    module('attn.c_attn', 3 * hiddenSize, hiddenSize),
+    module('attn.c_proj', hiddenSize, hiddenSize),
+    module('mlp.c_fc', intermediateSize, hiddenSize),
+    module('mlp.c_proj', hiddenSize, intermediateSize),
+  ];
+}
+
+function normWeights({ hiddenSize }: Gpt2Config, name: string): TensorSpec[] {
+  return ['weight', 'bias'].map((part) => ({ name: `${name}.${part}`, shape: [hiddenSize] }));
+}

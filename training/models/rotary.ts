@@ -1,0 +1,76 @@
+import * as tf from '@tensorflow/tfjs';
+import { constant } from '../../compute/index.ts';
+
+/** A rotary embedding: how far the pairs of a head turn from one position to the next. Su et al., arXiv 2104.09864. */
+export interface RotaryEmbedding {
+  /** Pair i of a head turns by theta^(-2i/headSize) a position, before scaling. */
+  readonly theta: number;
+  /** How a model was taught to read further than it was first trained to; null: not at all. */
+  readonly scaling: RotaryScaling | null;
+}
+
+/** As in config.json's `rope_type`. */
+export type RotaryScaling = LinearScaling | Llama3Scaling;
+
+/** All frequencies are divided by a factor. */
+export interface LinearScaling {
+  readonly type: 'linear';
+  readonly factor: number;
+}
+
+/**
+ * Low frequencies are divided by a factor, high ones kept, those between blended: with n = originalMaxPositions
+ * frequency / 2 pi turns over the original context, low is n < lowFrequencyFactor, high is n > highFrequencyFactor.
+ * Grattafiori et al. 2024, arXiv 2407.21783, and transformers' `llama3`.
+ */
+export interface Llama3Scaling {
+  readonly type: 'llama3';
+  readonly factor: number;
+  readonly lowFrequencyFactor: number;
+  readonly highFrequencyFactor: number;
+  readonly originalMaxPositions: number;
+}
+
+/** The angles, in radians, by which each pair of a head turns a position, headSize / 2 of them. */
+export function rotaryFrequencies(headSize: number, { theta, scaling }: RotaryEmbedding): number[] {
+  return Array.from({ length: headSize / 2 }, (_, pair) => scaled(theta ** ((-2 * pair) / headSize), scaling));
+}
+
+function scaled(frequency: number, scaling: RotaryScaling | null): number {
+  if (scaling === null) return frequency;
+  if (scaling.type === 'linear') return frequency / scaling.factor;
+  const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalMaxPositions } = scaling;
+  const turns = (originalMaxPositions * frequency) / (2 * Math.PI);
+  const kept = Math.min(Math.max((turns - low) / (high - low), 0), 1);
+  return kept * frequency + ((1 - kept) * frequency) / factor;
+}
+
+/** The cosines and sines by which a rotary embedding turns heads, [length, headSize]; those of `sin` signed for `rotate`. */
+export interface RotaryTables {
+  readonly cos: tf.Tensor;
+  readonly sin: tf.Tensor;
+}
+
+/** Tables for positions 0 .. length-1. */
+export function rotaryTables(length: number, headSize: number, embedding: RotaryEmbedding): RotaryTables {
+  const frequencies = rotaryFrequencies(headSize, embedding);
+  const pairs = frequencies.length;
+  const table = (entry: (angle: number, column: number) => number): tf.Tensor => {
+    const values = Array.from({ length: length * headSize }, (_, index) => {
+      const column = index % headSize;
+      return entry(Math.floor(index / headSize) * frequencies[column % pairs]!, column);
+    });
+    return constant(values, [length, headSize]);
+  };
+  return { cos: table(Math.cos), sin: table((angle, column) => (column < pairs ? -Math.sin(angle) : Math.sin(angle))) };
+}
+
+/**
+ * Turns the pairs (i, i + headSize/2) of every head, x [rows, heads, length, headSize], as transformers' Llama does: to
+ * (a, b) belongs (a cos - b sin, b cos + a sin), which is x cos + swapped x sin with the sign kept in the table. Tables as
+ * wide as a head are multiplied in one pass each, where half-width ones broadcast over short rows.
+ */
+export function rotate(x: tf.Tensor4D, { cos, sin }: RotaryTables): tf.Tensor4D {
+  const [first, second] = tf.split(x, 2, -1) as [tf.Tensor4D, tf.Tensor4D];
+  return tf.add(tf.mul(x, cos), tf.mul(tf.concat([second, first], -1), sin));
+}
