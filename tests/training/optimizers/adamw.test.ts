@@ -148,7 +148,8 @@ test('settings out of range are refused by the name of their option', () => {
       assert.throws(() => make(vector(1), { betas: [beta, 0.9] }), /--betas: expected/);
       assert.throws(() => make(vector(1), { betas: [0.9, beta] }), /--betas: expected/);
     }
-    for (const eps of [0, -1e-8, Infinity, Number.NaN]) assert.throws(() => make(vector(1), { eps }), /--eps: expected/);
+    for (const eps of [0, -1e-8, Infinity, Number.NaN])
+      assert.throws(() => make(vector(1), { eps }), /--eps: expected/);
     for (const weightDecay of [-0.1, Infinity, Number.NaN])
       assert.throws(() => make(vector(1), { weightDecay }), /--weight-decay: expected/);
   }
