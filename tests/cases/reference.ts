@@ -10,6 +10,19 @@ import { storedTensors } from '../oracles/storedTensors.ts';
 
 const folder = new URL('../../fixtures/reference/', import.meta.url);
 
+/** Every checkpoint of the reference. */
+export const architectures = [
+  'gemma3_text',
+  'gpt2',
+  'llama',
+  'llama-tied',
+  'mistral',
+  'olmo2',
+  'qwen2',
+  'qwen3',
+  'smollm3',
+] as const;
+
 /** The variants of the reference that start from a Llama's own weights or from residual weights. */
 export const variants = ['lora', 'pissa', 'milora', 'olora', 'init-ab'] as const;
 export type Variant = (typeof variants)[number];

@@ -13,23 +13,31 @@ const schema = z.looseObject({
   max_window_layers: z.int().min(0).nullish(),
 });
 
+/** How a family fills in what its config.json leaves out. */
+export interface WindowDefaults {
+  /** Which layers have the window; default: those from `max_window_layers` (28) on. */
+  isSliding?(layer: number): boolean;
+  /** The window; default 4096. */
+  readonly fallback?: number | null;
+}
+
 /**
- * The sliding window of every layer, null for one that sees all, as Qwen's configs say it: `layer_types` where it is
- * there; else every layer from `isSliding` on, which is by default that from the `max_window_layers`-th (28) on; none without
- * `use_sliding_window`. Throws a LambdamaxError that names the key for a list that does not fit.
+ * The sliding window of every layer, null for one that sees all, as Qwen's configs say it: none without
+ * `use_sliding_window`; else by `layer_types`, or by the family's rule. Throws a LambdamaxError that names the key for a
+ * list that does not fit.
  */
-export function layerWindows(
-  config: ConfigFile,
-  layers: number,
-  isSliding?: (layer: number) => boolean,
-  fallback: number | null = 4096,
-): (number | null)[] {
+export function layerWindows(config: ConfigFile, layers: number, defaults: WindowDefaults = {}): (number | null)[] {
   const raw = parseConfig(config, schema);
-  const given = raw.sliding_window === undefined ? fallback : raw.sliding_window;
+  const given =
+    raw.sliding_window === undefined
+      ? defaults.fallback === undefined
+        ? 4096
+        : defaults.fallback
+      : raw.sliding_window;
   const window = raw.use_sliding_window ? given : null;
-  const slides = isSliding ?? ((layer: number) => layer >= (raw.max_window_layers ?? 28));
-  if (!raw.layer_types) return Array.from({ length: layers }, (_, layer) => (slides(layer) ? window : null));
-  return windowsOf(config, raw.layer_types, layers, window);
+  if (raw.layer_types) return windowsOf(config, raw.layer_types, layers, window);
+  const isSliding = defaults.isSliding ?? ((layer: number) => layer >= (raw.max_window_layers ?? 28));
+  return Array.from({ length: layers }, (_, layer) => (isSliding(layer) ? window : null));
 }
 
 /** The window of every layer by its type. Throws a LambdamaxError for a list of another length, and for no window. */
