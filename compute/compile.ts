@@ -6,6 +6,7 @@ import { gradient, gradientName, hessianVector, productName } from './differenti
 import type { TracedLoss } from './differentiate/tracedLoss.ts';
 import { collapse } from './graph/collapse.ts';
 import { type Estimate, estimate } from './graph/estimate.ts';
+import { mergeProducts } from './graph/mergeProducts.ts';
 import type { Graph } from './graph/node.ts';
 import { type SplitGraph, splitAt } from './graph/split.ts';
 import { inTurn } from './linearise.ts';
@@ -176,7 +177,11 @@ class CompiledProgram implements Program {
     if (known !== undefined) return known;
     const directions = new Set(this.parameters.map(({ name }) => directionName(name)));
     const budget = { maxBytes: this.#mostKeptBytes, precision: this.precision };
-    const split = splitAt(collapse(products[curvature](this.#traced), directions), directions, budget);
+    const split = splitAt(
+      mergeProducts(collapse(products[curvature](this.#traced), directions), directions),
+      directions,
+      budget,
+    );
     this.#splits.set(curvature, split);
     return split;
   }

@@ -172,6 +172,11 @@ export class Simplifier {
     return y.shape.length === 0 ? undefined : this.make('Multiply', [x, this.scalar(factor, x)], {});
   }
 
+  /** The node as it is said, by no rule. */
+  plain<K extends Computed>(kernel: K, inputs: readonly Node[], attributes: Attributes<K>): Node {
+    return this.#builder.make(kernel, inputs, attributes);
+  }
+
   /** A number as a node, of the dtype of `like`. */
   scalar(value: number, like: Node): Node {
     return this.#builder.fill(value, { shape: [], dtype: like.dtype });
