@@ -26,6 +26,22 @@ export const architectures = [
 /** The variants of the reference that start from a Llama's own weights or from residual weights. */
 export const variants = ['lora', 'pissa', 'milora', 'olora', 'init-ab'] as const;
 export type Variant = (typeof variants)[number];
+
+/** The architectures and variants whose adapters are here, and whose curvature too. */
+export const adapterCases: readonly AdapterCase[] = [
+  ...variants.map((variant) => ({ architecture: 'llama', variant, hasCurvature: true }) as const),
+  { architecture: 'qwen3', variant: 'lora', hasCurvature: true },
+  { architecture: 'qwen3', variant: 'pissa', hasCurvature: true },
+  { architecture: 'gpt2', variant: 'lora', hasCurvature: false },
+  { architecture: 'gpt2', variant: 'pissa', hasCurvature: false },
+];
+
+export interface AdapterCase {
+  readonly architecture: (typeof architectures)[number];
+  readonly variant: Variant;
+  readonly hasCurvature: boolean;
+}
+
 export const points = ['init', 'perturbed'] as const;
 export type ReferencePoint = (typeof points)[number];
 
@@ -69,8 +85,13 @@ export function referenceModel(architecture: string, precision: Precision, backe
 }
 
 /** The adapter that PEFT wrote, on the residual weights that go with it. */
-export async function referenceAdapter(model: Model, variant: Variant, point: ReferencePoint): Promise<Adapter> {
-  const directory = `adapters/llama/${variant}/`;
+export async function referenceAdapter(
+  model: Model,
+  variant: Variant,
+  point: ReferencePoint,
+  architecture = 'llama',
+): Promise<Adapter> {
+  const directory = `adapters/${architecture}/${variant}/`;
   const adapter = await loadAdapter(model, fileURLToPath(referenceFile(`${directory}${point}`)));
   if (variant === 'lora') return adapter;
   const weights = new Map<string, Vector>();
@@ -79,9 +100,14 @@ export async function referenceAdapter(model: Model, variant: Variant, point: Re
   return { ...adapter, weights };
 }
 
+/** The reference batch of an architecture in a model's precision. */
+export function referenceTokens(architecture: string, precision: Precision): TokenBatch {
+  return toBatch(referenceRows(architecture), { precision });
+}
+
 /** The reference batch of the Llama in a model's precision. */
 export function llamaBatch(precision: Precision): TokenBatch {
-  return toBatch(referenceRows('llama'), { precision });
+  return referenceTokens('llama', precision);
 }
 
 /** The tensors that the reference names, one after another in its own order. */

@@ -8,12 +8,14 @@ import { moduleRanges } from '../../analysis/operators/modules.ts';
 import { dot } from '../../analysis/vectors.ts';
 import { type Precision, randomStream, type Vector } from '../../compute/index.ts';
 import {
+  adapterCases,
   llamaBatch,
   points,
   referenceAdapter,
   referenceFile,
   referenceJson,
   referenceModel,
+  referenceTokens,
   variants,
 } from '../cases/reference.ts';
 import { relativeError } from '../oracles/relativeError.ts';
@@ -36,16 +38,18 @@ const firstLayer = 'model.layers.0.self_attn.';
 const asPrecision = (values: Float64Array, precision: Precision): Vector =>
   precision === 'float64' ? values : Float32Array.from(values);
 
-for (const variant of variants)
+const curvatureCases = adapterCases.filter(({ hasCurvature }) => hasCurvature);
+
+for (const { architecture, variant } of curvatureCases)
   for (const point of points)
     for (const precision of ['float64', 'float32'] as const) {
       const eigenvalueTolerance = precision === 'float64' ? 1e-8 : 1e-4;
       const productTolerance = precision === 'float64' ? 1e-8 : 1e-4;
 
-      test(`H v and the ends of the spectrum of ${variant} at its ${point} point agree with PyTorch in ${precision}`, async () => {
-        await using model = await referenceModel('llama', precision);
-        const adapter = await referenceAdapter(model, variant, point);
-        const batch = llamaBatch(precision);
+      test(`H v and the ends of the spectrum of ${variant} on ${architecture} at its ${point} point agree with PyTorch in ${precision}`, async () => {
+        await using model = await referenceModel(architecture, precision);
+        const adapter = await referenceAdapter(model, variant, point, architecture);
+        const batch = referenceTokens(architecture, precision);
         const program = model.program(adapter.layout, batch);
         await using whole = await hessian([
           { scored: batch.scored, linearised: await program.linearise(adapter, batch.inputs) },
@@ -56,9 +60,10 @@ for (const variant of variants)
             whole,
             modules.map((module) => ranges.get(firstLayer + module)!),
           );
-        const stored = storedTensors(referenceFile(`curvature/llama/${variant}.safetensors`));
-        const expected = referenceJson<{ points: Record<string, CurvaturePoint> }>(`curvature/llama/${variant}.json`)
-          .points[point]!;
+        const stored = storedTensors(referenceFile(`curvature/${architecture}/${variant}.safetensors`));
+        const expected = referenceJson<{ points: Record<string, CurvaturePoint> }>(
+          `curvature/${architecture}/${variant}.json`,
+        ).points[point]!;
 
         const restricted = block('q_proj', 'v_proj');
         const directions = stored.get('directions')!.values;
@@ -95,15 +100,15 @@ for (const variant of variants)
       });
     }
 
-for (const variant of variants)
+for (const { architecture, variant } of curvatureCases)
   for (const point of points)
     for (const precision of ['float64', 'float32'] as const) {
       const allowed = precision === 'float64' ? 1e-8 : 1e-4;
 
-      test(`G v and the largest eigenvalue of G of ${variant} at its ${point} point agree with PyTorch in ${precision}`, async () => {
-        await using model = await referenceModel('llama', precision);
-        const adapter = await referenceAdapter(model, variant, point);
-        const batch = llamaBatch(precision);
+      test(`G v and the largest eigenvalue of G of ${variant} on ${architecture} at its ${point} point agree with PyTorch in ${precision}`, async () => {
+        await using model = await referenceModel(architecture, precision);
+        const adapter = await referenceAdapter(model, variant, point, architecture);
+        const batch = referenceTokens(architecture, precision);
         const program = model.program(adapter.layout, batch);
         await using whole = await gaussNewton([
           { scored: batch.scored, linearised: await program.linearise(adapter, batch.inputs, 'gaussNewton') },
@@ -113,9 +118,10 @@ for (const variant of variants)
           whole,
           ['q_proj', 'v_proj'].map((module) => ranges.get(firstLayer + module)!),
         );
-        const stored = storedTensors(referenceFile(`curvature/llama/${variant}.safetensors`));
-        const expected = referenceJson<{ points: Record<string, CurvaturePoint> }>(`curvature/llama/${variant}.json`)
-          .points[point]!;
+        const stored = storedTensors(referenceFile(`curvature/${architecture}/${variant}.safetensors`));
+        const expected = referenceJson<{ points: Record<string, CurvaturePoint> }>(
+          `curvature/${architecture}/${variant}.json`,
+        ).points[point]!;
 
         const { size } = restricted;
         const [directions, products] = [

@@ -6,8 +6,8 @@ import { layoutTensors } from '../../training/adapters/layout.ts';
 import { toBatch } from '../../training/data/batches.ts';
 import { evaluate } from '../../training/evaluate.ts';
 import {
+  adapterCases,
   architectures,
-  llamaBatch,
   points,
   referenceAdapter,
   referenceBatch,
@@ -15,7 +15,7 @@ import {
   referenceJson,
   referenceModel,
   referenceRows,
-  variants,
+  referenceTokens,
 } from '../cases/reference.ts';
 import { relativeError } from '../oracles/relativeError.ts';
 import { storedTensors } from '../oracles/storedTensors.ts';
@@ -56,20 +56,22 @@ for (const architecture of architectures)
     });
   }
 
-for (const variant of variants)
+for (const { architecture, variant } of adapterCases)
   for (const point of points)
     for (const precision of precisions)
-      test(`loss and gradient of ${variant} at its ${point} point agree with PEFT in ${precision}`, async () => {
-        await using model = await referenceModel('llama', precision);
-        const adapter = await referenceAdapter(model, variant, point);
-        const batch = llamaBatch(precision);
+      test(`loss and gradient of ${variant} on ${architecture} at its ${point} point agree with PEFT in ${precision}`, async () => {
+        await using model = await referenceModel(architecture, precision);
+        const adapter = await referenceAdapter(model, variant, point, architecture);
+        const batch = referenceTokens(architecture, precision);
         const { value, gradient } = await model.program(adapter.layout, batch).gradient(adapter, batch.inputs);
         const expected = referenceJson<{ points: Record<string, { loss: number }> }>(
-          `adapters/llama/${variant}/reference.json`,
+          `adapters/${architecture}/${variant}/reference.json`,
         );
         const { loss } = expected.points[point]!;
         assert.ok(relativeError([value], [loss]) < lossTolerance[precision], `loss ${value}, expected ${loss}`);
-        const stored = storedTensors(referenceFile(`adapters/llama/${variant}/gradients_${point}.safetensors`));
+        const stored = storedTensors(
+          referenceFile(`adapters/${architecture}/${variant}/gradients_${point}.safetensors`),
+        );
         const views = viewTensors(gradient, layoutTensors(adapter.layout));
         assert.is(views.size, stored.size);
         const expectedGradient = [...views.keys()].flatMap((name) =>
