@@ -1,10 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { totalSize, viewTensors } from '../../compute/index.ts';
-import { createAdapter, layoutUpdates } from '../../training/adapters/create.ts';
+import { createAdapter } from '../../training/adapters/create.ts';
 import { loadAdapter, saveAdapter } from '../../training/adapters/files.ts';
 import { adapterMethods } from '../../training/adapters/index.ts';
 import { layoutTensors } from '../../training/adapters/layout.ts';
+import { lowRank } from '../../training/adapters/lowRank.ts';
 import { readAdapter } from '../../training/checkpoint/peft.ts';
 import { holdOut } from '../../training/data/split.ts';
 import { evaluate } from '../../training/evaluate.ts';
@@ -26,10 +27,12 @@ const shortRun = {
   shuffle: true,
 } as const;
 
-test('all five variants of one size run in one compiled program', async () => {
+test('variants that differ in values alone run in one compiled program', async () => {
   await using model = await referenceModel('llama', 'float32');
   const batch = llamaBatch('float32');
-  const adapters = await Promise.all(adapterMethods.map(({ name }) => createAdapter(model, { method: name, rank: 4 })));
+  const sameForm = adapterMethods.filter(({ form }) => form === lowRank);
+  assert.ok(sameForm.length >= 5);
+  const adapters = await Promise.all(sameForm.map(({ name }) => createAdapter(model, { method: name, rank: 4 })));
   const programs = new Set(adapters.map(({ layout }) => model.program(layout, batch)));
   assert.is(programs.size, 1);
   const other = await createAdapter(model, { method: 'lora', rank: 2 });
@@ -41,7 +44,7 @@ for (const { name } of adapterMethods)
     await using model = await referenceModel('llama', 'float64');
     const { loss } = await evaluate(model, rows);
     for (const initSeed of [0, 1]) {
-      const adapter = await createAdapter(model, { method: name, rank: 3, alpha: 7, initSeed });
+      const adapter = await createAdapter(model, { method: name, rank: 4, alpha: 7, initSeed });
       const adapted = await evaluate(model, rows, { adapter });
       assert.ok(relativeError([adapted.loss], [loss]) < 1e-12, `${adapted.loss} against ${loss}`);
     }
@@ -111,9 +114,11 @@ test('warming up leaves the adapter where it was, and moves a copy to where Adam
   // At B = 0 the gradient of A is zero, so one step would leave eps there; after three, no entry is near it.
   for (const [name, view] of viewTensors(preconditioner, layoutTensors(start.layout)))
     assert.ok(Math.min(...view) > 1e-8, `${name}: ${Math.min(...view)}`);
-  assert.ok(
-    [...layoutUpdates(adapter.layout, adapter.parameters)].every(([, update]) => update.some((entry) => entry !== 0)),
-  );
+  for (const [name, view] of viewTensors(adapter.parameters, layoutTensors(start.layout)))
+    assert.ok(
+      view.some((entry) => entry !== 0),
+      `${name} is still zero`,
+    );
 });
 
 test('every eighth row is held out, 128 at most, and none of a handful', () => {

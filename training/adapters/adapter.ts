@@ -1,5 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { RandomStream } from '../../compute/random.ts';
+import type { TensorSpec } from '../../compute/tensors.ts';
+import type { PeftKind } from '../checkpoint/peftConfig.ts';
 
 /** The shape of a linear layer's weight W [out, in], as in y = x W'. */
 export interface LinearShape {
@@ -20,6 +22,12 @@ export interface AdapterTensor {
   readonly shape: readonly number[];
 }
 
+/** One adapted linear layer. */
+export interface AdaptedModule {
+  readonly shape: LinearShape;
+  readonly size: AdapterSize;
+}
+
 /**
  * How an adapted layer computes. Methods that differ only in initial values share one form, and so one compiled graph:
  * LoRA, PiSSA, MiLoRA, OLoRA and Init[AB] are all `lowRank`.
@@ -30,10 +38,32 @@ export interface AdapterForm {
   scaling(size: AdapterSize): number;
   /** The trainable tensors of a layer, in the order in which they are flattened. */
   tensors(shape: LinearShape, size: AdapterSize): AdapterTensor[];
-  /** The adapted layer y [positions, out] of x [positions, in]; `tensors` by their names, `weight` frozen [out, in]. */
+  /** Frozen tensors that all layers share, such as VeRA's random factors; their names have no dot. */
+  shared?(modules: readonly AdaptedModule[]): TensorSpec[];
+  /** Throws a LambdamaxError that names the module for a size that it cannot have; by default a rank over min(out, in). */
+  check?(module: string, shape: LinearShape, size: AdapterSize): void;
+  /** What PEFT calls this form; absent where PEFT does not know it. */
+  readonly peft?: PeftKind;
+  /**
+   * The adapted layer y [positions, out] of x [positions, in], without its bias. `weight` [out, in] is frozen; `tensors`
+   * are the trainable and the shared ones by their names.
+   */
   apply(x: tf.Tensor2D, weight: tf.Tensor2D, tensors: ReadonlyMap<string, tf.Tensor>, size: AdapterSize): tf.Tensor2D;
-  /** The change of the layer's matrix, [out, in] row-major: s B A. */
-  update(shape: LinearShape, tensors: ReadonlyMap<string, Float64Array>, size: AdapterSize): Float64Array;
+  /**
+   * The change of the layer's matrix that merging adds to `weight` [out, in], row-major as the result: s B A. Forms that
+   * do not look at the weight may be called without it.
+   */
+  update(
+    shape: LinearShape,
+    tensors: ReadonlyMap<string, Float64Array>,
+    size: AdapterSize,
+    weight?: Float64Array,
+  ): Float64Array;
+  /**
+   * The form whose gradient training follows, where that is not the gradient of this one; same tensors, same values.
+   * Curvature is always that of the form itself.
+   */
+  readonly training?: AdapterForm;
 }
 
 /** What a method may look at to choose initial values for one layer. */
@@ -61,4 +91,6 @@ export interface AdapterMethod {
   readonly keepsFunctionBy: 'zeroUpdate' | 'residualWeight';
   /** Initial values in float64, by the names of `form.tensors`. */
   initialise(context: InitialiseContext): Map<string, Float64Array>;
+  /** The values of one of the form's shared tensors. */
+  shared?(tensor: TensorSpec, random: RandomStream): Float64Array;
 }

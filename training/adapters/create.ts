@@ -1,16 +1,25 @@
 import { randomStream, totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
 import { matchModules } from '../checkpoint/matchModules.ts';
+import { sizeOfModule } from '../checkpoint/peftConfig.ts';
 import type { Model } from '../model.ts';
-import type { AdapterMethod, AdapterSize } from './adapter.ts';
+import type { AdaptedModule, AdapterMethod, AdapterSize } from './adapter.ts';
 import { adapterMethod } from './index.ts';
-import { type AdaptedModule, type AdapterLayout, adaptedWeights, layoutTensors, moduleTensors } from './layout.ts';
+import { type AdapterLayout, adaptedWeights, layoutTensors, moduleTensors, sharedTensors } from './layout.ts';
 import { checkRank } from './rank.ts';
 import { residualWeight } from './residual.ts';
 
+/** How large the adapters of a model's modules are. */
+export interface ModuleSizes extends AdapterSize {
+  /** Ranks that differ from the rest, by ends of module names or regular expressions for them, as PEFT's `rank_pattern`. */
+  readonly rankPattern?: Readonly<Record<string, number>>;
+  /** The same of alphas. */
+  readonly alphaPattern?: Readonly<Record<string, number>>;
+}
+
 /** Which adapter is to be made. */
-export interface AdapterOptions {
-  /** The name of a LoRA variant. */
-  readonly method: string;
+export interface AdapterOptions extends Partial<ModuleSizes> {
+  /** The name of a LoRA variant, or one of the user's own. */
+  readonly method: string | AdapterMethod;
   /** Default 8. */
   readonly rank?: number;
   /** Default 2 rank. */
@@ -23,14 +32,15 @@ export interface AdapterOptions {
 
 /** An adapter on one model: the values that are trained, and the frozen weights they are added to. */
 export interface Adapter {
-  readonly method: AdapterMethod;
+  /** The method that the adapter came from; its name alone if that is not known here. */
+  readonly method: Pick<AdapterMethod, 'name' | 'form' | 'keepsFunctionBy'>;
   readonly layout: AdapterLayout;
   readonly initSeed: number;
   /** The trainable tensors one after another, in the order of `layoutTensors`; training changes them in place. */
   parameters: Vector;
   /** The parameters at step 0. */
   readonly initial: Vector;
-  /** The frozen weights of the adapted modules: the base's own, or residual weights. */
+  /** The frozen tensors that the adapter brings: its modules' weights, the base's own or residual, and shared ones. */
   readonly weights: ReadonlyMap<string, Vector>;
 }
 
@@ -43,8 +53,8 @@ export const defaultTargets = 'all-linear';
  */
 export async function createAdapter(model: Model, options: AdapterOptions): Promise<Adapter> {
   const { rank = 8, alpha = 2 * rank, targetModules = defaultTargets, initSeed = 0 } = options;
-  const method = adapterMethod(options.method);
-  const layout = layoutFor(model, method, targetModules, { rank, alpha });
+  const method = typeof options.method === 'string' ? adapterMethod(options.method) : options.method;
+  const layout = layoutFor(model, method, targetModules, { ...options, rank, alpha });
   const parameters = zeros(totalSize(layoutTensors(layout)), model.precision);
   const views = viewTensors(parameters, layoutTensors(layout));
   for (const [module, { shape, size }] of layout.modules) {
@@ -58,26 +68,33 @@ export async function createAdapter(model: Model, options: AdapterOptions): Prom
     });
     for (const [name, tensor] of values) views.get(`${module}.${name}`)!.set(tensor);
   }
-  const weights = await frozenWeights(model, method, layout, parameters);
+  const shared = new Map<string, Vector>();
+  for (const spec of sharedTensors(layout)) {
+    const values = method.shared!(spec, randomStream(initSeed, `shared tensor ${spec.name}`));
+    shared.set(spec.name, model.precision === 'float64' ? values : Float32Array.from(values));
+  }
+  const weights = await frozenWeights(model, method, layout, { initial: parameters, shared });
   return { method, layout, initSeed, parameters, initial: parameters.slice(), weights };
 }
 
-/** The layout of a method on some of the model's modules, one size for all. */
+/** The layout of a method on some of the model's modules. Throws as `createAdapter`. */
 export function layoutFor(
   model: Model,
-  method: AdapterMethod,
+  { form }: Pick<AdapterMethod, 'form'>,
   targetModules: string,
-  size: AdapterSize,
+  { rank, alpha, rankPattern = {}, alphaPattern = {} }: ModuleSizes,
 ): AdapterLayout {
   const known = new Map(model.decoder.modules.map((module) => [module.name, module]));
   const modules = new Map<string, AdaptedModule>();
   for (const name of matchModules([...known.keys()], targetModules)) {
     const { out, in: inputs } = known.get(name)!;
     const shape = { out, in: inputs };
-    checkRank(name, shape, size.rank);
+    const size = sizeOfModule(name, { rank, alpha, rankPattern, alphaPattern });
+    if (form.check) form.check(name, shape, size);
+    else checkRank(name, shape, size.rank);
     modules.set(name, { shape, size });
   }
-  return { form: method.form, modules };
+  return { form, modules };
 }
 
 /** The layout of no adapter at all: the base model as it is. */
@@ -85,33 +102,42 @@ export function emptyLayout(): AdapterLayout {
   return { form: adapterMethod('lora').form, modules: new Map() };
 }
 
-/** The weights that go with an adapter whose initial values are `initial`: W, or the residual weight W - s B A. */
+/**
+ * The frozen tensors that go with an adapter whose initial values are `initial`: of each module W, or the residual weight
+ * W - s B A; and the shared tensors as they are given.
+ */
 export async function frozenWeights(
   model: Model,
-  method: AdapterMethod,
+  method: Pick<AdapterMethod, 'keepsFunctionBy'>,
   layout: AdapterLayout,
-  initial: Vector,
+  { initial, shared }: { readonly initial: Vector; readonly shared: ReadonlyMap<string, Vector> },
 ): Promise<Map<string, Vector>> {
   const weights = new Map<string, Vector>();
-  for (const name of adaptedWeights(layout)) weights.set(name, await model.weight(name));
+  for (const name of adaptedWeights(layout)) weights.set(name, shared.get(name) ?? (await model.weight(name)));
   if (method.keepsFunctionBy === 'zeroUpdate') return weights;
-  for (const [module, update] of layoutUpdates(layout, initial)) {
-    const name = `${module}.weight`;
+  for (const module of layout.modules.keys()) {
     const linear = model.module(module);
-    const residual = residualWeight(await model.matrix(linear), layout.modules.get(module)!.shape, update);
-    weights.set(name, model.stored(linear, residual));
+    const weight = await model.matrix(linear);
+    const { shape } = layout.modules.get(module)!;
+    const residual = residualWeight(weight, shape, moduleUpdate(layout, module, initial, { shared, weight }));
+    weights.set(`${module}.weight`, model.stored(linear, residual));
   }
   return weights;
 }
 
-/** The change s B A [out, in] that the parameters make to each adapted module's matrix, in float64. */
-export function* layoutUpdates(
+/**
+ * The change [out, in] that the parameters make to one module's frozen matrix, in float64: s B A, or what the form has in
+ * its place. `weight` is that matrix.
+ */
+export function moduleUpdate(
   layout: AdapterLayout,
+  module: string,
   parameters: Vector,
-): Generator<[module: string, update: Float64Array]> {
-  const views = new Map(
-    [...viewTensors(parameters, layoutTensors(layout))].map(([name, view]) => [name, Float64Array.from(view)]),
-  );
-  for (const [module, { shape, size }] of layout.modules)
-    yield [module, layout.form.update(shape, moduleTensors(layout, module, views), size)];
+  { shared, weight }: { readonly shared: ReadonlyMap<string, Vector>; readonly weight: Float64Array },
+): Float64Array {
+  const { shape, size } = layout.modules.get(module)!;
+  const views = viewTensors(parameters, layoutTensors(layout));
+  const tensors = moduleTensors(layout, module, { get: (name) => views.get(name) ?? shared.get(name) });
+  const values = new Map([...tensors].map(([name, vector]) => [name, Float64Array.from(vector)]));
+  return layout.form.update(shape, values, size, weight);
 }

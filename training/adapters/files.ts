@@ -1,13 +1,15 @@
 import { type Precision, type TensorSpec, totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { matchModules } from '../checkpoint/matchModules.ts';
-import { type PeftAdapter, readAdapter, writeAdapter } from '../checkpoint/peft.ts';
+import { adaptedModules, type PeftAdapter, readAdapter, writeAdapter } from '../checkpoint/peft.ts';
+import type { PeftConfig } from '../checkpoint/peftConfig.ts';
 import type { TensorValues } from '../checkpoint/safetensors.ts';
 import type { Model } from '../model.ts';
 import type { AdapterMethod } from './adapter.ts';
 import { type Adapter, frozenWeights, layoutFor } from './create.ts';
-import { adapterMethod } from './index.ts';
-import { type AdapterLayout, layoutTensors } from './layout.ts';
+import { knownMethod } from './index.ts';
+import { type AdapterLayout, layoutTensors, sharedTensors } from './layout.ts';
+import { formOfKind } from './peftForms.ts';
 
 /**
  * Writes an adapter as a PEFT folder. Where the frozen weights are residual weights, the initial values lie beside it, so
@@ -16,24 +18,27 @@ import { type AdapterLayout, layoutTensors } from './layout.ts';
 export async function saveAdapter(model: Model, adapter: Adapter, directory: string): Promise<void> {
   const { method, layout, initSeed } = adapter;
   const tensors = layoutTensors(layout);
-  const size = sizeOfAll(layout);
+  const modules = [...layout.modules.keys()];
+  const sizes = sizesOf(layout);
+  const shared = sharedTensors(layout).map(
+    ({ name, shape }) => [name, { shape, values: adapter.weights.get(name)! }] as const,
+  );
   await writeAdapter(directory, {
     config: {
-      ...size,
-      targetModules: peftTargets(model, [...layout.modules.keys()]),
-      useRslora: false,
-      useDora: false,
-      rankPattern: {},
-      alphaPattern: {},
+      kind: method.form.peft ?? { type: 'LAMBDAMAX' },
+      ...sizes,
+      targetModules: peftTargets(model, modules),
+      fanInFanOut: modules.some((module) => model.module(module).transposed),
       baseModel: model.checkpoint.directory,
     },
-    tensors: named(adapter.parameters, tensors),
+    tensors: new Map([...named(adapter.parameters, tensors), ...shared]),
     record: {
       method: method.name,
       initSeed,
-      ...size,
-      scaling: method.form.scaling(size),
-      targetModules: [...layout.modules.keys()],
+      rank: sizes.rank,
+      alpha: sizes.alpha,
+      scaling: method.form.scaling(sizes),
+      targetModules: modules,
       keepsFunctionBy: method.keepsFunctionBy,
     },
     ...(method.keepsFunctionBy === 'residualWeight' ? { initial: named(adapter.initial, tensors) } : {}),
@@ -41,33 +46,52 @@ export async function saveAdapter(model: Model, adapter: Adapter, directory: str
 }
 
 /**
- * Reads a PEFT LoRA folder for a model. One that another program wrote is taken as plain LoRA on the base weights. Throws a
- * LambdamaxError that names the file, field or tensor that is wrong or does not fit the model.
+ * Reads a PEFT adapter folder for a model. One that another program wrote is taken to stand on the base weights. `method`
+ * is needed for an adapter of a form of the user's own, which the folder does not hold. Throws a LambdamaxError that names
+ * the file, field or tensor that is wrong or does not fit the model.
  */
-export async function loadAdapter(model: Model, directory: string): Promise<Adapter> {
+export async function loadAdapter(model: Model, directory: string, method?: AdapterMethod): Promise<Adapter> {
   const stored = await readAdapter(directory);
-  const method = adapterMethod(stored.record?.method ?? 'lora');
-  const layout = storedLayout(model, method, stored, directory);
+  const origin = originOf(stored, directory, method);
+  const layout = storedLayout(model, origin.form, stored, directory);
   const specs = layoutTensors(layout);
   const parameters = flatten(stored.tensors, specs, model.precision, directory);
   const initial = stored.initial ? flatten(stored.initial, specs, model.precision, directory) : parameters.slice();
-  const weights = await frozenWeights(model, method, layout, initial);
-  return { method, layout, initSeed: stored.record?.initSeed ?? 0, parameters, initial, weights };
+  const sharedSpecs = sharedTensors(layout);
+  const shared = viewTensors(flatten(stored.tensors, sharedSpecs, model.precision, directory), sharedSpecs);
+  const weights = await frozenWeights(model, origin, layout, { initial, shared });
+  return { method: origin, layout, initSeed: stored.record?.initSeed ?? 0, parameters, initial, weights };
 }
 
 const otherModel = 'the adapter must have been trained on this model';
 
-/** The layout that the stored tensors have; they, not the config's patterns, say which modules are adapted. */
-function storedLayout(model: Model, method: AdapterMethod, stored: PeftAdapter, directory: string): AdapterLayout {
-  const { config, tensors } = stored;
-  const differs = Object.keys(config.rankPattern).length > 0 || Object.keys(config.alphaPattern).length > 0;
-  if (differs || config.useRslora || config.useDora)
-    throw new LambdamaxError({
-      subject: `adapter_config.json in ${directory}`,
-      expected: 'plain LoRA with one rank and one alpha',
-      got: differs ? 'rank_pattern or alpha_pattern' : config.useDora ? 'use_dora' : 'use_rslora',
-    });
-  const modules = [...new Set([...tensors.keys()].map((name) => name.replace(/\.lora_[AB]\.weight$/, '')))];
+/** The method that a folder's adapter came from. PEFT's fields say how it computes, and the record all else. */
+function originOf(
+  { config: { kind }, record }: PeftAdapter,
+  directory: string,
+  method: AdapterMethod | undefined,
+): Adapter['method'] {
+  const keepsFunctionBy = record?.keepsFunctionBy ?? 'zeroUpdate';
+  if (kind.type !== 'LAMBDAMAX') {
+    const { name, form } = formOfKind(kind);
+    return { name: record?.method ?? name, form, keepsFunctionBy };
+  }
+  const known = method ?? (record && knownMethod(record.method));
+  if (known !== undefined) return { name: known.name, form: known.form, keepsFunctionBy };
+  const expected = 'a method that is known here';
+  const remedy = 'give --method FILE.ts, the file that it was made with, beside --adapter';
+  const got = record?.method ?? 'no lambdamax.json';
+  throw new LambdamaxError({ subject: `the adapter in ${directory}`, expected, got, remedy });
+}
+
+/** The layout that the stored tensors have; they, not the config's targets, say which modules are adapted. */
+function storedLayout(
+  model: Model,
+  form: AdapterMethod['form'],
+  stored: PeftAdapter,
+  directory: string,
+): AdapterLayout {
+  const modules = adaptedModules(stored);
   const weights = new Set(model.checkpoint.names());
   const unknown = modules.find((module) => !weights.has(`${module}.weight`));
   if (unknown !== undefined)
@@ -77,7 +101,24 @@ function storedLayout(model: Model, method: AdapterMethod, stored: PeftAdapter, 
       got: 'no such module',
       remedy: otherModel,
     });
-  return layoutFor(model, method, modules.join(','), { rank: config.rank, alpha: config.alpha });
+  return layoutFor(model, { form }, modules.join(','), stored.config);
+}
+
+/** The size that most modules have, and patterns for the others. */
+function sizesOf(layout: AdapterLayout): Pick<PeftConfig, 'rank' | 'alpha' | 'rankPattern' | 'alphaPattern'> {
+  const sizes = [...layout.modules.values()].map(({ size }) => size);
+  const [rank, alpha] = [mostCommon(sizes.map(({ rank }) => rank)), mostCommon(sizes.map(({ alpha }) => alpha))];
+  const others = (key: 'rank' | 'alpha', usual: number) =>
+    Object.fromEntries(
+      [...layout.modules].flatMap(([module, { size }]) => (size[key] === usual ? [] : [[module, size[key]]])),
+    );
+  return { rank, alpha, rankPattern: others('rank', rank), alphaPattern: others('alpha', alpha) };
+}
+
+function mostCommon(values: readonly number[]): number {
+  const counts = new Map<number, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].reduce((most, entry) => (entry[1] > most[1] ? entry : most))[0];
 }
 
 function flatten(
@@ -105,11 +146,6 @@ function flatten(
 function named(vector: Vector, specs: readonly TensorSpec[]): Map<string, TensorValues> {
   const views = viewTensors(vector, specs);
   return new Map(specs.map(({ name, shape }) => [name, { shape, values: views.get(name)! }]));
-}
-
-function sizeOfAll(layout: AdapterLayout): { rank: number; alpha: number } {
-  const [first] = layout.modules.values();
-  return first!.size;
 }
 
 /** What PEFT's `target_modules` lists: the last parts of the names, or whole names where those would match more modules. */

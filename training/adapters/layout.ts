@@ -1,18 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TensorSpec } from '../../compute/index.ts';
-import type { AdapterForm, AdapterSize, LinearShape } from './adapter.ts';
+import type { AdaptedModule, AdapterForm } from './adapter.ts';
 
 /** Which modules are adapted, how, and how large: all of an adapter that its compiled graph depends on. */
 export interface AdapterLayout {
   readonly form: AdapterForm;
   /** The adapted modules in the order in which their tensors are flattened. */
   readonly modules: ReadonlyMap<string, AdaptedModule>;
-}
-
-/** One adapted linear layer. */
-export interface AdaptedModule {
-  readonly shape: LinearShape;
-  readonly size: AdapterSize;
 }
 
 /** The trainable tensors of all modules, named `<module>.<tensor>` as in PEFT's files. */
@@ -22,14 +16,26 @@ export function layoutTensors(layout: AdapterLayout): TensorSpec[] {
   );
 }
 
-/** The tensors of one module under their short names (`lora_A.weight`), chosen from those of all modules. */
-export function moduleTensors<T>(
-  layout: AdapterLayout,
-  module: string,
-  tensors: ReadonlyMap<string, T>,
-): Map<string, T> {
+/** The frozen tensors that all modules share. */
+export function sharedTensors({ form, modules }: AdapterLayout): TensorSpec[] {
+  return form.shared?.([...modules.values()]) ?? [];
+}
+
+/** What finds a tensor by its name: a Map, or several behind one another. */
+export interface TensorLookup<T> {
+  get(name: string): T | undefined;
+}
+
+/**
+ * The tensors of one module under their short names (`lora_A.weight`) and the shared ones, chosen from those of all
+ * modules.
+ */
+export function moduleTensors<T>(layout: AdapterLayout, module: string, tensors: TensorLookup<T>): Map<string, T> {
   const { shape, size } = layout.modules.get(module)!;
-  return new Map(layout.form.tensors(shape, size).map(({ name }) => [name, tensors.get(`${module}.${name}`)!]));
+  return new Map([
+    ...layout.form.tensors(shape, size).map(({ name }) => [name, tensors.get(`${module}.${name}`)!] as const),
+    ...sharedTensors(layout).map(({ name }) => [name, tensors.get(name)!] as const),
+  ]);
 }
 
 /** y = x W' of a linear layer, through its adapter if the layout has one for it. */
@@ -38,16 +44,26 @@ export function applyLayout(
   module: string,
   x: tf.Tensor2D,
   weight: tf.Tensor2D,
-  parameters: ReadonlyMap<string, tf.Tensor>,
+  tensors: TensorLookup<tf.Tensor>,
 ): tf.Tensor2D {
   const adapted = layout.modules.get(module);
   if (adapted === undefined) return tf.matMul(x, weight, false, true);
-  return layout.form.apply(x, weight, moduleTensors(layout, module, parameters), adapted.size);
+  return layout.form.apply(x, weight, moduleTensors(layout, module, tensors), adapted.size);
 }
 
-/** The frozen weights of the adapted modules: those that a method may replace by residual weights. */
+/**
+ * The frozen tensors that an adapter brings itself: the weights of its modules, which a method may replace by residual
+ * weights, and those that the modules share.
+ */
 export function adaptedWeights(layout: AdapterLayout): string[] {
-  return [...layout.modules.keys()].map((module) => `${module}.weight`);
+  const weights = [...layout.modules.keys()].map((module) => `${module}.weight`);
+  return [...weights, ...sharedTensors(layout).map(({ name }) => name)];
+}
+
+/** The layout whose gradient training follows: that of the form's `training`, where it has one. */
+export function trainingLayout(layout: AdapterLayout): AdapterLayout {
+  const { training } = layout.form;
+  return training === undefined ? layout : { ...layout, form: training };
 }
 
 /** A key that is equal for layouts that compile to the same graph. */

@@ -4,21 +4,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
 import { fileFault, makeFolder, readJson, writeJson } from './files.ts';
+import { type PeftConfig, parse, readPeftConfig, sizeOfModule, toPeftJson } from './peftConfig.ts';
 import { readAllTensors, type TensorValues, writeSafetensors } from './safetensors.ts';
-
-/** What PEFT's adapter_config.json says about a LoRA adapter. */
-export interface PeftConfig {
-  readonly rank: number;
-  readonly alpha: number;
-  /** Names as PEFT matches them: a list of endings, or one regular expression for the whole name. */
-  readonly targetModules: readonly string[] | string;
-  readonly useRslora: boolean;
-  readonly useDora: boolean;
-  /** Ranks and alphas of modules that differ from the rest, by PEFT's patterns. */
-  readonly rankPattern: Readonly<Record<string, number>>;
-  readonly alphaPattern: Readonly<Record<string, number>>;
-  readonly baseModel: string | null;
-}
 
 /** What PEFT has no field for, and what one needs to compute with the adapter again: the contents of `lambdamax.json`. */
 export interface AdapterRecord {
@@ -34,7 +21,10 @@ export interface AdapterRecord {
   readonly keepsFunctionBy: 'zeroUpdate' | 'residualWeight';
 }
 
-/** A PEFT adapter folder. Tensors by PEFT's names without `base_model.model.`: `<module>.lora_A.weight` [rank, in]. */
+/**
+ * A PEFT adapter folder. Tensors by PEFT's names without `base_model.model.`, `<module>.lora_A.weight` [rank, in], and those
+ * that all modules share without `base_model.`: `vera_A`.
+ */
 export interface PeftAdapter {
   readonly config: PeftConfig;
   readonly tensors: ReadonlyMap<string, TensorValues>;
@@ -44,6 +34,9 @@ export interface PeftAdapter {
   readonly initial?: ReadonlyMap<string, TensorValues>;
 }
 
+/** Before the names of tensors that all modules share. */
+const sharedPrefix = 'base_model.';
+/** Before all others. */
 const prefix = 'base_model.model.';
 const files = {
   config: 'adapter_config.json',
@@ -52,51 +45,24 @@ const files = {
   initial: 'initial_adapter.safetensors',
 } as const;
 
-const rank = z.int().min(1);
-const pattern = <T extends z.ZodType<number>>(value: T) => z.record(z.string(), value).nullish();
-
-const configSchema = z.looseObject({
-  r: rank,
-  lora_alpha: z.number().positive(),
-  target_modules: z.union([z.string(), z.array(z.string()).min(1)]),
-  use_rslora: z.boolean().nullish(),
-  use_dora: z.boolean().nullish(),
-  rank_pattern: pattern(rank),
-  alpha_pattern: pattern(z.number().positive()),
-  base_model_name_or_path: z.string().nullish(),
-});
-
 const recordSchema: z.ZodType<AdapterRecord> = z.object({
   method: z.string(),
   initSeed: z.number(),
-  rank,
+  rank: z.int().min(1),
   alpha: z.number().positive(),
   scaling: z.number(),
   targetModules: z.array(z.string()),
   keepsFunctionBy: z.enum(['zeroUpdate', 'residualWeight']),
 });
 
-/** Fields of PEFT that change what an adapter computes, beyond what we compute. */
-const unsupported = [
-  'alora_invocation_tokens',
-  'arrow_config',
-  'layer_replication',
-  'lora_bias',
-  'modules_to_save',
-  'target_parameters',
-  'trainable_token_indices',
-  'use_bdlora',
-  'use_qalora',
-];
-
 /**
- * Reads a PEFT LoRA adapter folder. Throws a LambdamaxError that names the file, field or tensor if it is no LoRA adapter,
- * uses a feature that would be computed wrongly, or its tensors contradict one another or the config.
+ * Reads a PEFT adapter folder. Throws a LambdamaxError that names the file, field or tensor if its kind is not known, it uses
+ * a feature that would be computed wrongly, or its tensors contradict one another or the config.
  */
 export async function readAdapter(directory: string): Promise<PeftAdapter> {
   const config = await readPeftConfig(join(directory, files.config));
   const tensors = await readPrefixed(join(directory, files.tensors));
-  requirePairs(join(directory, files.tensors), config, tensors);
+  requireTensors(join(directory, files.tensors), config, tensors);
   const recordFile = join(directory, files.record);
   if (!existsSync(recordFile)) return { config, tensors };
   const record = parse(recordFile, recordSchema, await readJson(recordFile));
@@ -110,7 +76,7 @@ export async function readAdapter(directory: string): Promise<PeftAdapter> {
 /** Writes a folder that `PeftModel.from_pretrained` loads, and beside it what PEFT has no place for. */
 export async function writeAdapter(directory: string, adapter: PeftAdapter): Promise<void> {
   const { config, tensors, record, initial } = adapter;
-  requirePairs(directory, config, tensors);
+  requireTensors(directory, config, tensors);
   if ((record?.keepsFunctionBy === 'residualWeight') !== (initial !== undefined)) {
     const expected = 'initial values if and only if the frozen weights are residual weights';
     throw new LambdamaxError({ subject: `adapter for ${directory}`, expected, got: record?.keepsFunctionBy ?? 'none' });
@@ -125,72 +91,34 @@ export async function writeAdapter(directory: string, adapter: PeftAdapter): Pro
   if (initial !== undefined) await writePrefixed(join(directory, files.initial), initial);
   if (record !== undefined) await writeJson(join(directory, files.record), record);
   await writePrefixed(join(directory, files.tensors), tensors);
-  await writeJson(join(directory, files.config), toPeft(config));
+  await writeJson(join(directory, files.config), toPeftJson(config));
 }
 
-async function readPeftConfig(file: string): Promise<PeftConfig> {
-  const raw = parse(file, z.looseObject({}), await readJson(file));
-  const { peft_type: type, bias } = raw;
-  if (type !== 'LORA')
-    throw new LambdamaxError({ subject: `peft_type in ${file}`, expected: 'LORA', got: type ?? 'none' });
-  if ((bias ?? 'none') !== 'none')
-    throw new LambdamaxError({ subject: `bias in ${file}`, expected: '"none"', got: bias });
-  for (const key of unsupported) {
-    const value = raw[key] ?? false;
-    if (value === false || (Array.isArray(value) && value.length === 0)) continue;
-    const remedy = 'this feature of PEFT is not supported';
-    throw new LambdamaxError({ subject: `${key} in ${file}`, expected: 'null or false', got: value, remedy });
-  }
-  const values = parse(file, configSchema, raw);
-  return {
-    rank: values.r,
-    alpha: values.lora_alpha,
-    targetModules: values.target_modules,
-    useRslora: values.use_rslora ?? false,
-    useDora: values.use_dora ?? false,
-    rankPattern: values.rank_pattern ?? {},
-    alphaPattern: values.alpha_pattern ?? {},
-    baseModel: values.base_model_name_or_path ?? null,
-  };
+/** The modules that an adapter has tensors for, in the order of those. */
+export function adaptedModules({ config, tensors, record }: PeftAdapter): readonly string[] {
+  if (config.kind.type === 'LAMBDAMAX' && record !== undefined) return record.targetModules;
+  const modules = [...tensors.keys()].map((name) => ownTensor.exec(name)?.[1]);
+  return [...new Set(modules.filter((module) => module !== undefined))];
 }
 
-/** The fields of PEFT 0.21's LoraConfig that every version of the last years knows. */
-function toPeft(config: PeftConfig): Record<string, unknown> {
-  return {
-    alpha_pattern: config.alphaPattern,
-    auto_mapping: null,
-    base_model_name_or_path: config.baseModel,
-    bias: 'none',
-    fan_in_fan_out: false,
-    inference_mode: true,
-    // Whatever the method was: otherwise PEFT would start its initialisation anew while loading.
-    init_lora_weights: true,
-    layers_pattern: null,
-    layers_to_transform: null,
-    loftq_config: {},
-    lora_alpha: config.alpha,
-    lora_dropout: 0,
-    megatron_config: null,
-    megatron_core: 'megatron.core',
-    modules_to_save: null,
-    peft_type: 'LORA',
-    r: config.rank,
-    rank_pattern: config.rankPattern,
-    revision: null,
-    target_modules: config.targetModules,
-    task_type: 'CAUSAL_LM',
-    use_dora: config.useDora,
-    use_rslora: config.useRslora,
-  };
-}
+/** `<module>.lora_A.weight`, `<module>.vera_lambda_b`, ... */
+const ownTensor = /^(.+)\.(?:lora|gralora|randlora|vera)_\w+(?:\.weight)?$/;
+
+/** The tensors that all modules share, by kind. PEFT's copies of them, one for each module, are left out. */
+const sharedTensors: Readonly<Partial<Record<PeftConfig['kind']['type'], readonly string[]>>> = {
+  RANDLORA: ['randlora_A', 'randlora_B'],
+  VERA: ['vera_A', 'vera_B'],
+};
 
 async function readPrefixed(file: string): Promise<Map<string, TensorValues>> {
   const tensors = new Map<string, TensorValues>();
   for (const [name, tensor] of await readAllTensors(file)) {
-    if (!name.startsWith(prefix)) {
+    if (/\.(?:randlora|vera)_[AB]$/.test(name) && name.startsWith(prefix)) continue;
+    const known = [prefix, sharedPrefix].find((start) => name.startsWith(start));
+    if (known === undefined) {
       throw new LambdamaxError({ subject: file, expected: `names that start with ${prefix}`, got: name });
     }
-    tensors.set(name.slice(prefix.length), tensor);
+    tensors.set(name.slice(known.length), tensor);
   }
   return tensors;
 }
@@ -198,23 +126,34 @@ async function readPrefixed(file: string): Promise<Map<string, TensorValues>> {
 async function writePrefixed(file: string, tensors: ReadonlyMap<string, TensorValues>): Promise<void> {
   // transformers refuses files without this entry.
   const metadata = { format: 'pt' };
-  await writeSafetensors(file, new Map([...tensors].map(([name, tensor]) => [prefix + name, tensor])), metadata);
+  const full = (name: string) => `${name.includes('.') ? prefix : sharedPrefix}${name}`;
+  await writeSafetensors(file, new Map([...tensors].map(([name, tensor]) => [full(name), tensor])), metadata);
 }
 
-/** Throws unless every A [rank, in] has its B [out, rank], with the config's rank where that is one number. */
+/** Throws unless the tensors are those of the config's kind: some at least, the shared ones, and pairs of LoRA's factors. */
+function requireTensors(file: string, config: PeftConfig, tensors: ReadonlyMap<string, TensorValues>): void {
+  const { type } = config.kind;
+  const missing = (sharedTensors[type] ?? []).find((name) => !tensors.has(name));
+  if (missing !== undefined) {
+    const remedy = 'save the adapter with save_projection=True';
+    throw new LambdamaxError({ subject: file, expected: `tensor ${sharedPrefix}${missing}`, got: 'none', remedy });
+  }
+  if (type === 'LORA') requirePairs(file, config, tensors);
+  else if (tensors.size === 0) throw new LambdamaxError({ subject: file, expected: `tensors of ${type}`, got: 'none' });
+}
+
+/** Throws unless every A [rank, in] has its B [out, rank], with the rank that the config gives the module. */
 function requirePairs(file: string, config: PeftConfig, tensors: ReadonlyMap<string, TensorValues>): void {
-  const modules = new Set([...tensors.keys()].map((name) => /^(.*)\.lora_[AB]\.weight$/.exec(name)?.[1]));
-  modules.delete(undefined);
-  if (modules.size === 0) throw new LambdamaxError({ subject: file, expected: 'LoRA tensors', got: 'none' });
+  const modules = adaptedModules({ config, tensors });
+  if (modules.length === 0) throw new LambdamaxError({ subject: file, expected: 'LoRA tensors', got: 'none' });
   for (const module of modules) {
     const a = tensors.get(`${module}.lora_A.weight`)?.shape;
     const b = tensors.get(`${module}.lora_B.weight`)?.shape;
-    const uniform = Object.keys(config.rankPattern).length === 0;
-    const wanted = uniform ? config.rank : a?.[0];
-    if (a?.length === 2 && b?.length === 2 && a[0] === wanted && b[1] === wanted) continue;
+    const { rank } = sizeOfModule(module, config);
+    if (a?.length === 2 && b?.length === 2 && a[0] === rank && b[1] === rank) continue;
     throw new LambdamaxError({
       subject: `module ${module} in ${file}`,
-      expected: `lora_A.weight [${wanted ?? 'rank'}, in] and lora_B.weight [out, ${wanted ?? 'rank'}]`,
+      expected: `lora_A.weight [${rank}, in] and lora_B.weight [out, ${rank}]`,
       got: `${a ? `[${a.join(', ')}]` : 'none'} and ${b ? `[${b.join(', ')}]` : 'none'}`,
     });
   }
@@ -234,13 +173,4 @@ function requireSameShapes(
       got: got ?? 'none',
     });
   }
-}
-
-/** The value under a schema. Throws a LambdamaxError that names the file and the key. */
-function parse<T>(file: string, schema: z.ZodType<T>, value: unknown): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const { path, message } = parsed.error.issues[0]!;
-  const subject = path.length === 0 ? file : `${path.join('.')} in ${file}`;
-  throw new LambdamaxError({ subject, expected: 'a valid value', got: message });
 }

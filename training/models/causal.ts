@@ -9,7 +9,7 @@ import {
   type TracedTensors,
   trace,
 } from '../../compute/index.ts';
-import { type AdapterLayout, applyLayout, layoutTensors } from '../adapters/layout.ts';
+import { type AdapterLayout, applyLayout, layoutTensors, sharedTensors } from '../adapters/layout.ts';
 import { logitLosses, positionLosses, weightedLoss } from './causalLoss.ts';
 import type { Decoder } from './decoder.ts';
 import { wholeRows } from './wholeRows.ts';
@@ -76,7 +76,7 @@ function hiddenStates(
   { rows, length }: BatchShape,
   tensors: TracedTensors,
 ): tf.Tensor2D {
-  const { parameters, inputs } = tensors;
+  const { inputs } = tensors;
   const weight = (name: string) => weightOf(tensors, name);
   const modules = new Map(decoder.modules.map((module) => [module.name, module]));
   const linear = (x: tf.Tensor2D, module: string): tf.Tensor2D => {
@@ -86,7 +86,7 @@ function hiddenStates(
     const y =
       trainable === 'allWeights'
         ? (tf.matMul(x, matrix, false, true) as tf.Tensor2D)
-        : applyLayout(trainable, module, x, matrix, parameters);
+        : applyLayout(trainable, module, x, matrix, { get: weight });
     return bias ? tf.add(y, weight(`${module}.bias`)) : y;
   };
   return decoder.hiddenStates({
@@ -104,7 +104,7 @@ function signature(decoder: Decoder, trainable: Trainable, inputs: InputSpec[]):
   const { weights } = decoder;
   return trainable === 'allWeights'
     ? { parameters: weights, inputs, weights: [] }
-    : { parameters: layoutTensors(trainable), inputs, weights };
+    : { parameters: layoutTensors(trainable), inputs, weights: [...weights, ...sharedTensors(trainable)] };
 }
 
 function tokenInputs({ rows, length, masked }: BatchShape): InputSpec[] {

@@ -64,7 +64,7 @@ function factors(method: AdapterMethod, given: InitialiseContext): { A: Matrix; 
   return {
     A: Matrix.from1DArray(rank, given.shape.in, tensors.get('lora_A.weight')!),
     B: Matrix.from1DArray(given.shape.out, rank, tensors.get('lora_B.weight')!),
-    update: method.form.update(given.shape, tensors, given.size),
+    update: method.form.update(given.shape, tensors, given.size, given.weight),
   };
 }
 

@@ -37,13 +37,13 @@ test("PEFT's adapters are read, names without PEFT's prefix", async () => {
   const { config, tensors, record: none } = await readAdapter(join(adapters, 'pissa', 'init'));
   const modules = ['down_proj', 'gate_proj', 'k_proj', 'o_proj', 'q_proj', 'up_proj', 'v_proj'];
   assert.equal(config, {
+    kind: { type: 'LORA', useRslora: false, useDora: false },
     rank: 4,
     alpha: 8,
     targetModules: modules,
-    useRslora: false,
-    useDora: false,
     rankPattern: {},
     alphaPattern: {},
+    fanInFanOut: false,
     baseModel: 'models/llama',
   });
   assert.is(none, undefined);
@@ -78,9 +78,10 @@ test('an adapter comes back as it was written, in float32 and in float64, with i
     const thirds = new Map<string, TensorValues>();
     for (const [name, { shape, values }] of tensors)
       thirds.set(name, { shape, values: Float64Array.from(values, (x) => x / 3) });
+    const rankStabilised = { type: 'LORA', useRslora: true, useDora: true } as const;
     for (const adapter of [
       { config, tensors },
-      { config: { ...config, targetModules: '.*_proj', useRslora: true, rankPattern: { q_proj: 4 } }, tensors },
+      { config: { ...config, targetModules: '.*_proj', kind: rankStabilised, rankPattern: { q_proj: 4 } }, tensors },
       { config, tensors: thirds, record: { ...record, keepsFunctionBy: 'zeroUpdate' } },
       { config, tensors: thirds, record, initial },
       { config, tensors },
@@ -121,7 +122,7 @@ test('initial values of another shape are refused', () =>
   }));
 
 const refused: readonly { change: object; message: RegExp }[] = [
-  { change: { peft_type: 'IA3' }, message: /peft_type in .*expected LORA, got IA3/ },
+  { change: { peft_type: 'IA3' }, message: /peft_type in .*expected LORA, GRALORA, RANDLORA, VERA, got IA3/ },
   { change: { peft_type: undefined }, message: /peft_type.*got none/ },
   { change: { r: 8 }, message: /lora_A\.weight \[8, in\].*got \[4, 48\]/ },
   { change: { r: 0 }, message: /^r in / },

@@ -1,0 +1,14 @@
+import type { AdapterMethod } from './adapter.ts';
+import { lora } from './lora.ts';
+import { magnitudes, rowNormsOf } from './magnitude.ts';
+
+/** LoRA's initial values, and magnitudes m = |W| of each row, [out]. Liu et al. 2024, arXiv 2402.09353. */
+export const dora: AdapterMethod = {
+  name: 'dora',
+  form: magnitudes,
+  keepsFunctionBy: 'zeroUpdate',
+  initialise(context) {
+    const { weight, shape } = context;
+    return lora.initialise(context).set('lora_magnitude_vector', rowNormsOf(weight, shape.out));
+  },
+};

@@ -1,0 +1,24 @@
+import { LambdamaxError } from '../../errors.ts';
+import type { PeftKind } from '../checkpoint/peftConfig.ts';
+import type { AdapterForm } from './adapter.ts';
+import { lowRank, rankStabilised } from './lowRank.ts';
+import { magnitudes, rankStabilisedMagnitudes } from './magnitude.ts';
+
+/** A form of PEFT's, and what it is called where nobody says which method it came from. */
+export interface NamedForm {
+  readonly name: string;
+  readonly form: AdapterForm;
+}
+
+/** The form that computes as PEFT does with an adapter of this kind; the reverse of `AdapterForm.peft`. */
+export function formOfKind(kind: PeftKind): NamedForm {
+  switch (kind.type) {
+    case 'LORA': {
+      const { useRslora, useDora } = kind;
+      if (useDora) return { name: 'dora', form: useRslora ? rankStabilisedMagnitudes : magnitudes };
+      return useRslora ? { name: 'rslora', form: rankStabilised } : { name: 'lora', form: lowRank };
+    }
+    default:
+      throw new LambdamaxError({ subject: 'the form of an adapter', expected: 'one that PEFT knows', got: kind.type });
+  }
+}
