@@ -1,7 +1,10 @@
 import { join } from 'node:path';
+import { UsageError } from '../errors.ts';
 import type { FinetuneOptions } from '../training/finetune.ts';
 import type { StepMetrics } from '../training/metrics.ts';
-import type { Command } from './command.ts';
+import type { ParameterGroup } from '../training/optimizers/groups.ts';
+import type { RunFolderOptions } from '../training/runFolder.ts';
+import type { Arguments, Command } from './command.ts';
 import { costLine } from './cost.ts';
 import { demandAdapter, demandData, openModel, readData } from './inputs.ts';
 import {
@@ -23,7 +26,7 @@ import {
   value,
 } from './options.ts';
 import { shortNumber } from './output.ts';
-import { given, optional, wholeNumber } from './values.ts';
+import { given, list, number, optional, type Parser, wholeNumber } from './values.ts';
 
 /** `lambdamax finetune`: one run. */
 export const command: Command = {
@@ -36,11 +39,18 @@ export const command: Command = {
     'micro-batch': value('Data', 'N', 'rows computed at once; gradients are added up over a step'),
     ...learningRateOption,
     ...trainingOptions,
+    'rate-factors': value('Training', 'NAME=X,..', 'other learning rates, times --lr, of tensors with such a name'),
+    decays: value('Training', 'NAME=X,..', 'other weight decay of tensors with such a name'),
+    'validate-every': value('Training', 'N', 'score --validation after every N steps, too'),
+    'max-loss': value('Training', 'X', 'a loss above it ends the run as diverged; if not given twice the first one'),
     ...outOption,
+    'save-every': value('Training', 'N', 'write checkpoint.safetensors after every N steps'),
+    resume: { type: 'boolean', group: 'Training:', describe: 'go on from the checkpoint in --out, if there is one' },
     ...engineOptions,
   },
   examples: [
     ['finetune --data train.jsonl --method pissa --lr 2e-3 --steps 200 --out runs/pissa', 'the bundled model'],
+    ['finetune --data train.jsonl --method lora --lr 1e-3 --out runs/lora --save-every 50 --resume', 'may be killed'],
   ],
   async run(args, output) {
     const data = parseData(args);
@@ -49,28 +59,42 @@ export const command: Command = {
     const training = parseTraining(args);
     const learningRate = parseLearningRate(args);
     const microBatch = optional(args, 'micro-batch', wholeNumber(1));
+    const maxLoss = optional(args, 'max-loss', number({ above: 0 }));
+    const validateEvery = optional(args, 'validate-every', wholeNumber(1));
+    if (validateEvery !== undefined && training.validation === undefined)
+      throw new UsageError({ subject: '--validate-every', expected: '--validation FILE', got: 'no --validation' });
+    const groups = parseGroups(args);
     const out = parseOut(args);
+    const saving = parseSaving(args, out);
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) });
     const adapter = await demandAdapter(model, adapterChoice);
     const rows = await readData(model, files, data, output);
     const validation = training.validation && (await readData(model, training.validation, data, output));
-    const settings = await finetuneSettings(training, { ...data, learningRate }, rows.length);
+    const plain = await finetuneSettings(training, { ...data, learningRate }, rows.length);
+    const settings = { ...plain, optimizerOptions: { ...plain.optimizerOptions, groups } };
 
     const { finetuneInFolder } = await import('../training/runFolder.ts');
     const rowsAtOnce = microBatch ?? data.batchSize;
     output.say(await costLine(model, adapter.layout, rows, { batchSize: rowsAtOnce, what: 'gradient' }));
     const progress = output.progress(settings.steps, adapter.method.name);
+    const began = performance.now();
     let tokens = 0;
     const run = {
       ...settings,
-      ...given({ microBatch, validation }),
+      ...given({ microBatch, maxLoss, validation, validateEvery }),
       onStep: ({ step, loss, learningRate: rate, ...metrics }: StepMetrics) => {
         tokens += metrics.tokens;
-        const speed = Math.round(tokens / metrics.seconds);
+        const speed = Math.round((1000 * tokens) / (performance.now() - began));
         progress.update(step, `loss ${loss.toFixed(3)}  rate ${shortNumber(rate, 2)}  ${speed} tokens/s`);
       },
     };
-    const result = await finetuneInFolder(model, adapter, rows, run, out).finally(() => progress.stop());
+    const onResume = (steps: number): void => {
+      output.say(`goes on from step ${steps} of ${settings.steps}`);
+      progress.update(steps);
+    };
+    const result = await finetuneInFolder(model, adapter, rows, run, out, { ...saving, onResume }).finally(() =>
+      progress.stop(),
+    );
     output.result(result, () => [
       `${result.status} after ${result.steps} steps: loss ${shortNumber(result.initialLoss)} -> ` +
         `${result.finalLoss === null ? result.reason : shortNumber(result.finalLoss)}` +
@@ -79,6 +103,34 @@ export const command: Command = {
       ...(out === undefined ? [] : [join(out, 'metrics.jsonl')]),
     ]);
   },
+};
+
+/** `--save-every` and `--resume`, which need a folder. */
+function parseSaving(args: Arguments, out: string | undefined): RunFolderOptions {
+  const saveEvery = optional(args, 'save-every', wholeNumber(1));
+  const resume = args.resume === true;
+  const option = saveEvery !== undefined ? '--save-every' : resume ? '--resume' : undefined;
+  if (option !== undefined && out === undefined)
+    throw new UsageError({ subject: option, expected: '--out DIR, where checkpoints lie', got: 'no --out' });
+  return { resume, ...given({ saveEvery }) };
+}
+
+/** `--rate-factors` and `--decays` */
+function parseGroups(args: Arguments): ParameterGroup[] {
+  const factors = optional(args, 'rate-factors', list(namedNumber)) ?? [];
+  const decays = optional(args, 'decays', list(namedNumber)) ?? [];
+  return [
+    ...factors.map(([tensors, rateFactor]) => ({ tensors, rateFactor })),
+    ...decays.map(([tensors, weightDecay]) => ({ tensors, weightDecay })),
+  ];
+}
+
+/** `lora_B=16`: a part of tensors' names, and a number from 0 on. */
+const namedNumber: Parser<[name: string, value: number]> = (text, option) => {
+  const [name, value, ...more] = text.split('=');
+  if (!name || value === undefined || more.length > 0)
+    throw new UsageError({ subject: option, expected: 'NAME=X, such as lora_B=16', got: text });
+  return [name, number({ least: 0 })(value, option)];
 };
 
 /** The library's settings of a run, with steps and warm-up in numbers. */
@@ -92,11 +144,11 @@ export async function finetuneSettings(
   rowCount: number,
 ): Promise<FinetuneOptions> {
   const { warmupSteps } = await import('../training/optimizers/schedules.ts');
-  const { betas, eps, weightDecay, momentum } = training;
+  const { betas, eps, weightDecay, momentum, loraPlusRatio } = training;
   const steps = training.steps ?? Math.max(1, Math.ceil((training.epochs! * rowCount) / batchSize));
   return {
     optimizer: training.optimizer,
-    optimizerOptions: { betas, eps, weightDecay, momentum },
+    optimizerOptions: { betas, eps, weightDecay, momentum, ...given({ loraPlusRatio }) },
     learningRate,
     schedule: training.schedule,
     steps,

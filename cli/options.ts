@@ -24,7 +24,6 @@ import {
 // what was given; a field that was not given and has no default is absent, for the library to choose.
 
 const schedules = ['constant', 'cosine', 'linear'] as const satisfies readonly ScheduleName[];
-const laterNote = ' (no other is built in this version)';
 
 /** `--model` */
 export const modelOptions: OptionGroup = {
@@ -129,9 +128,10 @@ export const trainingOptions: OptionGroup = {
   epochs: value('Training', 'X', 'passes over the data, instead of --steps (1 if neither is given)'),
   optimizer: value('Training', 'NAME', optimizerNames.join(', '), 'adamw'),
   betas: value('Training', 'B1,B2', "Adam's decay rates", '0.9,0.999'),
-  eps: value('Training', 'X', "Adam's epsilon", '1e-8'),
+  eps: value('Training', 'X', "Adam's epsilon; 1e-8 if not given, of loft 1e-4"),
   'weight-decay': value('Training', 'X', 'weight decay', '0'),
   momentum: value('Training', 'X', 'heavy-ball momentum of sgd', '0'),
+  'lora-plus-ratio': value('Training', 'X', "of lora+: B's learning rate as a multiple of A's; 16 if not given"),
   schedule: value('Training', 'NAME', schedules.join(', '), 'cosine'),
   'warmup-steps': value('Training', 'N', 'steps of linear warm-up'),
   'warmup-ratio': value('Training', 'X', 'the same as a part of all steps (0.03 if neither is given)'),
@@ -156,6 +156,7 @@ export type TrainingOptions = {
   warmupSteps: number | undefined;
   warmupRatio: number | undefined;
   maxGradNorm: number | undefined;
+  loraPlusRatio: number | undefined;
   validation: readonly string[] | undefined;
 }>;
 
@@ -163,6 +164,7 @@ export type TrainingOptions = {
 export function parseTraining(args: Arguments): TrainingOptions {
   atMostOne(args, 'steps', 'epochs');
   atMostOne(args, 'warmup-steps', 'warmup-ratio');
+  const optimizer = required(args, 'optimizer', choice(optimizerNames));
   const steps = optional(args, 'steps', wholeNumber(1));
   const warmupSteps = optional(args, 'warmup-steps', wholeNumber(0));
   return {
@@ -173,11 +175,12 @@ export function parseTraining(args: Arguments): TrainingOptions {
       warmupRatio:
         warmupSteps === undefined ? (optional(args, 'warmup-ratio', number({ least: 0, most: 1 })) ?? 0.03) : undefined,
       maxGradNorm: optional(args, 'max-grad-norm', number({ above: 0 })),
+      loraPlusRatio: optional(args, 'lora-plus-ratio', number({ above: 0 })),
       validation: optional(args, 'validation', list(text)),
     }),
-    optimizer: required(args, 'optimizer', choice(optimizerNames, laterNote)),
+    optimizer,
     betas: required(args, 'betas', betas),
-    eps: required(args, 'eps', number({ above: 0 })),
+    eps: optional(args, 'eps', number({ above: 0 })) ?? (optimizer === 'loft' ? 1e-4 : 1e-8),
     weightDecay: required(args, 'weight-decay', number({ least: 0 })),
     momentum: required(args, 'momentum', number({ least: 0, below: 1 })),
     schedule: required(args, 'schedule', choice(schedules)),

@@ -55,16 +55,32 @@ function bar(total: number, label: string, stream: OutputStream): Progress {
 function lines(total: number, label: string, stream: OutputStream): Progress {
   let steps = total;
   let last = 0;
+  let begun: { readonly at: number; readonly done: number } | undefined;
   const tenth = (done: number): number => Math.floor((10 * done) / Math.max(1, steps));
+  /** Empty while the time of a step is not known: the first one compiles. */
+  const timeLeft = (done: number): string => {
+    begun ??= { at: performance.now(), done };
+    const perStep = (performance.now() - begun.at) / (done - begun.done);
+    const seconds = Math.round((perStep * (steps - done)) / 1000);
+    return Number.isFinite(seconds) && seconds > 0 ? `${clock(seconds)} left` : '';
+  };
   return {
     update(done, words = '') {
+      const left = timeLeft(done);
       if (tenth(done) <= tenth(last)) return;
       last = done;
-      stream.write(`${[`${label} ${done}/${steps}`, words].filter((text) => text !== '').join('  ')}\n`);
+      stream.write(`${[`${label} ${done}/${steps}`, words, left].filter((text) => text !== '').join('  ')}\n`);
     },
     setTotal(count) {
       steps = count;
     },
     stop() {},
   };
+}
+
+/** `35 s`, `12 min`, `3 h 5 min`. */
+function clock(seconds: number): string {
+  if (seconds < 100) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 100 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

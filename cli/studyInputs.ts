@@ -24,6 +24,7 @@ import {
 } from './options.ts';
 import type { Output } from './output.ts';
 import { bundledModel, packageRoot, packageVersion } from './package.ts';
+import { given } from './values.ts';
 
 /** What a study's command line says, checked. */
 export type StudyOptions = ModelOptions &
@@ -109,7 +110,7 @@ async function makePlan(
   command: string,
 ): Promise<StudyPlan> {
   const { hashRows } = await import('../training/sweep/plan.ts');
-  const { rank, alpha, targetModules, maxLength, betas, eps, weightDecay, momentum } = options;
+  const { rank, alpha, targetModules, maxLength, betas, eps, weightDecay, momentum, loraPlusRatio } = options;
   const { methods, grid, mostRates, refinements, seeds, seedsNearBest, precision } = options;
   const { steps, warmupSteps } = await finetuneSettings(options, { ...options, learningRate: 0 }, rows.length);
   return {
@@ -127,7 +128,10 @@ async function makePlan(
       batchSize: options.batchSize,
       maxLength,
       shuffle: options.shuffle,
-      optimizer: { name: options.optimizer, betas, eps, weightDecay, momentum },
+      optimizer: {
+        ...{ name: options.optimizer, betas, eps, weightDecay, momentum },
+        ...given({ loraPlusRatio }),
+      },
       schedule: options.schedule,
       warmupSteps,
       maxGradNorm: options.maxGradNorm ?? null,

@@ -1,7 +1,7 @@
 import { type Vector, zeros } from '../compute/index.ts';
 import type { Adapter } from './adapters/create.ts';
-import { layoutTensors } from './adapters/layout.ts';
-import { batchesOf, stepRows, toBatch } from './data/batches.ts';
+import { layoutTensors, trainingLayout } from './adapters/layout.ts';
+import { batchesOf, rowsByStep, toBatch } from './data/batches.ts';
 import { scoredPositions, type TokenRow } from './data/examples.ts';
 import { evaluate } from './evaluate.ts';
 import type { StepMetrics } from './metrics.ts';
@@ -9,10 +9,11 @@ import type { Model } from './model.ts';
 import { clipGlobalNorm, globalNorm } from './optimizers/clipping.ts';
 import { createOptimizer, type OptimizerOptions } from './optimizers/index.ts';
 import { learningRateAt, type Schedule } from './optimizers/schedules.ts';
+import type { RunState } from './runState.ts';
 
 /** How an adapter is trained. */
 export interface FinetuneOptions extends Schedule {
-  /** `adamw`, `adam` or `sgd`. */
+  /** One of `optimizerNames`. */
   readonly optimizer: string;
   readonly optimizerOptions?: OptimizerOptions;
   /** Rows a step. */
@@ -24,9 +25,19 @@ export interface FinetuneOptions extends Schedule {
   readonly shuffle: boolean;
   /** Gradients with a larger norm are scaled down to it; null or absent: never. */
   readonly maxGradNorm?: number | null;
-  /** Rows that the trained adapter is scored on. */
+  /** Rows that the trained adapter is scored on, */
   readonly validation?: readonly TokenRow[];
+  /** and also after every so many steps. */
+  readonly validateEvery?: number;
+  /** A loss above it is a divergence; if absent, twice the loss of the first step or of knowing nothing, log vocabulary. */
+  readonly maxLoss?: number;
   readonly onStep?: (metrics: StepMetrics) => void;
+  /** The state is handed to `onSave` after every so many steps, and after the last. */
+  readonly saveEvery?: number;
+  /** Training waits for it; it may keep the vectors only as long. */
+  readonly onSave?: (state: RunState) => Promise<void>;
+  /** Goes on from here, bit for bit as the run that it is of, given the same adapter to start from and the same options. */
+  readonly from?: RunState;
 }
 
 /** What became of a run. */
@@ -59,19 +70,25 @@ export async function finetune(
   rows: readonly TokenRow[],
   options: FinetuneOptions,
 ): Promise<FinetuneResult> {
-  const { steps, batchSize, microBatch = batchSize, seed, shuffle, maxGradNorm, validation } = options;
-  const started = performance.now();
-  const elapsed = () => (performance.now() - started) / 1000;
+  const { steps, batchSize, microBatch = batchSize, maxGradNorm, validation, from } = options;
+  const { saveEvery = steps, validateEvery = Infinity } = options;
+  const began = performance.now() - 1000 * (from?.seconds ?? 0);
+  const elapsed = () => (performance.now() - began) / 1000;
   const optimizer = createOptimizer(options.optimizer, layoutTensors(adapter.layout), options.optimizerOptions);
-  const losses: number[] = [];
-  let tokens = 0;
+  const rowsOf = rowsByStep(rows, batchSize, options.seed, options.shuffle);
+  let { steps: taken, tokens, initialLoss } = from ?? { steps: 0, tokens: 0, initialLoss: Number.NaN };
+  if (from) {
+    optimizer.restore(from.optimizer);
+    adapter.parameters.set(from.parameters);
+  }
+  const scoreOf = async (scored: readonly TokenRow[]) => (await evaluate(model, scored, { adapter, batchSize })).loss;
   const ended = (
     outcome: Pick<FinetuneResult, 'status' | 'finalLoss' | 'validationLoss' | 'reason'>,
   ): FinetuneResult => ({
     status: outcome.status,
-    steps: losses.length,
+    steps: taken,
     tokens,
-    initialLoss: losses[0]!,
+    initialLoss,
     finalLoss: outcome.finalLoss,
     validationLoss: outcome.validationLoss,
     accuracy: null,
@@ -79,34 +96,40 @@ export async function finetune(
     seconds: elapsed(),
   });
 
-  for (let step = 0; step < steps; step++) {
-    const chosen = stepRows(rows, batchSize, step, seed, shuffle);
+  while (taken < steps) {
+    const step = taken;
+    const chosen = rowsOf(step);
     const { value, gradient } = await stepGradient(model, adapter, chosen, microBatch);
     const learningRate = learningRateAt(step, options);
     const gradientNorm = maxGradNorm ? clipGlobalNorm(gradient, maxGradNorm) : globalNorm(gradient);
     const stepTokens = chosen.reduce((sum, row) => sum + row.inputIds.length, 0);
-    losses.push(value);
+    if (step === 0) initialLoss = value;
+    taken += 1;
     tokens += stepTokens;
-    options.onStep?.({
-      step: step + 1,
-      loss: value,
-      learningRate,
-      gradientNorm,
-      tokens: stepTokens,
-      seconds: elapsed(),
-    });
-    const reason = divergence(losses, gradientNorm, model.config.vocabSize);
-    if (reason !== null) return ended({ status: 'diverged', finalLoss: null, validationLoss: null, reason });
+    const metrics = { step: taken, loss: value, learningRate, gradientNorm, tokens: stepTokens };
+    const maxLoss = options.maxLoss ?? 2 * Math.max(initialLoss, Math.log(model.config.vocabSize));
+    const reason = divergence(taken, value, gradientNorm, maxLoss);
+    if (reason !== null) {
+      options.onStep?.({ ...metrics, seconds: elapsed() });
+      return ended({ status: 'diverged', finalLoss: null, validationLoss: null, reason });
+    }
     optimizer.step(adapter.parameters, gradient, learningRate);
+    const isDue = validation !== undefined && taken % validateEvery === 0;
+    const validated = isDue ? { validationLoss: await scoreOf(validation) } : {};
+    options.onStep?.({ ...metrics, ...validated, seconds: elapsed() });
+    if (taken % saveEvery === 0 || taken === steps) {
+      const { parameters } = adapter;
+      const state = { steps: taken, tokens, initialLoss, seconds: elapsed(), parameters, optimizer: optimizer.state() };
+      await options.onSave?.(state);
+    }
   }
 
   const last = Array.from({ length: Math.ceil(steps / 10) }, (_, back) => steps - 1 - back);
-  const recent = new Set(last.flatMap((step) => stepRows(rows, batchSize, step, seed, shuffle)));
-  const scoreOf = async (scored: readonly TokenRow[]) => (await evaluate(model, scored, { adapter, batchSize })).loss;
+  const recent = new Set(last.flatMap(rowsOf));
   const finalLoss = await scoreOf([...recent].slice(0, 512));
   const validationLoss = validation ? await scoreOf(validation) : null;
   const unusable = [finalLoss, validationLoss].find((loss) => loss !== null && !Number.isFinite(loss));
-  const reason = unusable === undefined ? ruin(losses[0]!, finalLoss) : `loss is ${unusable} at the end`;
+  const reason = unusable === undefined ? ruin(initialLoss, finalLoss) : `loss is ${unusable} at the end`;
   if (reason !== null) return ended({ status: 'diverged', finalLoss: null, validationLoss: null, reason });
   return ended({ status: 'finished', finalLoss, validationLoss, reason: null });
 }
@@ -123,7 +146,7 @@ export async function stepGradient(
     toBatch(part, { rows: Math.min(microBatch, rows.length), precision: model.precision }),
   );
   const gradientOf = (batch: (typeof parts)[number]) =>
-    model.program(adapter.layout, batch).gradient(adapter, batch.inputs);
+    model.program(trainingLayout(adapter.layout), batch).gradient(adapter, batch.inputs);
   if (parts.length === 1) return gradientOf(parts[0]!);
 
   const gradient = zeros(adapter.parameters.length, model.precision);
@@ -138,13 +161,10 @@ export async function stepGradient(
 }
 
 /** Why a run is given up, in words, or null: a loss of twice what knowing nothing costs is not coming back. */
-function divergence(losses: readonly number[], gradientNorm: number, vocabSize: number): string | null {
-  const step = losses.length;
-  const loss = losses[step - 1]!;
+function divergence(step: number, loss: number, gradientNorm: number, maxLoss: number): string | null {
   if (!Number.isFinite(loss)) return `loss is ${loss} at step ${step}`;
   if (!Number.isFinite(gradientNorm)) return `gradient norm is ${gradientNorm} at step ${step}`;
-  const bound = 2 * Math.max(losses[0]!, Math.log(vocabSize));
-  return loss > bound ? `loss ${loss.toFixed(2)} at step ${step} is above ${bound.toFixed(2)}` : null;
+  return loss > maxLoss ? `loss ${loss.toFixed(2)} at step ${step} is above ${maxLoss.toFixed(2)}` : null;
 }
 
 /**

@@ -1,4 +1,5 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeFileSync } from 'node:fs';
+import { LambdamaxError } from '../errors.ts';
 import { fileFault } from './checkpoint/files.ts';
 
 /** One line of metrics.jsonl. */
@@ -12,12 +13,14 @@ export interface StepMetrics {
   readonly gradientNorm: number;
   /** Tokens of this step's batch. */
   readonly tokens: number;
+  /** After the step, if validation was due. */
+  readonly validationLoss?: number;
   /** Since the run began. */
   readonly seconds: number;
 }
 
 /**
- * Writes metrics to a new file, a JSON object a line. Lines reach the disk once a second and at the end, at once rather
+ * Writes metrics to a file, a JSON object a line. Lines reach the disk once a second and at the end, at once rather
  * than in the background: they are few, and a full disk is then the error of the step that met it.
  */
 export class MetricsWriter {
@@ -26,15 +29,36 @@ export class MetricsWriter {
   #lines: string[] = [];
   #written = performance.now();
 
-  /** Replaces a file that is there. Throws a LambdamaxError that names it if it cannot be written. */
-  constructor(path: string) {
+  /**
+   * Keeps the first `keptBytes` of a file that is there, 0 if not given: what an interrupted run had written when it was
+   * last saved. Throws a LambdamaxError that names the file if it cannot be written, or holds fewer.
+   */
+  constructor(path: string, keptBytes = 0) {
     this.#path = path;
-    this.#file = attempt(path, () => openSync(path, 'w'));
+    this.#file = attempt(path, () => openSync(path, keptBytes === 0 ? 'w' : 'a'));
+    attempt(path, () => {
+      const bytes = fstatSync(this.#file).size;
+      if (bytes < keptBytes) {
+        closeSync(this.#file);
+        const remedy = 'the run that it belongs to cannot be resumed without it';
+        throw new LambdamaxError({ subject: path, expected: `at least ${keptBytes} bytes`, got: bytes, remedy });
+      }
+      ftruncateSync(this.#file, keptBytes);
+    });
   }
 
   write(metrics: StepMetrics): void {
     this.#lines.push(`${JSON.stringify(metrics)}\n`);
     if (performance.now() - this.#written > 1000) this.#flush();
+  }
+
+  /** Brings everything to the disk itself, and returns the size of the file. */
+  save(): number {
+    this.#flush();
+    return attempt(this.#path, () => {
+      fsyncSync(this.#file);
+      return fstatSync(this.#file).size;
+    });
   }
 
   close(): void {
@@ -53,7 +77,7 @@ export class MetricsWriter {
     const text = this.#lines.join('');
     this.#lines = [];
     this.#written = performance.now();
-    attempt(this.#path, () => writeSync(this.#file, text));
+    attempt(this.#path, () => writeFileSync(this.#file, text));
   }
 }
 

@@ -83,7 +83,7 @@ for (const [name, options] of Object.entries(optimizers))
         lines.map(({ step }) => step),
         Array.from({ length: 20 }, (_, index) => index + 1),
       );
-      const column = (field: keyof StepMetrics) => lines.map((line) => line[field]);
+      const column = (field: 'loss' | 'learningRate' | 'gradientNorm') => lines.map((line) => line[field]);
       assertClose(column('loss'), expected.losses_before_step, 1e-8, 'losses');
       assertClose(column('learningRate'), expected.learning_rates, 1e-12, 'rates');
       assertClose(column('gradientNorm'), expected.gradient_norms_before_clipping, 1e-8, 'gradient norms');

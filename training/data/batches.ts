@@ -101,18 +101,32 @@ export function stepRows<Row>(
   seed: number,
   shuffle: boolean,
 ): Row[] {
+  return rowsByStep(rows, batchSize, seed, shuffle)(step);
+}
+
+/** The same for one step after another: the order of an epoch is drawn once. */
+export function rowsByStep<Row>(
+  rows: readonly Row[],
+  batchSize: number,
+  seed: number,
+  shuffle: boolean,
+): (step: number) => Row[] {
   requireBatchSize(batchSize);
   if (rows.length === 0) throw new LambdamaxError({ subject: 'training data', expected: 'at least one row', got: 0 });
-  const chosen: Row[] = [];
-  let next = step * batchSize;
-  while (chosen.length < batchSize) {
-    const first = next % rows.length;
-    const order = epochOrder(rows.length, seed, Math.floor(next / rows.length), shuffle);
-    const taken = order.slice(first, first + batchSize - chosen.length);
-    for (const index of taken) chosen.push(rows[index]!);
-    next += taken.length;
-  }
-  return chosen;
+  let [known, order] = [-1, [] as number[]];
+  return (step) => {
+    const chosen: Row[] = [];
+    let next = step * batchSize;
+    while (chosen.length < batchSize) {
+      const epoch = Math.floor(next / rows.length);
+      if (epoch !== known) [known, order] = [epoch, epochOrder(rows.length, seed, epoch, shuffle)];
+      const first = next % rows.length;
+      const taken = order.slice(first, first + batchSize - chosen.length);
+      for (const index of taken) chosen.push(rows[index]!);
+      next += taken.length;
+    }
+    return chosen;
+  };
 }
 
 function requireBatchSize(batchSize: number): void {

@@ -28,7 +28,7 @@ export interface PlacedTensor extends TensorSpec, Segment {}
 export interface GroupOptions {
   /** Of tensors in no group that says otherwise; at least 0; 0. */
   readonly weightDecay?: number;
-  /** A tensor belongs to the first that finds it. */
+  /** Each setting comes from the first group that finds the tensor and has one. */
   readonly groups?: readonly ParameterGroup[];
 }
 
@@ -55,11 +55,12 @@ export function placedTensors(
   }
   let end = 0;
   return specs.map((spec) => {
-    const group = finders.find(({ pattern }) => pattern.test(spec.name));
+    const own = finders.filter(({ pattern }) => pattern.test(spec.name));
+    const rateFactor = own.find((group) => group.rateFactor !== undefined)?.rateFactor ?? 1;
+    const decay = own.find((group) => group.weightDecay !== undefined)?.weightDecay ?? weightDecay;
     const start = end;
     end += sizeOf(spec.shape);
-    const settings = { rateFactor: group?.rateFactor ?? 1, weightDecay: group?.weightDecay ?? weightDecay };
-    return { ...spec, start, end, ...settings };
+    return { ...spec, start, end, rateFactor, weightDecay: decay };
   });
 }
 

@@ -6,13 +6,13 @@ import { type AdaptiveOptimizer, checkOption } from './optimizer.ts';
 /** LoRA+'s settings: those of AdamW, and one. */
 export interface LoraPlusOptions extends AdamOptions {
   /** B's learning rate as a multiple of A's, above 0; 16. */
-  readonly loraPlusRatio?: number;
+  readonly loraPlusRatio?: number | undefined;
 }
 
 /**
  * AdamW with two learning rates: the schedule's for A, and `loraPlusRatio` times as much for B and for trainable vectors,
- * as PEFT's `create_loraplus_optimizer`. Hayou, Ghosh and Yu 2024, arXiv 2402.12354, section 4. Groups of the user come
- * first.
+ * as PEFT's `create_loraplus_optimizer`. Hayou, Ghosh and Yu 2024, arXiv 2402.12354, section 4. Factors that
+ * the user gives to tensors count instead of it.
  *
  * @throws UsageError for settings out of range, and for an adapter without B.
  */

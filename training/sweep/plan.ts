@@ -13,6 +13,8 @@ export interface OptimizerConfiguration {
   readonly eps: number;
   readonly weightDecay: number;
   readonly momentum: number;
+  /** Of lora+, if it is not the usual one. */
+  readonly loraPlusRatio?: number | undefined;
 }
 
 /** What all runs of a study have in common besides model and data. */
@@ -182,6 +184,7 @@ const optimizerSchema = z.object({
   eps: z.number(),
   weightDecay: z.number(),
   momentum: z.number(),
+  loraPlusRatio: z.number().optional(),
 });
 
 const trainingFields = {

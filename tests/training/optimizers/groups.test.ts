@@ -35,7 +35,7 @@ test('neighbours with the same settings are one segment', () => {
   ]);
 });
 
-test('a tensor belongs to the first group that finds it', () => {
+test('a setting comes from the first group that finds the tensor and has one', () => {
   const groups = [
     { tensors: 'v_proj.*lora_A', weightDecay: 0.5 },
     { tensors: 'lora_A|v_proj', rateFactor: 3 },
@@ -48,7 +48,7 @@ test('a tensor belongs to the first group that finds it', () => {
     [
       [3, 0.1],
       [1, 0.1],
-      [1, 0.5],
+      [3, 0.5],
       [3, 0.1],
     ],
   );
