@@ -22,7 +22,10 @@ export class LambdamaxError extends Error {
   constructor({ subject, expected, got, remedy, cause }: ErrorParts) {
     const found = got === undefined ? '' : `, got ${describe(got)}`;
     const advice = remedy === undefined ? '' : `; ${remedy}`;
-    super(oneLine(`${subject}: expected ${expected}${found}${advice}`), cause === undefined ? undefined : { cause });
+    super(
+      oneLine(`${short(subject, 400)}: expected ${expected}${found}${advice}`),
+      cause === undefined ? undefined : { cause },
+    );
     this.subject = subject;
     this.expected = expected;
     this.remedy = remedy;
@@ -34,8 +37,12 @@ export class UsageError extends LambdamaxError {}
 
 /** A value short enough for an error message. */
 function describe(value: unknown): string {
-  const text = toText(value);
-  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+  return short(toText(value), 120);
+}
+
+/** Names of tensors and files may come from strangers, and be of any length. */
+function short(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most - 3)}...` : text;
 }
 
 function toText(value: unknown): string {
@@ -49,5 +56,6 @@ function toText(value: unknown): string {
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ');
+  // Names in files of strangers may hold other line ends, and codes that a terminal would obey.
+  return text.replace(/\s*[\n\r\u2028\u2029]\s*/g, ' ').replace(/\p{Cc}/gu, '\ufffd');
 }

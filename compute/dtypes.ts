@@ -1,11 +1,16 @@
 import type { Precision, Vector } from './tensors.ts';
 
-/** Bytes of one entry, for every dtype of the safetensors format. */
+/** Bytes of one entry, for every dtype of the safetensors format whose entries are real numbers and whole bytes. */
 export const bytesPerEntry = {
   F64: 8,
   F32: 4,
   F16: 2,
   BF16: 2,
+  F8_E4M3: 1,
+  F8_E4M3FNUZ: 1,
+  F8_E5M2: 1,
+  F8_E5M2FNUZ: 1,
+  F8_E8M0: 1,
   I64: 8,
   I32: 4,
   I16: 2,
@@ -41,6 +46,11 @@ const layouts: { readonly [D in Dtype]: Layout } = {
   F32: { view: Float32Array },
   F16: { view: Uint16Array, value: fromHalf },
   BF16: { view: Uint16Array, value: fromBfloat },
+  F8_E4M3: { view: Uint8Array, value: fromEight({ fraction: 3, bias: 7, special: 'lastIsNaN' }) },
+  F8_E4M3FNUZ: { view: Uint8Array, value: fromEight({ fraction: 3, bias: 8, special: 'minusZeroIsNaN' }) },
+  F8_E5M2: { view: Uint8Array, value: fromEight({ fraction: 2, bias: 15, special: 'infinities' }) },
+  F8_E5M2FNUZ: { view: Uint8Array, value: fromEight({ fraction: 2, bias: 16, special: 'minusZeroIsNaN' }) },
+  F8_E8M0: { view: Uint8Array, value: (bits) => (bits === 0xff ? Number.NaN : 2 ** (bits - 127)) },
   I64: { view: BigInt64Array },
   I32: { view: Int32Array },
   I16: { view: Int16Array },
@@ -96,6 +106,30 @@ function fromHalf(bits: number): number {
   const fraction = bits & 0x3ff;
   if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : Number.NaN;
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
+
+interface EightBits {
+  /** Bits of the fraction; the exponent has 7 less those. */
+  readonly fraction: number;
+  readonly bias: number;
+  /** Which entries are no numbers: as in IEEE 754, the one with all bits set, or what would be -0. */
+  readonly special: 'infinities' | 'lastIsNaN' | 'minusZeroIsNaN';
+}
+
+/** Floating point in a byte: a sign, an exponent, a fraction. Micikevicius et al. 2022, arXiv 2209.05433; Graphcore's FNUZ. */
+function fromEight({ fraction, bias, special }: EightBits): (bits: number) => number {
+  const one = 2 ** fraction;
+  return (bits) => {
+    const sign = bits & 0x80 ? -1 : 1;
+    const exponent = (bits & 0x7f) >> fraction;
+    const rest = bits & (one - 1);
+    if (special === 'minusZeroIsNaN' && bits === 0x80) return Number.NaN;
+    if (special === 'lastIsNaN' && (bits & 0x7f) === 0x7f) return Number.NaN;
+    if (special === 'infinities' && exponent === 0x7f >> fraction) return rest === 0 ? sign * Infinity : Number.NaN;
+    return (
+      sign * (exponent === 0 ? rest * 2 ** (1 - bias - fraction) : (one + rest) * 2 ** (exponent - bias - fraction))
+    );
+  };
 }
 
 /**

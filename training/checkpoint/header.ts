@@ -25,6 +25,9 @@ export interface SafetensorsHeader {
 /** The format's own limit on the length of a header, in bytes. */
 const longestHeader = 100_000_000;
 
+/** No library of tensors has more axes. */
+const mostAxes = 64;
+
 const metadataSchema = z.record(z.string(), z.string());
 
 /**
@@ -82,6 +85,7 @@ function readEntry(file: string, name: string, entry: unknown, dataStart: number
     throw fault(`a dtype of ${Object.keys(bytesPerEntry).join(', ')}`, dtype);
   }
   if (!isCounts(shape)) throw fault('a shape of whole numbers from 0 on', shape);
+  if (shape.length > mostAxes) throw fault(`a shape of at most ${mostAxes} axes`, shape.length);
   if (!isCounts(offsets) || offsets.length !== 2) throw fault('data_offsets of two whole numbers', offsets);
   const bytes = sizeOf(shape) * bytesPerEntry[dtype as Dtype];
   // Beyond 2^53 the product is rounded, and two wrong numbers could agree.

@@ -2,11 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { randomStream } from '../../../compute/random.ts';
-import { LambdamaxError } from '../../../errors.ts';
 import { type ByteSource, openFile, requireRange } from '../../../training/checkpoint/byteSource.ts';
 import { readHeader } from '../../../training/checkpoint/header.ts';
-import { readTensor } from '../../../training/checkpoint/safetensors.ts';
 import { safetensorsBytes } from '../../cases/safetensorsBytes.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
 import { throwsClearly } from '../../oracles/throws.ts';
@@ -113,6 +110,14 @@ const corrupt: Readonly<Record<string, { bytes: Uint8Array; message: RegExp }>> 
     bytes: safetensorsBytes(entry({}), new Uint8Array(5)),
     message: /expected (\d+) bytes, as its header says, got \d+ bytes/,
   },
+  'claims terabytes of values': {
+    bytes: safetensorsBytes(entry({ shape: [2 ** 40], data_offsets: [0, 2 ** 42] }), eight),
+    message: /expected 4398046\d+ bytes, as its header says, got \d+ bytes; the file is cut short/,
+  },
+  'has more axes than any tensor': {
+    bytes: safetensorsBytes(entry({ shape: Array(65).fill(1) }), eight),
+    message: /64 axes/,
+  },
   'has bytes behind its last tensor': {
     bytes: safetensorsBytes(entry({}), new Uint8Array(9)),
     message: /behind its last tensor/,
@@ -128,26 +133,6 @@ test('a header that claims terabytes is not read', async () => {
   const source = memorySource(safetensorsBytes({}, eight, 2n ** 43n));
   await throwsClearly(() => readHeader(source));
   assert.is(source.bytesRead, 8);
-});
-
-test('no mutation or truncation of a file does worse than a LambdamaxError', async () => {
-  const bytes = safetensorsBytes(header, new Uint8Array(16).fill(63));
-  const random = randomStream(3, 'mutations of a safetensors file');
-  const outcomes = { read: 0, refused: 0 };
-  for (let round = 0; round < 600; round++) {
-    const mutant = bytes.slice(0, round % 3 === 0 ? random.integer(bytes.length) : bytes.length);
-    if (round % 3 !== 0) mutant[random.integer(mutant.length)] = random.integer(256);
-    const source = memorySource(mutant);
-    try {
-      for (const tensor of (await readHeader(source)).tensors) await readTensor(source, tensor, 'float64');
-      outcomes.read++;
-    } catch (error) {
-      assert.ok(error instanceof LambdamaxError, `round ${round}: ${error}`);
-      outcomes.refused++;
-    }
-  }
-  // Both happen: values may change freely, lengths may not.
-  assert.ok(outcomes.read > 20 && outcomes.refused > 300, JSON.stringify(outcomes));
 });
 
 test('a missing file, a folder and a path through a file are named', async () => {

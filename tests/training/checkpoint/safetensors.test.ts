@@ -136,6 +136,35 @@ test('integers of every dtype are read as numbers, from bytes at any offset', ()
   assert.equal([...decode(shifted(Float64Array.of(0.1)), 'F64', 'float32')], [Math.fround(0.1)]);
 });
 
+test('floating-point numbers of eight bits are those of PyTorch', () => {
+  const bits = Uint8Array.of(0, 1, 7, 8, 0x3c, 0x7b, 0x7c, 0x7e, 0x7f, 0x80, 0x81, 0xff);
+  const { NaN: none, POSITIVE_INFINITY: infinite } = Number;
+  const expected = {
+    F8_E4M3: [0, 2 ** -9, 7 * 2 ** -9, 2 ** -6, 1.5, 352, 384, 448, none, -0, -(2 ** -9), none],
+    F8_E4M3FNUZ: [0, 2 ** -10, 7 * 2 ** -10, 2 ** -7, 0.75, 176, 192, 224, 240, none, -(2 ** -10), -240],
+    F8_E5M2: [0, 2 ** -16, 7 * 2 ** -16, 2 ** -13, 1, 57344, infinite, none, none, -0, -(2 ** -16), none],
+    F8_E5M2FNUZ: [0, 2 ** -17, 7 * 2 ** -17, 2 ** -14, 0.5, 28672, 32768, 49152, 57344, none, -(2 ** -17), -57344],
+    F8_E8M0: [2 ** -127, 2 ** -126, 2 ** -120, 2 ** -119, 2 ** -67, 2 ** -4, 2 ** -3, 0.5, 1, 2, 4, none],
+  } as const;
+  for (const [dtype, values] of Object.entries(expected) as [keyof typeof expected, number[]][]) {
+    assert.equal([...decode(bits, dtype, 'float64')], values, dtype);
+    // The sums that PyTorch has over all entries that are finite.
+    const all = decode(
+      Uint8Array.from({ length: 256 }, (_, entry) => entry),
+      dtype,
+      'float64',
+    );
+    const total = {
+      F8_E4M3: 10815.75,
+      F8_E4M3FNUZ: 5887.875,
+      F8_E5M2: 720895.9995117188,
+      F8_E5M2FNUZ: 720895.9997558594,
+    };
+    const sum = all.reduce((most, value) => most + (Number.isFinite(value) ? Math.abs(value) : 0), 0);
+    if (dtype !== 'F8_E8M0') assert.ok(Math.abs(sum - total[dtype]) < 1e-9, `${dtype}: ${sum}`);
+  }
+});
+
 test('values that do not fill the shape, and a folder that is not there, are refused', () =>
   inTemporaryFolder(async (folder) => {
     const wrong = new Map([['w', { shape: [2, 3], values: new Float32Array(5) }]]);
