@@ -107,7 +107,8 @@ class CompiledProgram implements Program {
 
   async linearise(point: Point, batch: Batch, curvature: Curvature = 'hessian'): Promise<Linearised> {
     const split = this.#split(curvature);
-    const prepare = await this.#executable(`${curvature}, prepared`, () => split.prepare);
+    // Once for many products.
+    const prepare = await this.#executable(`${curvature}, prepared`, () => split.prepare, { isRare: true });
     // The curvature of a linear loss is known before any direction is.
     const isConstant = split.product.outputs.size === 0;
     const product = isConstant
@@ -186,11 +187,11 @@ class CompiledProgram implements Program {
     return split;
   }
 
-  #executable(name: string, graph: () => Graph): Promise<Executable> {
+  #executable(name: string, graph: () => Graph, options: Partial<ExecutableOptions> = {}): Promise<Executable> {
     if (this.#released) throw released('program');
     const known = this.#compiled.get(name);
     if (known !== undefined) return known;
-    const compiled = this.#backend.compile(graph(), this.#options);
+    const compiled = this.#backend.compile(graph(), { ...this.#options, ...options });
     this.#compiled.set(name, compiled);
     return compiled;
   }

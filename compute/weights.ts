@@ -1,12 +1,12 @@
-import { closeSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { LambdamaxError } from '../errors.ts';
 import { decode } from './dtypes.ts';
 import type { WeightLocation, WeightSource } from './program.ts';
 import type { Precision, TensorSpec, Vector } from './tensors.ts';
 
 /**
- * Where a weight of this shape lies, in a file that is no link. Throws a LambdamaxError that names the weight, or its file,
- * if it is missing, cut short or of another shape.
+ * Where a weight of this shape lies. Throws a LambdamaxError that names the weight, or its file, if it is missing, cut
+ * short or of another shape.
  */
 export function locateWeight({ name, shape }: TensorSpec, weights: WeightSource | undefined): WeightLocation {
   if (weights === undefined)
@@ -19,17 +19,17 @@ export function locateWeight({ name, shape }: TensorSpec, weights: WeightSource 
       got: `[${location.shape}]`,
       remedy: 'config.json and the weights must belong together',
     });
-  const file = realPath(location.file);
+  const { file } = location;
   const end = location.offset + location.bytes;
-  const { size } = statSync(file);
+  const size = sizeOfFile(file);
   if (size < end)
     throw new LambdamaxError({
-      subject: location.file,
+      subject: file,
       expected: `at least ${end} bytes, for tensor ${name}`,
       got: size,
       remedy: 'the file is cut short: copy or download it again',
     });
-  return { ...location, file };
+  return location;
 }
 
 /** The values of a located weight, rounded to the precision where they do not fit. */
@@ -48,10 +48,9 @@ export function readWeight({ file, offset, bytes, dtype }: WeightLocation, preci
   return decode(buffer, dtype, precision);
 }
 
-/** ONNX Runtime refuses symbolic links, and Hugging Face's cache is made of them. */
-function realPath(file: string): string {
+function sizeOfFile(file: string): number {
   try {
-    return realpathSync(file);
+    return statSync(file).size;
   } catch (cause) {
     throw new LambdamaxError({ subject: file, expected: 'a file of weights', got: (cause as Error).message, cause });
   }

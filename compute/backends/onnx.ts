@@ -2,30 +2,48 @@ import * as ort from 'onnxruntime-node';
 import { LambdamaxError } from '../../errors.ts';
 import type { Node } from '../graph/node.ts';
 import { inputName, type LoweredGraph, lower, outputName } from '../onnx/lower.ts';
-import type { Precision } from '../tensors.ts';
+import type { Precision, Vector } from '../tensors.ts';
 import type { Backend, Executable, ExecutableOptions, Values } from './executable.ts';
 import { feedFor, refusedValues, releasedGraph } from './feeds.ts';
+import { SharedWeights, type TakenWeights } from './sharedWeights.ts';
+
+/** Weights are inputs of every session, which takes the arrays as they are: no session has a copy. */
+const weights = new SharedWeights<ort.Tensor>({ make: tensorOf, free: () => {} });
 
 /** ONNX Runtime on the CPU: float32 with all graph optimisations, float64 with those that exist for it. */
 export const onnxBackend: Backend = {
   name: 'onnx',
   async compile(graph, options) {
-    const lowered = lower(graph, options);
-    return new OnnxExecutable(await createSession(lowered, options), lowered, options.precision);
+    const { fed, precision } = options;
+    const lowered = lower(graph, precision);
+    const frozen = [...lowered.inputs.values()].filter((node) => node.kernel === 'Weight');
+    const taken = weights.take(
+      frozen.filter(({ attributes }) => !fed?.has(attributes.name)),
+      options.weights,
+      precision,
+    );
+    try {
+      return new OnnxExecutable(await createSession(lowered, options), lowered, taken, precision);
+    } catch (error) {
+      taken.giveBack();
+      throw error;
+    }
   },
 };
 
-async function createSession(lowered: LoweredGraph, options: ExecutableOptions): Promise<ort.InferenceSession> {
-  const { precision, threads = 0 } = options;
-  const session = lowered.weightFolder && { model_external_initializers_file_folder_path: lowered.weightFolder };
+async function createSession({ model }: LoweredGraph, options: ExecutableOptions): Promise<ort.InferenceSession> {
+  const { precision, threads = 0, isRare = false } = options;
   try {
-    return await ort.InferenceSession.create(lowered.model, {
+    return await ort.InferenceSession.create(model, {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       // Above `basic`, fusions choose kernels that exist in float32 only.
       graphOptimizationLevel: precision === 'float64' ? 'basic' : 'all',
       logSeverityLevel: 4,
-      ...(session ? { extra: { session } } : {}),
+      // An arena keeps what the largest run has needed, for the next.
+      enableCpuMemArena: !isRare,
+      // A plan of the first run's memory takes another block of its size, and no product is faster with it.
+      enableMemPattern: false,
     });
   } catch (cause) {
     throw new LambdamaxError({
@@ -40,18 +58,26 @@ async function createSession(lowered: LoweredGraph, options: ExecutableOptions):
 class OnnxExecutable implements Executable {
   #session: ort.InferenceSession | undefined;
   readonly #lowered: LoweredGraph;
+  readonly #weights: TakenWeights<ort.Tensor>;
   readonly #precision: Precision;
 
-  constructor(session: ort.InferenceSession, lowered: LoweredGraph, precision: Precision) {
+  constructor(
+    session: ort.InferenceSession,
+    lowered: LoweredGraph,
+    taken: TakenWeights<ort.Tensor>,
+    precision: Precision,
+  ) {
     this.#session = session;
     this.#lowered = lowered;
+    this.#weights = taken;
     this.#precision = precision;
   }
 
   async run(feeds: Values): Promise<Values> {
     if (this.#session === undefined) throw releasedGraph();
     const tensors: Record<string, ort.Tensor> = {};
-    for (const [name, node] of this.#lowered.feeds) tensors[inputName(name)] = this.#feed(name, node, feeds);
+    for (const [name, node] of this.#lowered.inputs)
+      tensors[inputName(name)] = this.#weights.values.get(node) ?? this.#feed(name, node, feeds);
     const results = await this.#session.run(tensors).catch((cause: unknown) => {
       throw refusedValues(reason(cause), cause);
     });
@@ -62,15 +88,21 @@ class OnnxExecutable implements Executable {
 
   async release(): Promise<void> {
     const session = this.#session;
+    if (session === undefined) return;
     this.#session = undefined;
-    await session?.release();
+    this.#weights.giveBack();
+    await session.release();
   }
 
   #feed(name: string, node: Node, feeds: Values): ort.Tensor {
-    const values = feedFor(node, name, feeds, this.#precision);
-    const type = node.dtype === 'float32' ? this.#precision : node.dtype;
-    return new ort.Tensor(type as 'float32', values as Float32Array, node.shape);
+    return tensorOf(feedFor(node, name, feeds, this.#precision), node);
   }
+}
+
+/** The same memory: ONNX Runtime reads the array itself. */
+function tensorOf(values: Vector | Int32Array | Uint8Array, { dtype, shape }: Node): ort.Tensor {
+  const type = dtype === 'float32' && values instanceof Float64Array ? 'float64' : dtype;
+  return new ort.Tensor(type as 'float32', values as Float32Array, shape);
 }
 
 /** ONNX Runtime's message without the operator's name, which is ours and means nothing to the reader. */

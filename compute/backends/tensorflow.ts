@@ -2,11 +2,10 @@ import * as tf from '@tensorflow/tfjs';
 import { LambdamaxError } from '../../errors.ts';
 import { onBackend } from '../engine.ts';
 import { type Graph, type Node, type NodeOf, nodesOf } from '../graph/node.ts';
-import type { WeightSource } from '../program.ts';
-import { locateWeight, readWeight } from '../weights.ts';
 import type { Backend, Executable, ExecutableOptions, Values } from './executable.ts';
 import { feedFor, refusedValues, releasedGraph } from './feeds.ts';
 import { type ReplayRule, replayRules } from './replay.ts';
+import { SharedWeights, type TakenWeights } from './sharedWeights.ts';
 import { type Kernels, loadCpu, loadNative, loadWasm } from './tensorflowKernels.ts';
 
 /** TensorFlow.js on libtensorflow, CPU or GPU: its package's native binding must have been built. float32. */
@@ -20,12 +19,15 @@ export const cpuBackend = replayBackend('cpu', loadCpu);
 
 /** Replays a graph's kernels one by one on a backend of TensorFlow.js, which is loaded when it is first needed. */
 function replayBackend(name: string, load: (threads: number) => Promise<Kernels>): Backend {
-  const held = new WeakMap<WeightSource, SharedWeights>();
+  const shared = new SharedWeights<tf.Tensor>({
+    make: (values, node) => tf.keep(tensorOf(values, node)),
+    free: (tensor) => tensor.dispose(),
+  });
   let kernels: Promise<Kernels> | undefined;
   return {
     name,
     async compile(graph, options) {
-      const { precision, weights, threads = 0 } = options;
+      const { precision, threads = 0 } = options;
       if (precision !== 'float32')
         throw new LambdamaxError({
           subject: `backend ${name}`,
@@ -39,8 +41,6 @@ function replayBackend(name: string, load: (threads: number) => Promise<Kernels>
         kernels = undefined;
         throw error;
       });
-      const shared = weights && (held.get(weights) ?? new SharedWeights(weights));
-      if (weights && shared) held.set(weights, shared);
       return new ReplayExecutable(graph, loaded, shared, options);
     },
   };
@@ -57,20 +57,20 @@ class ReplayExecutable implements Executable {
   readonly #outputs: Graph['outputs'];
   readonly #feeds = new Map<string, Node>();
   readonly #steps: readonly Step[];
+  readonly #constants = new Map<Node, tf.Tensor>();
+  readonly #weights: TakenWeights<tf.Tensor>;
   /** Tensors that stay from run to run: constants and frozen weights. */
-  readonly #held = new Map<Node, tf.Tensor>();
-  readonly #weights: SharedWeights | undefined;
+  readonly #held: ReadonlyMap<Node, tf.Tensor>;
   #isReleased = false;
 
   constructor(
     graph: Graph,
     kernels: Kernels,
-    weights: SharedWeights | undefined,
-    { fed = new Set<string>() }: ExecutableOptions,
+    shared: SharedWeights<tf.Tensor>,
+    { weights, precision, fed = new Set<string>() }: ExecutableOptions,
   ) {
     this.#kernels = kernels;
     this.#outputs = graph.outputs;
-    this.#weights = weights;
     const computed: Node[] = [];
     const constants: NodeOf<'Constant'>[] = [];
     const frozen: NodeOf<'Weight'>[] = [];
@@ -81,12 +81,12 @@ class ReplayExecutable implements Executable {
       else if (fed.has(node.attributes.name)) this.#feeds.set(node.attributes.name, node);
       else frozen.push(node);
     }
-    // All are looked up before any is read, so that nothing is left behind if one is missing.
-    for (const { attributes, shape } of frozen) locateWeight({ name: attributes.name, shape }, weights?.source);
-    onBackend(kernels.name, kernels.backend, () => {
-      for (const node of constants) this.#held.set(node, tf.keep(tensorOf(node.attributes.values, node)));
-      for (const node of frozen) this.#held.set(node, weights!.take(node));
+    this.#weights = onBackend(kernels.name, kernels.backend, () => {
+      const taken = shared.take(frozen, weights, precision);
+      for (const node of constants) this.#constants.set(node, tf.keep(tensorOf(node.attributes.values, node)));
+      return taken;
     });
+    this.#held = new Map([...this.#constants, ...this.#weights.values]);
     this.#steps = planned(computed, graph, this.#held);
   }
 
@@ -103,10 +103,9 @@ class ReplayExecutable implements Executable {
   async release(): Promise<void> {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    for (const [node, tensor] of this.#held)
-      if (node.kernel === 'Weight') this.#weights!.giveBack(node);
-      else tensor.dispose();
-    this.#held.clear();
+    this.#weights.giveBack();
+    for (const tensor of this.#constants.values()) tensor.dispose();
+    this.#constants.clear();
   }
 
   #replay(fed: readonly (readonly [Node, tf.TypedArray | Float64Array])[]): Values {
@@ -137,37 +136,6 @@ class ReplayExecutable implements Executable {
       remedy: 'use the backend onnx',
       cause,
     });
-  }
-}
-
-/** The weights of one checkpoint as tensors, each read once for all graphs that use it, and freed after the last. */
-class SharedWeights {
-  readonly source: WeightSource;
-  readonly #held = new Map<string, { readonly tensor: tf.Tensor; users: number }>();
-
-  constructor(source: WeightSource) {
-    this.source = source;
-  }
-
-  take(node: NodeOf<'Weight'>): tf.Tensor {
-    const { name } = node.attributes;
-    const known = this.#held.get(name);
-    if (known !== undefined) {
-      known.users++;
-      return known.tensor;
-    }
-    const values = readWeight(locateWeight({ name, shape: node.shape }, this.source), 'float32');
-    const tensor = tf.keep(tensorOf(values, node));
-    this.#held.set(name, { tensor, users: 1 });
-    return tensor;
-  }
-
-  giveBack(node: Node & { readonly kernel: 'Weight' }): void {
-    const { name } = node.attributes;
-    const held = this.#held.get(name)!;
-    if (--held.users > 0) return;
-    held.tensor.dispose();
-    this.#held.delete(name);
   }
 }
 

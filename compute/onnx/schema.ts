@@ -13,11 +13,7 @@ const { root } = protobuf.parse(
     repeated string input = 1; repeated string output = 2; string op_type = 4;
     repeated AttributeProto attribute = 5; string domain = 7;
   }
-  message StringStringEntryProto { string key = 1; string value = 2; }
-  message TensorProto {
-    repeated int64 dims = 1; int32 data_type = 2; string name = 8; bytes raw_data = 9;
-    repeated StringStringEntryProto external_data = 13; int32 data_location = 14;
-  }
+  message TensorProto { repeated int64 dims = 1; int32 data_type = 2; string name = 8; bytes raw_data = 9; }
   message Dimension { int64 dim_value = 1; }
   message TensorShapeProto { repeated Dimension dim = 1; }
   message TensorType { int32 elem_type = 1; TensorShapeProto shape = 2; }
@@ -35,7 +31,7 @@ const { root } = protobuf.parse(
 const modelProto = root.lookupType('onnx.ModelProto');
 
 /** ONNX's element type numbers (TensorProto.DataType). */
-export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, F16: 10, float64: 11, BF16: 16 } as const;
+export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
 
 /** One of ONNX's element type numbers. */
 export type ElementType = (typeof elementType)[keyof typeof elementType];
@@ -58,15 +54,12 @@ export interface OnnxNode {
   readonly domain?: string;
 }
 
-/** TensorProto: a named constant, here or in another file. */
+/** TensorProto: a named constant. */
 export interface OnnxTensor {
   readonly name: string;
   readonly dims: readonly number[];
   readonly data_type: ElementType;
-  readonly raw_data?: Uint8Array;
-  /** 1: the values lie in another file, at the place that `external_data` gives. */
-  readonly data_location?: 1;
-  readonly external_data?: readonly { readonly key: string; readonly value: string }[];
+  readonly raw_data: Uint8Array;
 }
 
 /** ValueInfoProto: a named input or output and its type. */
