@@ -5,21 +5,45 @@ import type { TokenRow } from '../training/data/examples.ts';
 import type { Model } from '../training/model.ts';
 import { type AdapterOptions, type DataOptions, demand, type EngineOptions, type ModelOptions } from './options.ts';
 import type { Output } from './output.ts';
+import type { Progress } from './progress.ts';
 
-/** Opens the checkpoint that the options name. */
-export async function openModel(options: ModelOptions & EngineOptions): Promise<Model> {
-  if (!existsSync(options.model)) {
-    throw new LambdamaxError({
-      subject: `--model ${options.model}`,
-      expected: 'a Hugging Face checkpoint folder',
-      got: 'no such folder',
-      remedy: 'this version does not download: get the model first, as with `huggingface-cli download`',
-    });
-  }
+/** Opens the checkpoint that the options name, downloaded first if it is not there. */
+export async function openModel(options: ModelOptions & EngineOptions, output: Output): Promise<Model> {
+  const directory = existsSync(options.model) ? options.model : await fetchModel(options.model, output);
   const { loadModel } = await import('../training/model.ts');
   const { backendNamed } = await import('../compute/index.ts');
   const { precision, threads } = options;
-  return loadModel(options.model, { precision, threads, backend: backendNamed(options.backend) });
+  return loadModel(directory, { precision, threads, backend: backendNamed(options.backend) });
+}
+
+/** The folder of a model on the hub; shows how its download goes. */
+async function fetchModel(name: string, output: Output): Promise<string> {
+  const fault = (remedy?: string) =>
+    new LambdamaxError({
+      subject: `--model ${name}`,
+      expected: 'a Hugging Face checkpoint folder, or the name of one on the hub (org/name)',
+      got: 'no such folder',
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+  const { downloadModel, isHubName } = await import('../training/checkpoint/hub.ts');
+  if (!isHubName(name)) throw fault();
+  const megabytes = (bytes: number) => Math.ceil(bytes / 1e6);
+  let progress: Progress | undefined;
+  try {
+    return await downloadModel(name, {
+      onNotice: output.warn,
+      onProgress: (received, total) => {
+        progress ??= output.progress(megabytes(total), `${name}, MB`);
+        progress.setTotal(megabytes(total));
+        progress.update(megabytes(received));
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof LambdamaxError)) throw error;
+    throw fault(`the download failed: ${error.message}`);
+  } finally {
+    progress?.stop();
+  }
 }
 
 /** The adapter that the options name: one from a folder, or a new one; undefined if they name neither. */

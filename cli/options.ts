@@ -27,7 +27,7 @@ const schedules = ['constant', 'cosine', 'linear'] as const satisfies readonly S
 
 /** `--model` */
 export const modelOptions: OptionGroup = {
-  model: value('Model', 'DIR', 'Hugging Face checkpoint folder; the bundled small model if not given'),
+  model: value('Model', 'DIR', 'Hugging Face checkpoint folder, or org/name on the hub; the bundled model if not given'),
 };
 
 export interface ModelOptions {

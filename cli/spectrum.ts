@@ -57,7 +57,7 @@ export const command: Command = {
       maxSteps: required(args, 'max-products', wholeNumber(1)),
       seed: data.seed,
     };
-    await using model = await openModel({ ...parseModel(args), ...parseEngine(args) });
+    await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
     const start = await demandAdapter(model, adapterChoice);
     const rows = await readData(model, files, data, output);
     const { matchModules } = await import('../training/checkpoint/matchModules.ts');

@@ -58,7 +58,7 @@ export async function parseStudy(args: Arguments): Promise<StudyOptions> {
 export async function openStudyInputs(options: StudyOptions, command: string, output: Output): Promise<StudyInputs> {
   const files = options.data ?? [bundledTask('train')];
   const validationFiles = options.validation ?? (options.data ? undefined : [bundledTask('validation')]);
-  const model = await openModel(options);
+  const model = await openModel(options, output);
   try {
     await refuseImpossible(model, options);
     const all = await readData(model, files, options, output);

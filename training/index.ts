@@ -4,6 +4,7 @@ export type { AdapterForm, AdapterMethod, AdapterSize, InitialiseContext, Linear
 export { type Adapter, type AdapterOptions, createAdapter } from './adapters/create.ts';
 export { loadAdapter, saveAdapter } from './adapters/files.ts';
 export { adapterMethods } from './adapters/index.ts';
+export { type DownloadOptions, downloadModel } from './checkpoint/hub.ts';
 export type { TokenBatch } from './data/batches.ts';
 export type { TokenRow, TokenRows } from './data/examples.ts';
 export { type LoadRowsOptions, loadRows } from './data/load.ts';

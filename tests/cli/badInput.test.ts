@@ -13,6 +13,9 @@ type Options = readonly string[];
 type Prepare = (folder: string) => Promise<Options> | Options;
 type Case = readonly [what: string, prepare: Prepare, code: 1 | 2, ...patterns: RegExp[]];
 
+// Where nobody answers: no test asks the hub itself.
+process.env.HF_ENDPOINT = 'http://127.0.0.1:59999';
+
 const model = referencePath('models/llama');
 const [row, other] = randomRows(2, 1) as [StoredRow, StoredRow];
 
@@ -98,7 +101,18 @@ refuses('evaluate', [
   ['a vocabulary that is not the weights’', config({ vocab_size: 300 }), 1, /embed_tokens.*\[300, 32\].*\[97, 32\]/],
   ['a missing config', changed('--model', 'models/llama', (copy) => rm(join(copy, 'config.json'))), 1, /config\.json/],
   ['missing weights', changed('--model', 'models/llama', (copy) => rm(join(copy, 'model.safetensors'))), 1, /weights/],
-  ['a model that is not there', typed('--model', 'org/name'), 1, /--model org\/name: .*no such folder; .*download/],
+  [
+    'a model that is not there',
+    typed('--model', 'org/name'),
+    1,
+    /--model org\/name: .*no such folder; the download failed: .*HF_ENDPOINT/,
+  ],
+  [
+    'a model whose name is none',
+    typed('--model', 'no/such/folder'),
+    1,
+    /--model no\/such\/folder: .*got no such folder$/m,
+  ],
   ['a model that is a file', (folder) => ['--model', join(folder, 'good.jsonl')], 1, /good\.jsonl/],
 
   ['no data', typed('--data', ''), 2, /--data/],

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What a test hub is to hold, and how it is to misbehave. */
+export interface HubOptions {
+  readonly repo: string;
+  /** May be changed while it runs. */
+  readonly files: Map<string, Uint8Array>;
+  /** Whoever asks must send this token. */
+  readonly token?: string;
+  /** So many bytes of contents are sent, and then the connection breaks; by the number of the request for contents. */
+  readonly breaksAfter?: (request: number) => number | undefined;
+  /** What is sent in place of the contents. */
+  readonly corrupt?: (request: number, bytes: Uint8Array) => Uint8Array;
+}
+
+/** A small Hugging Face hub on this machine: one model, at one commit. */
+export interface HubServer {
+  readonly url: string;
+  readonly commit: string;
+  /** The requests for contents so far: `model.safetensors bytes=10-99`. */
+  readonly requests: string[];
+  close(): Promise<void>;
+}
+
+export async function startHub(options: HubOptions): Promise<HubServer> {
+  const { repo, files, token } = options;
+  const commit = '0123456789abcdef0123456789abcdef01234567';
+  const requests: string[] = [];
+  const json = (response: ServerResponse, status: number, value: unknown): unknown => {
+    return response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
+  };
+
+  const answer = (request: IncomingMessage, response: ServerResponse): unknown => {
+    const path = decodeURIComponent(new URL(request.url!, 'http://hub').pathname);
+    if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) {
+      return json(response, 401, { error: 'Invalid username or password.' });
+    }
+    if (path === `/api/models/${repo}/revision/main` || path === `/api/models/${repo}/revision/${commit}`) {
+      return json(response, 200, { _id: '1', id: repo, private: false, sha: commit, lastModified: '2026-01-01' });
+    }
+    if (path === `/api/models/${repo}/tree/${commit}`) {
+      return json(
+        response,
+        200,
+        [...files].map(([name, bytes]) => entryOf(name, bytes)),
+      );
+    }
+    const prefix = `/${repo}/resolve/${commit}/`;
+    const bytes = path.startsWith(prefix) ? files.get(path.slice(prefix.length)) : undefined;
+    if (bytes === undefined) return json(response, 404, { error: 'Repository not found' });
+    return send(path.slice(prefix.length), bytes, request, response);
+  };
+
+  const send = (name: string, whole: Uint8Array, request: IncomingMessage, response: ServerResponse): unknown => {
+    const [first, last] = (/^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []).slice(1);
+    const [start, end] = [Number(first ?? 0), last ? Number(last) + 1 : whole.length];
+    const isProbe = start === 0 && end === 1;
+    const number = requests.length;
+    if (!isProbe) requests.push(`${name} ${request.headers.range ?? 'whole'}`);
+    const headers = { ETag: `"${entryOf(name, whole).oid}"`, 'Content-Length': end - start };
+    const range = { 'Content-Range': `bytes ${start}-${end - 1}/${whole.length}` };
+    response.writeHead(first === undefined ? 200 : 206, first === undefined ? headers : { ...headers, ...range });
+    const part = whole.subarray(start, end);
+    if (isProbe) return response.end(part);
+    const limit = options.breaksAfter?.(number);
+    if (limit === undefined || limit >= part.length) return response.end(options.corrupt?.(number, part) ?? part);
+    // What was sent is to arrive before the connection breaks.
+    return response.write(part.subarray(0, limit), () => setTimeout(() => response.destroy(), 20));
+  };
+
+  const server = createServer(answer);
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    commit,
+    requests,
+    close: () =>
+      new Promise((closed) => {
+        server.close(() => closed());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** A file as the hub lists it: large ones with the SHA-256 of their contents, the others under git's name for them. */
+function entryOf(path: string, bytes: Uint8Array) {
+  const oid = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const lfs = bytes.length > 5000 ? { lfs: { oid: sha256, size: bytes.length, pointerSize: 130 } } : {};
+  return { type: 'file', path, size: bytes.length, oid, ...lfs };
+}
