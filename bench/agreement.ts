@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { LambdamaxError } from '../errors.ts';
 import { readBuffer } from './problem.ts';
 import { measure } from './subject.ts';
-import { lambdamax } from './subjects.ts';
+import { lambdamax, lambdamaxTraining } from './subjects.ts';
 
 /** Losses of all subjects agree so far, relatively: float32 sums over a thousand positions and a few hundred columns. */
 const lossTolerance = 1e-5;
@@ -31,6 +31,14 @@ export async function exactly(problem: string): Promise<Reference> {
       'product linearised': exact,
     },
   };
+}
+
+/** The loss and the parameters that a few training steps lead to, in the same way. */
+export async function exactSteps(problem: string): Promise<Reference> {
+  const result = join(problem, 'step.f64');
+  const task = { problem, quantity: 'step', threads: 0, repeats: 1, seconds: 0, result } as const;
+  const { loss } = await measure(lambdamaxTraining('onnx', 'float64'), task);
+  return { loss: loss!, vectors: { step: new Float64Array(await readBuffer(result)) } };
 }
 
 /** Throws a LambdamaxError that names the subject if its loss (where it has one) is not the reference's. */

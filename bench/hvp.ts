@@ -88,7 +88,7 @@ async function working(backends: readonly string[], folder: string, say: (line: 
 
 /** Quantity by quantity, so that those who are compared run one after another. */
 function entriesFor(subjects: readonly Subject[], threads: number, options: HvpOptions): Entry[] {
-  const wanted = quantities.filter((name) => options.quantities?.includes(name) ?? true);
+  const wanted = quantities.filter((name) => options.quantities?.includes(name) ?? name !== 'step');
   return wanted.flatMap((quantity) =>
     subjects
       .filter((subject) => subject.quantities.includes(quantity))
@@ -99,7 +99,8 @@ function entriesFor(subjects: readonly Subject[], threads: number, options: HvpO
   );
 }
 
-async function rowOf(
+/** The line that a measurement becomes, held against the exact loss and vector. */
+export async function rowOf(
   { subject, quantity, reports, result }: Measured,
   model: ModelName,
   threads: number,

@@ -1,20 +1,28 @@
 /** `npm run bench -- NAME [options]`: measures lambdamax, against others where they are found. */
 
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { LambdamaxError, UsageError } from '../errors.ts';
 import { type HvpOptions, hvp } from './hvp.ts';
+import { large, largeLines, largeModel } from './large.ts';
 import { type ModelName, models } from './models.ts';
 import { profile, profileLines } from './profile.ts';
 import { tables } from './rows.ts';
+import { soak, soakLines } from './soak.ts';
+import { train } from './train.ts';
 
-const usage = `npm run bench -- hvp|profile [options]
+const usage = `npm run bench -- hvp|train|profile|soak|large [options]
 
 hvp: time, memory and part of the machine's GEMM peak of a Llama's loss, gradient and Hessian-vector products, against
 PyTorch and JAX where a Python with them is found. Every measurement is a process of its own; subjects take turns.
+train: time and memory of a training step, AdamW on LoRA, against PEFT on PyTorch in the same way.
 profile: the time of each kind of node in our linearised product, against what it takes at the least.
+soak: resident memory after so many linearised products in one process, of one batch and of changing ones.
+large: set-up, memory and a product of 535 million random weights in BF16, written into a folder first (1.1 GB).
 
-  --models NAME,NAME    ${Object.keys(models).join(', ')} (small,medium)
-  --threads N,N         (1,2)
+  --models NAME,NAME    ${Object.keys(models).join(', ')} (small,medium; soak: small)
+  --threads N,N         (1,2; soak and large: as many as there are cores)
   --backends NAME,NAME  of ours: onnx, tensorflow, wasm (onnx)
   --quantities NAME,..  forward, gradient, product, product linearised, gemm (all of them)
   --rounds N            processes of each (5)
@@ -22,6 +30,8 @@ profile: the time of each kind of node in our linearised product, against what i
   --seconds X           no new measurement in a process after so long (5)
   --quick               one round of three, the small model
   --no-peers            lambdamax alone
+  --products N          of soak (5000) and large (5)
+  --dir PATH            where large keeps its checkpoint (.cache/bench/large)
   --python PATH         a Python with NumPy, PyTorch and JAX: bench/peers/requirements.txt (bench/.venv, or python3)
   --json                one object on standard output
 `;
@@ -32,16 +42,60 @@ interface Outcome {
   readonly lines: readonly string[];
 }
 
-/** The benches by name; each takes the same options, as far as it knows them. */
-const benches: Readonly<Record<string, (options: HvpOptions, say: (line: string) => void) => Promise<Outcome>>> = {
-  async hvp(options, say) {
-    const result = await hvp(options, say);
-    return { json: result, lines: tables(result) };
+/** What the command line says, for whom it may concern. */
+interface BenchOptions extends HvpOptions {
+  readonly products: number;
+  readonly folder: string;
+}
+
+/** A bench, and its defaults where they are its own. */
+interface Bench {
+  readonly models?: string;
+  readonly threads?: string;
+  readonly products?: string;
+  run(options: BenchOptions, say: (line: string) => void): Promise<Outcome>;
+}
+
+const cores = String(availableParallelism());
+
+const benches: Readonly<Record<string, Bench>> = {
+  hvp: {
+    async run(options, say) {
+      const result = await hvp(options, say);
+      return { json: result, lines: tables(result) };
+    },
   },
-  async profile({ models, threads, repeats }) {
-    const profiles = [];
-    for (const model of models) for (const count of threads) profiles.push(await profile(model, count, repeats));
-    return { json: profiles, lines: profiles.flatMap((one) => ['', ...profileLines(one)]) };
+  train: {
+    async run(options, say) {
+      const result = await train(options, say);
+      return { json: result, lines: tables(result) };
+    },
+  },
+  profile: {
+    async run({ models, threads, repeats }) {
+      const profiles = [];
+      for (const model of models) for (const count of threads) profiles.push(await profile(model, count, repeats));
+      return { json: profiles, lines: profiles.flatMap((one) => ['', ...profileLines(one)]) };
+    },
+  },
+  soak: {
+    models: 'small',
+    threads: cores,
+    products: '5000',
+    async run({ models, threads, products }, say) {
+      const soaks = [];
+      for (const model of models) for (const count of threads) soaks.push(...(await soak(model, count, products, say)));
+      return { json: soaks, lines: soaks.flatMap((one) => ['', ...soakLines(one)]) };
+    },
+  },
+  large: {
+    threads: cores,
+    products: '5',
+    async run({ folder, threads, products }, say) {
+      const found = [];
+      for (const count of threads) found.push(await large(folder, largeModel, { threads: count, products }, say));
+      return { json: found, lines: found.flatMap((one) => ['', ...largeLines(one)]) };
+    },
   },
 };
 
@@ -55,10 +109,10 @@ async function main(argv: readonly string[]): Promise<void> {
   if (bench === undefined || positionals.length > 1)
     throw new UsageError({ subject: 'command line', expected: Object.keys(benches).join(' or '), got: positionals });
   const quick = values.quick === true;
-  const result = await bench(
+  const result = await bench.run(
     {
-      models: list(values.models ?? (quick ? 'small' : 'small,medium')).map(modelName),
-      threads: list(values.threads ?? '1,2').map((threads) => number('threads', threads)),
+      models: list(values.models ?? bench.models ?? (quick ? 'small' : 'small,medium')).map(modelName),
+      threads: list(values.threads ?? bench.threads ?? '1,2').map((threads) => number('threads', threads)),
       backends: list(values.backends ?? 'onnx'),
       peers: values['no-peers'] !== true,
       python: values.python,
@@ -66,6 +120,8 @@ async function main(argv: readonly string[]): Promise<void> {
       rounds: number('rounds', values.rounds ?? (quick ? '1' : '5')),
       repeats: number('repeats', values.repeats ?? (quick ? '3' : '10')),
       seconds: number('seconds', values.seconds ?? '5'),
+      products: number('products', values.products ?? bench.products ?? '1'),
+      folder: values.dir ?? fileURLToPath(new URL('../.cache/bench/large', import.meta.url)),
     },
     (line) => process.stderr.write(`${line}\n`),
   );
@@ -85,6 +141,8 @@ function parse(argv: readonly string[]) {
         rounds: text,
         repeats: text,
         seconds: text,
+        products: text,
+        dir: text,
         python: text,
         quick: flag,
         'no-peers': flag,

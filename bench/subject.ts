@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { LambdamaxError } from '../errors.ts';
 
 /** What can be measured; which of these a subject knows is its own matter. */
-export const quantities = ['forward', 'gradient', 'product', 'product linearised', 'gemm'] as const;
+export const quantities = ['forward', 'gradient', 'product', 'product linearised', 'step', 'gemm'] as const;
 
 /** One of {@link quantities}. */
 export type Quantity = (typeof quantities)[number];
@@ -56,15 +56,27 @@ export function taskArguments(task: Task): string[] {
   return Object.entries(task).flatMap(([name, value]) => [`--${name}`, String(value)]);
 }
 
-/** Starts a process for one task. Throws a LambdamaxError with its last words if it fails, or reports nothing. */
-export async function measure(subject: Subject, task: Task): Promise<Report> {
-  const { code, stdout, stderr } = await finished(subject.command, [...subject.arguments, ...taskArguments(task)]);
+/** Starts a process for one task. Throws as `reported`. */
+export function measure({ name, command, arguments: own }: Subject, task: Task): Promise<Report> {
+  return reported(`${name}, ${task.quantity}`, command, [...own, ...taskArguments(task)], report);
+}
+
+/**
+ * What a program says in the last line of its output, as JSON. Throws a LambdamaxError with its last words if it fails, or
+ * says something else.
+ */
+export async function reported<T>(
+  subject: string,
+  command: string,
+  args: readonly string[],
+  schema: z.ZodType<T>,
+): Promise<T> {
+  const { code, stdout, stderr } = await finished(command, args);
   const last = stdout.trimEnd().split('\n').at(-1)!;
-  const fault = (got: string) =>
-    new LambdamaxError({ subject: `${subject.name}, ${task.quantity}`, expected: 'a line of results', got });
+  const fault = (got: string) => new LambdamaxError({ subject, expected: 'a line of results', got });
   if (code !== 0) throw fault(stderr.trimEnd().split('\n').at(-1) || `exit code ${code}`);
   try {
-    return report.parse(JSON.parse(last));
+    return schema.parse(JSON.parse(last));
   } catch {
     throw fault(last);
   }

@@ -13,13 +13,28 @@ function path(name: string): string {
 
 /** lambdamax on one backend. */
 export function lambdamax(backend: string, precision = 'float32'): Subject {
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+  return ownSubject('./subjects/lambdamax.ts', own, backend, precision);
+}
+
+/** Its training loop. */
+export function lambdamaxTraining(backend: string, precision = 'float32'): Subject {
+  return ownSubject('./subjects/train.ts', ['step'], backend, precision);
+}
+
+function ownSubject(script: string, known: readonly Quantity[], backend: string, precision: string): Subject {
+  const [command, ...args] = scriptCommand(script);
   return {
     name: precision === 'float32' ? `lambdamax ${backend}` : `lambdamax ${backend} ${precision}`,
-    command: process.execPath,
-    arguments: ['--import', tsx, path('./subjects/lambdamax.ts'), '--backend', backend, '--precision', precision],
-    quantities: own,
+    command,
+    arguments: [...args, '--backend', backend, '--precision', precision],
+    quantities: known,
   };
+}
+
+/** The command line that starts a script of ours, by its path from here. */
+export function scriptCommand(script: string): [command: string, ...args: string[]] {
+  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+  return [process.execPath, '--import', tsx, path(script)];
 }
 
 /** Ways of others to the same numbers: a package of Python's, a script's mode, and what it measures. */
@@ -35,6 +50,8 @@ const peers = [
   { name: 'torch func', needs: 'torch', script: 'torch_hvp', mode: 'func', quantities: ['product'] },
   { name: 'jax', needs: 'jax', script: 'jax_hvp', mode: 'jit', quantities: all },
   { name: 'jax linearize', needs: 'jax', script: 'jax_hvp', mode: 'linearize', quantities: ['product linearised'] },
+  { name: 'peft', needs: 'peft', script: 'torch_train', mode: 'sdpa', quantities: ['step'] },
+  { name: 'peft eager', needs: 'peft', script: 'torch_train', mode: 'eager', quantities: ['step'] },
 ] as const;
 
 /** The peers that a Python can run, with the versions of what they stand on. */
@@ -51,7 +68,7 @@ export async function findPeers(python: string | undefined): Promise<Peers> {
   const usual = path('./.venv/bin/python');
   const command = python ?? (existsSync(usual) ? usual : 'python3');
   const versions: Record<string, string> = {};
-  for (const name of ['torch', 'jax']) {
+  for (const name of ['torch', 'jax', 'peft']) {
     const version = await versionOf(command, name);
     if (version !== undefined) versions[name] = version;
   }

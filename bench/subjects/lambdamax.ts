@@ -47,6 +47,8 @@ async function prepare(): Promise<() => Promise<Outcome>> {
       const linearised = await program.linearise(point, batch);
       return async () => ({ value: linearised.value, vector: await linearised.apply(direction) });
     }
+    case 'step':
+      throw new Error('measured by train.ts');
     case 'gemm':
       throw new Error('measured without a problem');
   }
