@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Backend, Precision, Vector } from '../../compute/index.ts';
-import type { Adapter } from '../../training/adapters/create.ts';
+import { type Backend, type Precision, type Vector, viewTensors } from '../../compute/index.ts';
+import { type Adapter, createAdapter } from '../../training/adapters/create.ts';
 import { loadAdapter } from '../../training/adapters/files.ts';
+import { layoutTensors } from '../../training/adapters/layout.ts';
 import { type TokenBatch, toBatch } from '../../training/data/batches.ts';
 import { type TokenRow, toTokenRows } from '../../training/data/examples.ts';
 import { loadModel, type Model } from '../../training/model.ts';
+import type { LinearModule } from '../../training/models/decoder.ts';
 import { storedTensors } from '../oracles/storedTensors.ts';
 
 const folder = new URL('../../fixtures/reference/', import.meta.url);
@@ -27,23 +29,33 @@ export const architectures = [
 export const variants = ['lora', 'pissa', 'milora', 'olora', 'init-ab'] as const;
 export type Variant = (typeof variants)[number];
 
-/** The architectures and variants whose adapters are here, and whose curvature too. */
-export const adapterCases: readonly AdapterCase[] = [
-  ...variants.map((variant) => ({ architecture: 'llama', variant, hasCurvature: true }) as const),
-  { architecture: 'qwen3', variant: 'lora', hasCurvature: true },
-  { architecture: 'qwen3', variant: 'pissa', hasCurvature: true },
-  { architecture: 'gpt2', variant: 'lora', hasCurvature: false },
-  { architecture: 'gpt2', variant: 'pissa', hasCurvature: false },
-];
+/** All of the reference but full fine-tuning, which PEFT has no adapter of. */
+const peftVariants = [
+  ...['corda', 'corda-kpm', 'dora', 'eva', 'eva-rho2', 'gralora', 'init-ab', 'lora', 'lora-ga', 'lora-ga-peft'],
+  ...['milora', 'olora', 'orthogonal', 'pissa', 'randlora', 'rslora', 'vera'],
+] as const;
 
 export interface AdapterCase {
   readonly architecture: (typeof architectures)[number];
-  readonly variant: Variant;
+  readonly variant: string;
+  /** The points whose values are here. */
+  readonly points: readonly ReferencePoint[];
+  /** Whether there is curvature too. */
   readonly hasCurvature: boolean;
 }
 
 export const points = ['init', 'perturbed'] as const;
 export type ReferencePoint = (typeof points)[number];
+
+/** The architectures and variants whose adapters are here. */
+export const adapterCases: readonly AdapterCase[] = (['llama', 'qwen3', 'gpt2'] as const).flatMap((architecture) =>
+  peftVariants.map((variant) => ({
+    architecture,
+    variant,
+    points: points.filter((point) => existsSync(referenceFile(`adapters/${architecture}/${variant}/${point}`))),
+    hasCurvature: existsSync(referenceFile(`curvature/${architecture}/${variant}.json`)),
+  })),
+);
 
 /** A file of the reference. */
 export function referenceFile(path: string): URL {
@@ -84,20 +96,42 @@ export function referenceModel(architecture: string, precision: Precision, backe
   return loadModel(fileURLToPath(referenceFile(`models/${architecture}`)), options);
 }
 
-/** The adapter that PEFT wrote, on the residual weights that go with it. */
+/** The adapter that PEFT wrote, on the residual weights that go with it; `full` is the weights themselves. */
 export async function referenceAdapter(
   model: Model,
-  variant: Variant,
+  variant: string,
   point: ReferencePoint,
   architecture = 'llama',
 ): Promise<Adapter> {
   const directory = `adapters/${architecture}/${variant}/`;
+  if (variant === 'full') return fullFinetuning(model, point, directory);
   const adapter = await loadAdapter(model, fileURLToPath(referenceFile(`${directory}${point}`)));
-  if (variant === 'lora') return adapter;
+  const residual = referenceFile(`${directory}residual.safetensors`);
+  if (!existsSync(residual)) return adapter;
   const weights = new Map<string, Vector>();
-  for (const [name, { values }] of storedTensors(referenceFile(`${directory}residual.safetensors`)))
+  for (const [name, { values }] of storedTensors(residual))
     weights.set(name, model.precision === 'float64' ? values : Float32Array.from(values));
   return { ...adapter, weights };
+}
+
+async function fullFinetuning(model: Model, point: ReferencePoint, directory: string): Promise<Adapter> {
+  const adapter = await createAdapter(model, { method: 'full' });
+  if (point === 'init') return adapter;
+  const views = viewTensors(adapter.parameters, layoutTensors(adapter.layout));
+  for (const [name, { values }] of storedTensors(referenceFile(`${directory}perturbed_weights.safetensors`))) {
+    const module = model.module(name.slice(0, -'.weight'.length));
+    views.get(`${module.name}.full_weight`)!.set(turned(values, module));
+  }
+  return adapter;
+}
+
+/** A matrix as the checkpoint stores it, as [out, in]. */
+export function turned(values: Float64Array, module: LinearModule): Float64Array {
+  if (!module.transposed) return values;
+  return Float64Array.from(values, (_, index) => {
+    const [row, column] = [Math.floor(index / module.in), index % module.in];
+    return values[column * module.out + row]!;
+  });
 }
 
 /** The reference batch of an architecture in a model's precision. */

@@ -47,7 +47,7 @@ const rules: Readonly<Record<string, Rule>> = {
   // A model applies an adapter's layout to its layers; of the methods it knows nothing.
   'training/models/': { code: ['training/adapters/layout.ts', 'training/checkpoint/', 'compute/'] },
   'training/adapters/': {
-    code: ['training/models/', 'training/checkpoint/', 'compute/'],
+    code: ['training/models/', 'training/data/', 'training/checkpoint/', 'compute/'],
     types: ['training/model.ts'],
   },
   'training/optimizers/': { code: ['compute/'] },

@@ -1,14 +1,13 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Precision, viewTensors } from '../../compute/index.ts';
-import { emptyLayout } from '../../training/adapters/create.ts';
-import { layoutTensors } from '../../training/adapters/layout.ts';
+import type { Precision } from '../../compute/index.ts';
+import { type Adapter, emptyLayout } from '../../training/adapters/create.ts';
+import { layoutTensors, trainingLayout } from '../../training/adapters/layout.ts';
 import { toBatch } from '../../training/data/batches.ts';
 import { evaluate } from '../../training/evaluate.ts';
 import {
   adapterCases,
   architectures,
-  points,
   referenceAdapter,
   referenceBatch,
   referenceFile,
@@ -16,6 +15,7 @@ import {
   referenceModel,
   referenceRows,
   referenceTokens,
+  turned,
 } from '../cases/reference.ts';
 import { relativeError } from '../oracles/relativeError.ts';
 import { storedTensors } from '../oracles/storedTensors.ts';
@@ -56,29 +56,56 @@ for (const architecture of architectures)
     });
   }
 
-for (const { architecture, variant } of adapterCases)
+for (const { architecture, variant, points } of adapterCases)
   for (const point of points)
     for (const precision of precisions)
       test(`loss and gradient of ${variant} on ${architecture} at its ${point} point agree with PEFT in ${precision}`, async () => {
         await using model = await referenceModel(architecture, precision);
         const adapter = await referenceAdapter(model, variant, point, architecture);
         const batch = referenceTokens(architecture, precision);
-        const { value, gradient } = await model.program(adapter.layout, batch).gradient(adapter, batch.inputs);
+        const { value, gradient } = await model
+          .program(trainingLayout(adapter.layout), batch)
+          .gradient(adapter, batch.inputs);
         const expected = referenceJson<{ points: Record<string, { loss: number }> }>(
           `adapters/${architecture}/${variant}/reference.json`,
         );
         const { loss } = expected.points[point]!;
         assert.ok(relativeError([value], [loss]) < lossTolerance[precision], `loss ${value}, expected ${loss}`);
-        const stored = storedTensors(
-          referenceFile(`adapters/${architecture}/${variant}/gradients_${point}.safetensors`),
-        );
-        const views = viewTensors(gradient, layoutTensors(adapter.layout));
-        assert.is(views.size, stored.size);
-        const expectedGradient = [...views.keys()].flatMap((name) =>
-          Array.from(stored.get(`base_model.model.${name}`)!.values),
-        );
-        const error = relativeError(gradient, expectedGradient);
+        const file = `adapters/${architecture}/${variant}/gradients_${point}`;
+        const error = relativeError(gradient, storedGradient(adapter, `${file}.safetensors`));
         assert.ok(error < gradientTolerance[precision], `gradient is ${error} off`);
+        if (variant !== 'dora') return;
+        const exact = await model.program(adapter.layout, batch).gradient(adapter, batch.inputs);
+        const exactError = relativeError(exact.gradient, storedGradient(adapter, `${file}_exact_norm.safetensors`));
+        assert.ok(exactError < gradientTolerance[precision], `gradient of the function itself is ${exactError} off`);
       });
+
+for (const architecture of ['llama', 'qwen3', 'gpt2'])
+  for (const precision of precisions)
+    test(`loss and gradient of full fine-tuning on ${architecture} agree with PyTorch in ${precision}`, async () => {
+      await using model = await referenceModel(architecture, precision);
+      const adapter = await referenceAdapter(model, 'full', 'perturbed', architecture);
+      const batch = referenceTokens(architecture, precision);
+      const { value, gradient } = await model.program(adapter.layout, batch).gradient(adapter, batch.inputs);
+      const { loss } = referenceJson<{ points: Record<string, { loss: number }> }>(
+        `adapters/${architecture}/full/reference.json`,
+      ).points.perturbed!;
+      assert.ok(relativeError([value], [loss]) < lossTolerance[precision], `loss ${value}, expected ${loss}`);
+      const stored = storedTensors(referenceFile(`adapters/${architecture}/full/gradients_perturbed.safetensors`));
+      const expected = layoutTensors(adapter.layout).flatMap(({ name }) => {
+        const module = model.module(name.slice(0, -'.full_weight'.length));
+        return Array.from(turned(stored.get(`${module.name}.weight`)!.values, module));
+      });
+      const error = relativeError(gradient, expected);
+      assert.ok(error < gradientTolerance[precision], `gradient is ${error} off`);
+    });
+
+/** The gradient of a reference file, flattened as the adapter's own. */
+function storedGradient({ layout }: Adapter, path: string): number[] {
+  const stored = storedTensors(referenceFile(path));
+  const specs = layoutTensors(layout);
+  assert.is(specs.length, stored.size);
+  return specs.flatMap(({ name }) => Array.from(stored.get(`base_model.model.${name}`)!.values));
+}
 
 test.run();

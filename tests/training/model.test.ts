@@ -32,7 +32,7 @@ test('variants that differ in values alone run in one compiled program', async (
   const batch = llamaBatch('float32');
   const sameForm = adapterMethods.filter(({ form }) => form === lowRank);
   assert.ok(sameForm.length >= 5);
-  const adapters = await Promise.all(sameForm.map(({ name }) => createAdapter(model, { method: name, rank: 4 })));
+  const adapters = await Promise.all(sameForm.map(({ name }) => createAdapter(model, { method: name, rank: 4, rows })));
   const programs = new Set(adapters.map(({ layout }) => model.program(layout, batch)));
   assert.is(programs.size, 1);
   const other = await createAdapter(model, { method: 'lora', rank: 2 });
@@ -44,7 +44,7 @@ for (const { name } of adapterMethods)
     await using model = await referenceModel('llama', 'float64');
     const { loss } = await evaluate(model, rows);
     for (const initSeed of [0, 1]) {
-      const adapter = await createAdapter(model, { method: name, rank: 4, alpha: 7, initSeed });
+      const adapter = await createAdapter(model, { method: name, rank: 4, alpha: 7, initSeed, rows });
       const adapted = await evaluate(model, rows, { adapter });
       assert.ok(relativeError([adapted.loss], [loss]) < 1e-12, `${adapted.loss} against ${loss}`);
     }
@@ -54,7 +54,7 @@ for (const { name } of adapterMethods)
   test(`a trained ${name} adapter is the same function after it was saved and loaded`, () =>
     inTemporaryFolder(async (folder) => {
       await using model = await referenceModel('llama', 'float32');
-      const adapter = await createAdapter(model, { method: name, rank: 4 });
+      const adapter = await createAdapter(model, { method: name, rank: 4, rows });
       await finetune(model, adapter, rows, shortRun);
       await saveAdapter(model, adapter, folder);
       const loaded = await loadAdapter(model, folder);

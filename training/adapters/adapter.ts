@@ -78,7 +78,12 @@ export interface InitialiseContext {
   readonly weight: Float64Array;
   /** This module's own stream, named by the module under `--init-seed`. */
   readonly random: RandomStream;
+  /** The gradient of the mean loss in W [out, in], for a method whose `sample` is `gradients`. */
+  readonly gradient?: Float64Array;
 }
+
+/** Initial values in float64, by the names of `form.tensors`. */
+export type InitialValues = ReadonlyMap<string, Float64Array>;
 
 /** A LoRA variant: a form, and initial values. */
 export interface AdapterMethod {
@@ -89,8 +94,10 @@ export interface AdapterMethod {
    * W - s B A.
    */
   readonly keepsFunctionBy: 'zeroUpdate' | 'residualWeight';
-  /** Initial values in float64, by the names of `form.tensors`. */
-  initialise(context: InitialiseContext): Map<string, Float64Array>;
+  /** What initial values follow from besides the weights, taken on a sample of the training rows. */
+  readonly sample?: 'gradients';
+  /** The initial values of one layer. */
+  initialise(context: InitialiseContext): InitialValues | Promise<InitialValues>;
   /** The values of one of the form's shared tensors. */
   shared?(tensor: TensorSpec, random: RandomStream): Float64Array;
 }

@@ -1,12 +1,14 @@
 import { randomStream, totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
 import { matchModules } from '../checkpoint/matchModules.ts';
 import { sizeOfModule } from '../checkpoint/peftConfig.ts';
+import type { TokenRow } from '../data/examples.ts';
 import type { Model } from '../model.ts';
 import type { AdaptedModule, AdapterMethod, AdapterSize } from './adapter.ts';
 import { adapterMethod } from './index.ts';
 import { type AdapterLayout, adaptedWeights, layoutTensors, moduleTensors, sharedTensors } from './layout.ts';
 import { checkRank } from './rank.ts';
 import { residualWeight } from './residual.ts';
+import { samples } from './samples.ts';
 
 /** How large the adapters of a model's modules are. */
 export interface ModuleSizes extends AdapterSize {
@@ -28,6 +30,10 @@ export interface AdapterOptions extends Partial<ModuleSizes> {
   readonly targetModules?: string;
   /** Of the initial values; default 0. */
   readonly initSeed?: number;
+  /** The training data, of which some methods take a sample. */
+  readonly rows?: readonly TokenRow[];
+  /** The size of that sample in rows, drawn by `initSeed`; default 64. */
+  readonly sampleRows?: number;
 }
 
 /** An adapter on one model: the values that are trained, and the frozen weights they are added to. */
@@ -57,14 +63,16 @@ export async function createAdapter(model: Model, options: AdapterOptions): Prom
   const layout = layoutFor(model, method, targetModules, { ...options, rank, alpha });
   const parameters = zeros(totalSize(layoutTensors(layout)), model.precision);
   const views = viewTensors(parameters, layoutTensors(layout));
-  for (const [module, { shape, size }] of layout.modules) {
-    const values = method.initialise({
+  for await (const [module, sample] of samples(model, method, layout, options)) {
+    const { shape, size } = layout.modules.get(module)!;
+    const values = await method.initialise({
       module,
       shape,
       size,
       scaling: method.form.scaling(size),
       weight: await model.matrix(model.module(module)),
       random: randomStream(initSeed, `initial values of ${module}`),
+      ...sample,
     });
     for (const [name, tensor] of values) views.get(`${module}.${name}`)!.set(tensor);
   }

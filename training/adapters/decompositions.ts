@@ -45,6 +45,16 @@ export function singularValues(weight: Matrix): SingularValueResult {
   return { U: svd.leftSingularVectors, S: svd.diagonal, V: svd.rightSingularVectors };
 }
 
+/** The `count` largest singular values of W with their vectors: U [out, count], V [in, count]; signs are arbitrary. */
+export async function leadingSingularValues(weight: Matrix, count: number): Promise<SingularValueResult> {
+  const { U, S, V } = singularValues(weight);
+  return {
+    U: U.subMatrix(0, U.rows - 1, 0, count - 1),
+    S: S.slice(0, count),
+    V: V.subMatrix(0, V.rows - 1, 0, count - 1),
+  };
+}
+
 /**
  * The first `count` columns of Q and rows of R in W = Q R by Householder reflections: Q [out, count] with orthonormal
  * columns, R [count, in] upper trapezoidal; `count` at most min(out, in). Signs are arbitrary.

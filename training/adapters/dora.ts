@@ -7,8 +7,8 @@ export const dora: AdapterMethod = {
   name: 'dora',
   form: magnitudes,
   keepsFunctionBy: 'zeroUpdate',
-  initialise(context) {
+  async initialise(context) {
     const { weight, shape } = context;
-    return lora.initialise(context).set('lora_magnitude_vector', rowNormsOf(weight, shape.out));
+    return new Map([...(await lora.initialise(context)), ['lora_magnitude_vector', rowNormsOf(weight, shape.out)]]);
   },
 };

@@ -1,29 +1,58 @@
 import { UsageError } from '../../errors.ts';
 import type { AdapterMethod } from './adapter.ts';
 import { dora } from './dora.ts';
+import { full } from './full.ts';
+import { gralora } from './gralora.ts';
 import { initAb } from './initAb.ts';
 import { lora } from './lora.ts';
+import { loraGa } from './loraGa.ts';
 import { milora } from './milora.ts';
 import { olora } from './olora.ts';
 import { pissa } from './pissa.ts';
+import { randlora } from './randlora.ts';
 import { rslora } from './rslora.ts';
+import { Settings } from './settings.ts';
+import { vera } from './vera.ts';
 
-/** All LoRA variants, sorted by name; a new one is a file and a line. */
-export const adapterMethods: readonly AdapterMethod[] = [dora, initAb, lora, milora, olora, pissa, rslora];
+/** All LoRA variants, sorted by name, each a method or a function that makes one of settings; a new one is a file and a line. */
+const registry: Readonly<Record<string, AdapterMethod | ((settings: Settings) => AdapterMethod)>> = {
+  dora,
+  full,
+  gralora,
+  'init-ab': initAb,
+  lora,
+  'lora-ga': loraGa,
+  milora,
+  olora,
+  pissa,
+  randlora,
+  rslora,
+  vera,
+};
+
+/** All LoRA variants with their usual settings, sorted by name. */
+export const adapterMethods: readonly AdapterMethod[] = Object.keys(registry).map(adapterMethod);
 
 /**
- * The variant called `name`, as `--method` takes it.
+ * The variant that `--method` names, with settings behind its name if it takes any: `lora-ga:direction=ArBr`. Its name is
+ * what was given.
  *
- * @throws UsageError that lists the known names.
+ * @throws UsageError that lists the known names, or names the setting that is wrong.
  */
 export function adapterMethod(name: string): AdapterMethod {
-  const method = knownMethod(name);
-  if (method !== undefined) return method;
-  const known = adapterMethods.map((candidate) => candidate.name).join(', ');
-  throw new UsageError({ subject: '--method', expected: `one of ${known}`, got: name });
+  const [, base, rest] = /^([^:]*):?(.*)$/s.exec(name)!;
+  if (!Object.hasOwn(registry, base!)) {
+    const known = Object.keys(registry).join(', ');
+    throw new UsageError({ subject: '--method', expected: `one of ${known}, or ./FILE.ts`, got: name });
+  }
+  const made = registry[base!]!;
+  const settings = new Settings(base!, rest);
+  const method = typeof made === 'function' ? made(settings) : made;
+  settings.finish();
+  return { ...method, name };
 }
 
 /** The same, or undefined for a name that is not known. */
 export function knownMethod(name: string): AdapterMethod | undefined {
-  return adapterMethods.find((candidate) => candidate.name === name);
+  return Object.hasOwn(registry, name.split(':')[0]!) ? adapterMethod(name) : undefined;
 }

@@ -1,8 +1,11 @@
 import { LambdamaxError } from '../../errors.ts';
 import type { PeftKind } from '../checkpoint/peftConfig.ts';
 import type { AdapterForm } from './adapter.ts';
+import { blockForm } from './blocks.ts';
 import { lowRank, rankStabilised } from './lowRank.ts';
 import { magnitudes, rankStabilisedMagnitudes } from './magnitude.ts';
+import { randomBases } from './randlora.ts';
+import { sharedFactors } from './vera.ts';
 
 /** A form of PEFT's, and what it is called where nobody says which method it came from. */
 export interface NamedForm {
@@ -18,7 +21,13 @@ export function formOfKind(kind: PeftKind): NamedForm {
       if (useDora) return { name: 'dora', form: useRslora ? rankStabilisedMagnitudes : magnitudes };
       return useRslora ? { name: 'rslora', form: rankStabilised } : { name: 'lora', form: lowRank };
     }
-    default:
+    case 'GRALORA':
+      return { name: 'gralora', form: blockForm(kind.blocks, kind.hybridRank) };
+    case 'RANDLORA':
+      return { name: 'randlora', form: randomBases };
+    case 'VERA':
+      return { name: 'vera', form: sharedFactors };
+    case 'LAMBDAMAX':
       throw new LambdamaxError({ subject: 'the form of an adapter', expected: 'one that PEFT knows', got: kind.type });
   }
 }

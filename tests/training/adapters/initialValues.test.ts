@@ -5,8 +5,10 @@ import { randomStream } from '../../../compute/random.ts';
 import { LambdamaxError, UsageError } from '../../../errors.ts';
 import type { AdapterMethod, InitialiseContext, LinearShape } from '../../../training/adapters/adapter.ts';
 import { adapterMethod, adapterMethods } from '../../../training/adapters/index.ts';
+import { lowRank } from '../../../training/adapters/lowRank.ts';
 import { residualWeight } from '../../../training/adapters/residual.ts';
 import { relativeError } from '../../oracles/relativeError.ts';
+import { throwsClearly } from '../../oracles/throws.ts';
 
 // A decomposition of a well-scaled matrix of about 20 x 20 in float64 errs by some tens of roundings of 1.1e-16.
 const decompositionTolerance = 1e-12;
@@ -58,9 +60,15 @@ function randomWeight(shape: LinearShape, seed: number): Float64Array {
   return Float64Array.from(gaussian(shape.out, shape.in, seed, 'weight').to1DArray());
 }
 
-function factors(method: AdapterMethod, given: InitialiseContext): { A: Matrix; B: Matrix; update: Float64Array } {
+/** The variants of plain LoRA's form that start from weights and seed alone. */
+const plain = adapterMethods.filter(({ form, sample }) => form === lowRank && sample === undefined);
+
+async function factors(
+  method: AdapterMethod,
+  given: InitialiseContext,
+): Promise<{ A: Matrix; B: Matrix; update: Float64Array }> {
   const { rank } = given.size;
-  const tensors = method.initialise(given);
+  const tensors = await method.initialise(given);
   return {
     A: Matrix.from1DArray(rank, given.shape.in, tensors.get('lora_A.weight')!),
     B: Matrix.from1DArray(given.shape.out, rank, tensors.get('lora_B.weight')!),
@@ -76,28 +84,28 @@ for (const shape of shapes)
   for (const seed of seeds) {
     const of = `[${shape.out}, ${shape.in}], seed ${seed}`;
 
-    test(`pissa's s B A is the planted top of the spectrum, ${of}`, () => {
+    test(`pissa's s B A is the planted top of the spectrum, ${of}`, async () => {
       const svd = planted(shape, seed);
-      const { A, B, update } = factors(adapterMethod('pissa'), context(shape, partOf(svd, 0, Infinity)));
+      const { A, B, update } = await factors(adapterMethod('pissa'), context(shape, partOf(svd, 0, Infinity)));
       assert.ok(relativeError(update, partOf(svd, 0, size.rank)) < decompositionTolerance);
       const shares = Matrix.diag(svd.S.slice(0, size.rank).map((value) => value / scaling)).to1DArray();
       assert.ok(relativeError(A.mmul(A.transpose()).to1DArray(), shares) < decompositionTolerance);
       assert.ok(relativeError(B.transpose().mmul(B).to1DArray(), shares) < decompositionTolerance);
     });
 
-    test(`milora's s B A is the planted bottom of the spectrum, orthogonal to pissa's, ${of}`, () => {
+    test(`milora's s B A is the planted bottom of the spectrum, orthogonal to pissa's, ${of}`, async () => {
       const svd = planted(shape, seed);
       const given = context(shape, partOf(svd, 0, Infinity));
-      const minor = factors(adapterMethod('milora'), given);
+      const minor = await factors(adapterMethod('milora'), given);
       assert.ok(relativeError(minor.update, partOf(svd, svd.S.length - size.rank, Infinity)) < decompositionTolerance);
-      const principal = factors(adapterMethod('pissa'), given);
+      const principal = await factors(adapterMethod('pissa'), given);
       assert.ok(principal.B.transpose().mmul(minor.B).norm() < decompositionTolerance * 10);
       assert.ok(principal.A.mmul(minor.A.transpose()).norm() < decompositionTolerance * 10);
     });
 
-    test(`olora's B is orthonormal, its A trapezoidal, and B A starts with W's own columns, ${of}`, () => {
+    test(`olora's B is orthonormal, its A trapezoidal, and B A starts with W's own columns, ${of}`, async () => {
       const weight = randomWeight(shape, seed);
-      const { A, B } = factors(adapterMethod('olora'), context(shape, weight));
+      const { A, B } = await factors(adapterMethod('olora'), context(shape, weight));
       assert.ok(distanceToIdentity(B.transpose().mmul(B)) < decompositionTolerance);
       for (let row = 0; row < size.rank; row++)
         for (let column = 0; column < row; column++) assert.ok(Math.abs(A.get(row, column)) < decompositionTolerance);
@@ -109,10 +117,10 @@ for (const shape of shapes)
       assert.ok(relativeError(B.mmul(A).to1DArray(), projected.to1DArray()) < decompositionTolerance);
     });
 
-    for (const method of adapterMethods)
-      test(`${method.name} leaves the function unchanged at step 0, ${of}`, () => {
+    for (const method of plain)
+      test(`${method.name} leaves the function unchanged at step 0, ${of}`, async () => {
         const weight = randomWeight(shape, seed);
-        const { update } = factors(method, context(shape, weight));
+        const { update } = await factors(method, context(shape, weight));
         if (method.keepsFunctionBy === 'zeroUpdate') {
           assert.ok(update.every((value) => value === 0));
         } else {
@@ -123,12 +131,12 @@ for (const shape of shapes)
       });
   }
 
-test('at full rank pissa, milora and olora hold the whole weight', () => {
+test('at full rank pissa, milora and olora hold the whole weight', async () => {
   for (const shape of shapes) {
     const rank = Math.min(shape.out, shape.in);
     const weight = randomWeight(shape, 4);
     for (const name of ['pissa', 'milora', 'olora']) {
-      const { update } = factors(
+      const { update } = await factors(
         adapterMethod(name),
         context(shape, weight, { size: { rank, alpha: rank }, scaling: 1 }),
       );
@@ -137,17 +145,20 @@ test('at full rank pissa, milora and olora hold the whole weight', () => {
   }
 });
 
-test('a weight of rank one, and a zero weight, have finite factors', () => {
+test('a weight of rank one, and a zero weight, have finite factors', async () => {
   for (const shape of shapes) {
     const svd = planted(shape, 5);
     for (const name of ['pissa', 'olora']) {
       const weight = partOf(svd, 0, 1);
-      const { update } = factors(adapterMethod(name), context(shape, weight));
+      const { update } = await factors(adapterMethod(name), context(shape, weight));
       const expected = name === 'olora' ? weight.map((value) => value * scaling) : weight;
       assert.ok(relativeError(update, expected) < decompositionTolerance, name);
     }
     for (const name of ['pissa', 'milora', 'olora']) {
-      const { A, B, update } = factors(adapterMethod(name), context(shape, new Float64Array(shape.out * shape.in)));
+      const { A, B, update } = await factors(
+        adapterMethod(name),
+        context(shape, new Float64Array(shape.out * shape.in)),
+      );
       assert.ok([...A.to1DArray(), ...B.to1DArray()].every(Number.isFinite), name);
       assert.ok(
         update.every((value) => value === 0),
@@ -161,11 +172,11 @@ for (const [name, tensors] of [
   ['lora', ['lora_A.weight']],
   ['init-ab', ['lora_A.weight', 'lora_B.weight']],
 ] as const)
-  test(`${name} draws uniformly in +-1/sqrt(in)`, () => {
+  test(`${name} draws uniformly in +-1/sqrt(in)`, async () => {
     const shape = { out: 300, in: 400 };
     const given = context(shape, new Float64Array(0), { size: { rank: 64, alpha: 64 }, scaling: 1 });
     for (const tensor of tensors) {
-      const values = adapterMethod(name).initialise(given).get(tensor)!;
+      const values = (await adapterMethod(name).initialise(given)).get(tensor)!;
       const count = values.length;
       const inUnits = values.map((value) => value * Math.sqrt(shape.in));
       const moment = (power: number): number => inUnits.reduce((sum, value) => sum + value ** power, 0) / count;
@@ -177,16 +188,16 @@ for (const [name, tensors] of [
     }
   });
 
-test('the values depend on the seed and the module alone, and differ between modules', () => {
+test('the values depend on the seed and the module alone, and differ between modules', async () => {
   const shape = { out: 40, in: 50 };
-  const draw = (seed: number, module: string): Float64Array =>
-    adapterMethod('lora')
-      .initialise(context(shape, new Float64Array(0), { module, random: randomStream(seed, module) }))
-      .get('lora_A.weight')!;
-  const alone = draw(0, 'layers.1.v_proj');
-  draw(0, 'layers.0.q_proj');
-  assert.equal(draw(0, 'layers.1.v_proj'), alone);
-  for (const other of [draw(1, 'layers.1.v_proj'), draw(0, 'layers.0.q_proj')]) {
+  const draw = async (seed: number, module: string): Promise<Float64Array> => {
+    const given = context(shape, new Float64Array(0), { module, random: randomStream(seed, module) });
+    return (await adapterMethod('lora').initialise(given)).get('lora_A.weight')!;
+  };
+  const alone = await draw(0, 'layers.1.v_proj');
+  await draw(0, 'layers.0.q_proj');
+  assert.equal(await draw(0, 'layers.1.v_proj'), alone);
+  for (const other of [await draw(1, 'layers.1.v_proj'), await draw(0, 'layers.0.q_proj')]) {
     const correlation =
       alone.reduce((sum, value, index) => sum + value * other[index]!, 0) /
       (Math.hypot(...alone) * Math.hypot(...other));
@@ -194,58 +205,63 @@ test('the values depend on the seed and the module alone, and differ between mod
   }
 });
 
-test("init-ab's A and B are not the same numbers", () => {
-  const { A, B } = factors(adapterMethod('init-ab'), context({ out: 12, in: 12 }, new Float64Array(144)));
+test("init-ab's A and B are not the same numbers", async () => {
+  const { A, B } = await factors(adapterMethod('init-ab'), context({ out: 12, in: 12 }, new Float64Array(144)));
   const shared = new Set(A.to1DArray());
   assert.not.ok(B.to1DArray().some((value) => shared.has(value)));
 });
 
-for (const method of adapterMethods)
-  test(`${method.name} takes ranks from 1 to min(out, in) and names the module for others`, () => {
+for (const method of plain)
+  test(`${method.name} takes ranks from 1 to min(out, in) and names the module for others`, async () => {
     for (const shape of shapes) {
       const weight = randomWeight(shape, 6);
       const limit = Math.min(shape.out, shape.in);
-      const attempt = (rank: number) =>
+      const attempt = async (rank: number) =>
         method.initialise(
           context(shape, weight, { size: { rank, alpha: 1 }, scaling: 1, module: 'layers.7.mlp.up_proj' }),
         );
-      for (const rank of [1, limit]) assert.is(attempt(rank).get('lora_B.weight')!.length, shape.out * rank);
+      for (const rank of [1, limit]) assert.is((await attempt(rank)).get('lora_B.weight')!.length, shape.out * rank);
       for (const rank of [0, -1, limit + 1, 1.5, Number.NaN])
-        assert.throws(
-          () => attempt(rank),
-          (error: unknown) =>
-            error instanceof LambdamaxError &&
-            error.subject === '--rank for layers.7.mlp.up_proj' &&
-            error.message.includes(`1 to ${limit}, got ${rank}`),
+        await attempt(rank).then(
+          () => assert.unreachable(`rank ${rank} was taken`),
+          (error: unknown) => {
+            assert.instance(error, LambdamaxError);
+            assert.match((error as LambdamaxError).message, `--rank for layers.7.mlp.up_proj: expected a whole`);
+            assert.match((error as LambdamaxError).message, `1 to ${limit}, got ${rank}`);
+          },
         );
     }
   });
 
-test('a damaged weight is refused by the name of its module and its place', () => {
+test('a damaged weight is refused by the name of its module and its place', async () => {
   const shape = { out: 4, in: 5 };
   const damaged = randomWeight(shape, 7);
   damaged[7] = Number.NaN;
   for (const name of ['pissa', 'milora', 'olora']) {
     const { initialise } = adapterMethod(name);
-    assert.throws(
-      () => initialise(context(shape, damaged, { module: 'layers.3.o_proj' })),
+    await throwsClearly(
+      async () => initialise(context(shape, damaged, { module: 'layers.3.o_proj' })),
       /the weight of layers\.3\.o_proj: expected finite values, got NaN in row 1, column 2/,
     );
-    assert.throws(() => initialise(context(shape, damaged.subarray(1))), /expected 4 x 5 = 20 values, got 19/);
+    await throwsClearly(
+      async () => initialise(context(shape, damaged.subarray(1))),
+      /expected 4 x 5 = 20 values, got 19/,
+    );
   }
   assert.throws(() => residualWeight(damaged, shape, damaged.subarray(1)), /the update: expected 4 x 5 = 20 values/);
 });
 
-test('the methods are listed by name, and an unknown one is answered with the list', () => {
+test('the methods are listed by name, and an unknown one is answered with the list', async () => {
   const names = adapterMethods.map((method) => method.name);
   assert.equal(names, [...names].sort());
   assert.is(new Set(names).size, names.length);
-  for (const method of adapterMethods) assert.is(adapterMethod(method.name), method);
+  for (const method of adapterMethods) assert.is(adapterMethod(method.name).name, method.name);
   for (const wrong of ['PiSSA', '', 'toString', 'lora '])
     assert.throws(
       () => adapterMethod(wrong),
       (error: unknown) =>
-        error instanceof UsageError && error.message === `--method: expected one of ${names.join(', ')}, got ${wrong}`,
+        error instanceof UsageError &&
+        error.message === `--method: expected one of ${names.join(', ')}, or ./FILE.ts, got ${wrong}`,
     );
 });
 
