@@ -5,6 +5,8 @@ export interface ModelShape {
   readonly layers: number;
   readonly heads: number;
   readonly vocabulary: number;
+  /** Whether the embedding is the output matrix as well. */
+  readonly tied?: boolean;
   readonly rows: number;
   /** Tokens a row. */
   readonly length: number;
@@ -55,6 +57,7 @@ export function leastOperations(shape: ModelShape): Readonly<Record<string, numb
   return {
     forward: frozen + lora + attention,
     gradient,
+    step: gradient,
     product: gradient + linearised,
     'product linearised': linearised,
   };

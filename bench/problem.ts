@@ -16,8 +16,8 @@ import { layerMatrices, type ModelShape } from './models.ts';
 export async function writeProblem(folder: string, shape: ModelShape, seed = 0): Promise<void> {
   const { rows, length, rank, vocabulary } = shape;
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'config.json'), JSON.stringify(config(shape)));
-  await writeFile(join(folder, 'model.safetensors'), safetensors(weights(shape), randomStream(seed, 'weights')));
+  await writeFile(join(folder, 'config.json'), JSON.stringify(configOf(shape)));
+  await writeFile(join(folder, 'model.safetensors'), safetensors(weightsOf(shape), randomStream(seed, 'weights')));
 
   await using model = await loadModel(folder);
   const adapter = await createAdapter(model, { method: 'lora', rank });
@@ -64,7 +64,8 @@ export async function readBuffer(path: string): Promise<ArrayBuffer> {
   return new Uint8Array(await readFile(path)).buffer;
 }
 
-function batchOf(tokens: Int32Array, { rows, length }: { readonly rows: number; readonly length: number }) {
+/** Tokens [rows, length + 1] as a batch: position t predicts token t + 1, and all are scored. */
+export function batchOf(tokens: Int32Array, { rows, length }: { readonly rows: number; readonly length: number }) {
   const positions = rows * length;
   const place = (index: number) => Math.floor(index / length) * (length + 1) + (index % length);
   return {
@@ -79,7 +80,8 @@ function batchOf(tokens: Int32Array, { rows, length }: { readonly rows: number; 
   };
 }
 
-function config(shape: ModelShape): object {
+/** A Llama's config.json. */
+export function configOf(shape: ModelShape): object {
   return {
     architectures: ['LlamaForCausalLM'],
     model_type: 'llama',
@@ -91,11 +93,12 @@ function config(shape: ModelShape): object {
     vocab_size: shape.vocabulary,
     rms_norm_eps: 1e-6,
     rope_theta: 10000,
-    tie_word_embeddings: false,
+    tie_word_embeddings: shape.tied === true,
   };
 }
 
-function weights(shape: ModelShape): [name: string, shape: number[]][] {
+/** A Llama's tensors by transformers' names. */
+export function weightsOf(shape: ModelShape): [name: string, shape: number[]][] {
   const { hidden, layers, vocabulary } = shape;
   return [
     ['model.embed_tokens.weight', [vocabulary, hidden]],
@@ -108,7 +111,7 @@ function weights(shape: ModelShape): [name: string, shape: number[]][] {
       [`model.layers.${layer}.post_attention_layernorm.weight`, [hidden]],
     ]).flat(),
     ['model.norm.weight', [hidden]],
-    ['lm_head.weight', [vocabulary, hidden]],
+    ...(shape.tied ? [] : [['lm_head.weight', [vocabulary, hidden]] satisfies [string, number[]]]),
   ];
 }
 

@@ -10,6 +10,8 @@ export interface Estimate {
    * constants all along, outputs from when they are made. A backend's own working memory comes on top.
    */
   readonly peakBytes: number;
+  /** Of these, the weights'. Graphs of one checkpoint share theirs. */
+  readonly weightBytes: number;
 }
 
 /** Kernels that move values, or choose among them, and compute nothing. */
@@ -24,9 +26,11 @@ const reductions: ReadonlySet<Kernel> = new Set<Kernel>(['Sum', 'Mean', 'Max', '
 /** Cost and memory of one run of the graph with floats of this precision. Nothing is run. */
 export function estimate(graph: Graph, precision: Precision): Estimate {
   const nodes = nodesOf(graph);
+  const weights = nodes.filter(({ kernel }) => kernel === 'Weight');
   return {
     flops: nodes.reduce((sum, node) => sum + flopsOf(node), 0),
     peakBytes: peakBytes(nodes, new Set([...graph.outputs.values()].map(storage)), precision),
+    weightBytes: weights.reduce((sum, node) => sum + bytesOf(node, precision), 0),
   };
 }
 

@@ -96,6 +96,7 @@ test('outputs, weights and constants are held all along, reshaped values lie whe
   ]);
   // x, w and the constant; exp; the product [5, 5]; 25 truth values.
   assert.is(estimate({ outputs }, 'float32').peakBytes, 4 * (10 + 10 + 5) + 40 + 100 + 25);
+  assert.is(estimate({ outputs }, 'float32').weightBytes, 4 * 10);
 });
 
 test('a program estimates its gradient and its linearised products, with what they keep', async () => {

@@ -1,0 +1,115 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Batch, type Linearised, randomStream, type Vector } from 'lambdamax/compute';
+import { type ModelName, models } from './models.ts';
+import { readProblem, writeProblem } from './problem.ts';
+
+/** What a process held after so many products. */
+export interface SoakMark {
+  readonly products: number;
+  readonly residentBytes: number;
+}
+
+/** A long row of products in one process. */
+export interface Soak {
+  readonly model: ModelName;
+  readonly threads: number;
+  /** `one point`: all products of one linearisation. `new batches`: every ten of another batch's. */
+  readonly variant: 'one point' | 'new batches';
+  readonly seconds: number;
+  readonly marks: readonly SoakMark[];
+  /** The largest mark after the first 50 products, less the one at 50. */
+  readonly growthBytes: number;
+  readonly isFlat: boolean;
+}
+
+/** By then all is compiled, and garbage has been collected a first time. */
+const settled = 50;
+/** A part of what is resident after the first 50 products: what the garbage collector's moments make of it. */
+const mostGrowth = 0.02;
+const productsPerBatch = 10;
+
+/**
+ * Takes so many Hessian-vector products one after another in this process, each with the direction that the last one
+ * yielded, as a power iteration does; and a fifth as many while the batch changes.
+ */
+export async function soak(
+  model: ModelName,
+  threads: number,
+  products: number,
+  say: (line: string) => void,
+): Promise<Soak[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'lambdamax-soak-'));
+  try {
+    await writeProblem(folder, models[model]);
+    const { model: loaded, program, point, batch, direction } = await readProblem(folder, { threads });
+    const random = randomStream(0, 'soak');
+    const otherBatch = (): Batch => ({
+      ...batch,
+      inputIds: batch.inputIds!.map(() => random.integer(models[model].vocabulary)) as Int32Array,
+    });
+    const run = async (variant: Soak['variant'], count: number): Promise<Soak> => {
+      const started = performance.now();
+      const marks: SoakMark[] = [];
+      let linearised: Linearised = await program.linearise(point, batch);
+      let along: Vector = direction;
+      for (let done = 1; done <= count; done++) {
+        along = normalised(await linearised.apply(along));
+        if (isMark(done, count)) {
+          const residentBytes = process.memoryUsage.rss();
+          marks.push({ products: done, residentBytes });
+          say(`${variant}: ${done} products, ${(residentBytes / 1e6).toFixed(0)} MB`);
+        }
+        if (variant === 'new batches' && done % productsPerBatch === 0) {
+          await linearised.release();
+          linearised = await program.linearise(point, otherBatch());
+        }
+      }
+      await linearised.release();
+      const seconds = (performance.now() - started) / 1000;
+      return { model, threads, variant, seconds, marks, ...judged(marks) };
+    };
+    const soaks = [
+      await run('one point', products),
+      await run('new batches', Math.max(settled + 1, Math.ceil(products / 5))),
+    ];
+    await loaded.release();
+    return soaks;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** How far memory grew after the first 50 products. */
+export function judged(marks: readonly SoakMark[]): Pick<Soak, 'growthBytes' | 'isFlat'> {
+  const base = marks.findLast(({ products }) => products <= settled)!.residentBytes;
+  const later = marks.filter(({ products }) => products > settled).map(({ residentBytes }) => residentBytes);
+  const growthBytes = Math.max(...later) - base;
+  return { growthBytes, isFlat: growthBytes <= mostGrowth * base };
+}
+
+/** A soak as a table and its verdict. */
+export function soakLines({ model, threads, variant, seconds, marks, growthBytes, isFlat }: Soak): string[] {
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
+  return [
+    `products of ${model}, ${variant}, threads: ${threads}, ${seconds.toFixed(0)} s`,
+    'products  resident MB',
+    ...marks.map(
+      ({ products, residentBytes }) => `${String(products).padStart(8)}${megabytes(residentBytes).padStart(13)}`,
+    ),
+    `growth after the first ${settled}: ${megabytes(growthBytes)} MB; ${isFlat ? 'flat' : `not flat: more than ${100 * mostGrowth} %`}`,
+  ];
+}
+
+/** 1, 50, 500, every thousandth, and the last. */
+function isMark(done: number, count: number): boolean {
+  return [1, settled, 500, count].includes(done) || done % 1000 === 0;
+}
+
+function normalised(vector: Vector): Vector {
+  let squares = 0;
+  for (const entry of vector) squares += entry * entry;
+  const scale = 1 / Math.sqrt(squares);
+  return Float32Array.from(vector, (entry) => scale * entry);
+}
