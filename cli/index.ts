@@ -2,6 +2,7 @@ import yargs from 'yargs';
 import { LambdamaxError, UsageError } from '../errors.ts';
 import { fileFault } from '../training/checkpoint/files.ts';
 import type { Arguments, Command } from './command.ts';
+import * as convert from './convert.ts';
 import * as data from './data.ts';
 import * as doctor from './doctor.ts';
 import * as evaluate from './evaluate.ts';
@@ -19,6 +20,7 @@ import * as sweep from './sweep.ts';
 
 /** All commands, sorted by name; a new one is a file and a line. */
 const allCommands: readonly Command[] = [
+  convert.command,
   data.command,
   doctor.command,
   evaluate.command,

@@ -1,0 +1,116 @@
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openFile } from './checkpoint/byteSource.ts';
+import { fileFault, makeFolder } from './checkpoint/files.ts';
+import { type Llama2cHeader, readLlama2c } from './checkpoint/llama2c.ts';
+import { decode, type TensorToWrite, writeSafetensors } from './checkpoint/safetensors.ts';
+import { writeLlamaConfig } from './models/llama.ts';
+import type { RotaryConfig } from './models/rotaryConfig.ts';
+
+export interface ConvertOptions {
+  /** The folder that gets config.json and model.safetensors. */
+  readonly out: string;
+  /** A tokenizer.json to lie beside them. */
+  readonly tokenizer?: string;
+}
+
+export interface ConvertResult {
+  readonly version: 0 | 1;
+  readonly parameters: number;
+  readonly config: RotaryConfig;
+}
+
+/**
+ * Writes a llama2.c checkpoint as a Hugging Face folder, in float32. The rows of queries and keys change their places:
+ * llama2.c turns neighbours (2i, 2i+1) of a head, transformers its halves (i, i + headSize/2). Throws a LambdamaxError that
+ * names the file if it is no such checkpoint.
+ */
+export async function convertLlama2c(file: string, { out, tokenizer }: ConvertOptions): Promise<ConvertResult> {
+  const source = await openFile(file);
+  try {
+    const { header, tensors } = await readLlama2c(source);
+    const config = configOf(header);
+    const weights = new Map<string, TensorToWrite>();
+    for (const { name, shape, start, end } of tensors) {
+      const target = nameOf(name);
+      if (target === undefined) continue;
+      const values = decode(await source.read(start, end), 'F32', 'float32') as Float32Array;
+      const turns = /\.w[qk]$/.test(name);
+      weights.set(target, { shape, values: turns ? halves(values, config.headSize, header.dim) : values });
+    }
+    await makeFolder(out);
+    await writeSafetensors(join(out, 'model.safetensors'), weights, { format: 'pt' });
+    await writeLlamaConfig(out, config);
+    if (tokenizer !== undefined) await copy(tokenizer, join(out, 'tokenizer.json'));
+    const parameters = [...weights.values()].reduce((sum, { values }) => sum + values.length, 0);
+    return { version: header.version, parameters, config };
+  } finally {
+    await source.close();
+  }
+}
+
+/** llama2.c's own constants: 1e-5 in its norms, 10000 as rotary base, tokens 1 and 2 around a text. */
+function configOf(header: Llama2cHeader): RotaryConfig {
+  return {
+    modelType: 'llama',
+    vocabSize: header.vocabSize,
+    hiddenSize: header.dim,
+    intermediateSize: header.hiddenDim,
+    layers: header.layers,
+    heads: header.heads,
+    keyValueHeads: header.keyValueHeads,
+    headSize: header.dim / header.heads,
+    rmsNormEps: 1e-5,
+    activation: 'silu',
+    rotary: { theta: 10_000, scaling: null },
+    attentionBias: 'none',
+    feedForwardBias: false,
+    tieWordEmbeddings: header.sharedClassifier,
+    maxPositions: header.maxLength,
+    bosTokenId: 1,
+    eosTokenId: 2,
+  };
+}
+
+const parts: Readonly<Record<string, string>> = {
+  tok_embeddings: 'model.embed_tokens',
+  norm: 'model.norm',
+  output: 'lm_head',
+  attention_norm: 'input_layernorm',
+  ffn_norm: 'post_attention_layernorm',
+  'attention.wq': 'self_attn.q_proj',
+  'attention.wk': 'self_attn.k_proj',
+  'attention.wv': 'self_attn.v_proj',
+  'attention.wo': 'self_attn.o_proj',
+  'feed_forward.w1': 'mlp.gate_proj',
+  'feed_forward.w2': 'mlp.down_proj',
+  'feed_forward.w3': 'mlp.up_proj',
+};
+
+/** The name of a weight in transformers; undefined for tables that follow from the config. */
+function nameOf(name: string): string | undefined {
+  const [, layer, own = name] = /^layers\.(\d+)\.(.*)$/.exec(name) ?? [];
+  const part = parts[own];
+  if (part === undefined) return undefined;
+  return `${layer === undefined ? '' : `model.layers.${layer}.`}${part}.weight`;
+}
+
+/** The rows of a projection [heads * headSize, columns] so that of each head first the even ones come, then the odd. */
+function halves(values: Float32Array, headSize: number, columns: number): Float32Array {
+  const result = new Float32Array(values.length);
+  const rows = values.length / columns;
+  for (let row = 0; row < rows; row++) {
+    const inside = row % headSize;
+    const target = row - inside + (inside % 2) * (headSize / 2) + Math.floor(inside / 2);
+    result.set(values.subarray(row * columns, (row + 1) * columns), target * columns);
+  }
+  return result;
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  try {
+    await copyFile(from, to);
+  } catch (cause) {
+    throw fileFault(from, 'a tokenizer.json that can be copied', cause);
+  }
+}
