@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { principalBlock } from '../../analysis/operators/block.ts';
+import { gaussNewton } from '../../analysis/operators/gaussNewton.ts';
 import { hessian } from '../../analysis/operators/hessian.ts';
 import { moduleRanges } from '../../analysis/operators/modules.ts';
 import { viewTensors } from '../../compute/index.ts';
@@ -25,6 +26,11 @@ import { storedTensors } from '../oracles/storedTensors.ts';
 const lossTolerance = 1e-5;
 const derivativeTolerance = 1e-4;
 
+const matrices = [
+  { curvature: 'hessian', operator: hessian, key: 'hessian' },
+  { curvature: 'gaussNewton', operator: gaussNewton, key: 'gauss_newton' },
+] as const;
+
 const firstLayer = 'model.layers.0.self_attn.';
 const backends = (await replayBackends()).filter(({ name }) => name !== 'cpu');
 
@@ -40,7 +46,7 @@ for (const backend of backends) {
 
   for (const variant of variants)
     for (const point of points)
-      test(`loss, gradient and H v of ${variant} at its ${point} point on ${backend.name} agree with PyTorch`, async () => {
+      test(`loss, gradient, H v and G v of ${variant} at its ${point} point on ${backend.name} agree with PyTorch`, async () => {
         await using model = await referenceModel('llama', 'float32', backend);
         const adapter = await referenceAdapter(model, variant, point);
         const batch = llamaBatch('float32');
@@ -57,19 +63,21 @@ for (const backend of backends) {
         const gradientError = relativeError(gradient, expected);
         assert.ok(gradientError < derivativeTolerance, `gradient is ${gradientError} off`);
 
-        await using whole = await hessian([
-          { scored: batch.scored, linearised: await program.linearise(adapter, batch.inputs) },
-        ]);
         const ranges = moduleRanges(adapter.layout);
         const modules = ['q_proj', 'v_proj'].map((module) => ranges.get(firstLayer + module)!);
-        const restricted = principalBlock(whole, modules);
         const stored = storedTensors(referenceFile(`curvature/llama/${variant}.safetensors`));
-        const part = (name: string, k: number) =>
-          stored.get(name)!.values.slice(k * restricted.size, (k + 1) * restricted.size);
-        for (let k = 0; k < 3; k++) {
-          const product = await restricted.apply(Float32Array.from(part('directions', k)));
-          const error = relativeError(product, part(`${point}.hessian.products`, k));
-          assert.ok(error < derivativeTolerance, `product ${k} is ${error} off`);
+        for (const { curvature, operator, key } of matrices) {
+          await using whole = await operator([
+            { scored: batch.scored, linearised: await program.linearise(adapter, batch.inputs, curvature) },
+          ]);
+          const restricted = principalBlock(whole, modules);
+          const part = (name: string, k: number) =>
+            stored.get(name)!.values.slice(k * restricted.size, (k + 1) * restricted.size);
+          for (let k = 0; k < 3; k++) {
+            const product = await restricted.apply(Float32Array.from(part('directions', k)));
+            const error = relativeError(product, part(`${point}.${key}.products`, k));
+            assert.ok(error < derivativeTolerance, `${curvature} product ${k} is ${error} off`);
+          }
         }
       });
 }

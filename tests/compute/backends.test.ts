@@ -20,7 +20,7 @@ import {
   type wasmBackend,
 } from '../../compute/index.ts';
 import { nativeFault, replayBackends } from '../cases/backends.ts';
-import { kernels, lossOf, randomLoss, randomPoint } from '../cases/randomGraphs.ts';
+import { kernels, lossOf, randomLoss, randomPoint, randomSteps } from '../cases/randomGraphs.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { relativeError } from '../oracles/relativeError.ts';
 import { throwsClearly } from '../oracles/throws.ts';
@@ -31,6 +31,13 @@ const float32Tolerance = 1e-4;
 const backends = await replayBackends();
 const fault = await nativeFault();
 
+function closeOn(backend: Backend) {
+  return (got: ArrayLike<number>, wanted: ArrayLike<number>, subject: string): void => {
+    const error = relativeError(got, wanted);
+    assert.ok(error < float32Tolerance, `${subject} on ${backend.name} is ${error} off`);
+  };
+}
+
 /** Every product of a loss agrees with what ONNX Runtime computes in float64. */
 async function assertAgrees(traced: TracedLoss, backend: (typeof backends)[number], seed: number): Promise<void> {
   await using expected = compile(traced, { precision: 'float64', threads: 1 });
@@ -38,10 +45,7 @@ async function assertAgrees(traced: TracedLoss, backend: (typeof backends)[numbe
   const { point, batch, direction } = randomPoint(seed);
   const single = { parameters: Float32Array.from(point.parameters) };
   const along = Float32Array.from(direction);
-  const close = (got: ArrayLike<number>, wanted: ArrayLike<number>, subject: string) => {
-    const error = relativeError(got, wanted);
-    assert.ok(error < float32Tolerance, `${subject} on ${backend.name} is ${error} off`);
-  };
+  const close = closeOn(backend);
   const { value, gradient } = await expected.gradient(point, batch);
   const product = await expected.hessianVector(point, batch, direction);
   close([await program.value(single, batch)], [value], 'value');
@@ -51,7 +55,26 @@ async function assertAgrees(traced: TracedLoss, backend: (typeof backends)[numbe
   close(await linearised.apply(along), product, 'linearised product');
 }
 
+/** J v and G v agree with what ONNX Runtime computes in float64, whole and linearised. */
+async function assertAgreesInSteps(traced: TracedLoss, backend: (typeof backends)[number], seed: number) {
+  await using expected = compile(traced, { precision: 'float64', threads: 1 });
+  await using program = compile(traced, { backend });
+  const { point, batch, direction } = randomPoint(seed);
+  const single = { parameters: Float32Array.from(point.parameters) };
+  const along = Float32Array.from(direction);
+  const close = closeOn(backend);
+  const tangent = await expected.jacobianVector(point, batch, direction);
+  close(await program.jacobianVector(single, batch, along), tangent, 'jacobianVector');
+  const product = await expected.gaussNewtonVector(point, batch, direction);
+  close(await program.gaussNewtonVector(single, batch, along), product, 'gaussNewtonVector');
+  await using linearised = await linearise(program, single, batch, 'gaussNewton');
+  close(await linearised.apply(along), product, 'linearised product');
+}
+
 for (const backend of backends) {
+  for (let seed = 1; seed <= 4; seed++)
+    test(`J v and G v of a random mixture on ${backend.name} agree with ONNX Runtime, seed ${seed}`, () =>
+      assertAgreesInSteps(randomSteps(seed, 20), backend, seed));
   for (const kernel of kernels)
     test(`${kernel} on ${backend.name} agrees with ONNX Runtime`, () => assertAgrees(lossOf([kernel], 3), backend, 3));
   for (let seed = 1; seed <= 4; seed++)
