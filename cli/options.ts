@@ -27,7 +27,11 @@ const schedules = ['constant', 'cosine', 'linear'] as const satisfies readonly S
 
 /** `--model` */
 export const modelOptions: OptionGroup = {
-  model: value('Model', 'DIR', 'Hugging Face checkpoint folder, or org/name on the hub; the bundled model if not given'),
+  model: value(
+    'Model',
+    'DIR',
+    'Hugging Face checkpoint folder, or org/name on the hub; the bundled model if not given',
+  ),
 };
 
 export interface ModelOptions {
@@ -83,7 +87,7 @@ export const dataOptions: OptionGroup = {
     'FILE[,FILE]',
     '.jsonl or .json with question/answer, instruction/output, or input_ids and labels',
   ),
-  template: value('Data', 'TEXT', 'prompt with {field} placeholders'),
+  template: value('Data', 'TEXT', "prompt with {field} placeholders, or chat: the model's own chat template"),
   'prompt-field': value('Data', 'NAME', 'field of the prompt'),
   'response-field': value('Data', 'NAME', 'field of the response'),
   'max-length': value('Data', 'N', 'tokens a row; the rest is cut', '512'),
@@ -106,7 +110,8 @@ export type DataOptions = {
 
 /** @throws UsageError for --template together with --prompt-field. */
 export function parseData(args: Arguments): DataOptions {
-  atMostOne(args, 'template', 'prompt-field');
+  // A chat template says how messages are written, not which fields they come from.
+  if (args.template !== 'chat') atMostOne(args, 'template', 'prompt-field');
   return {
     ...given({
       data: optional(args, 'data', list(text)),

@@ -1,5 +1,6 @@
 import { LambdamaxError } from '../../errors.ts';
-import { type PromptOptions, toTextExample } from './prompts.ts';
+import { isChat, readMessages, toChatExample } from './chat.ts';
+import { type PromptOptions, promptOf, responseOf, type TextExample, toTextExample } from './prompts.ts';
 import type { DataRow } from './rows.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
@@ -26,6 +27,9 @@ export interface ExampleOptions extends PromptOptions {
   /** Where the rows come from, for errors to name. */
   readonly source?: string;
 }
+
+/** The template (`--template`) under which a prompt and a response become a conversation in the model's own form. */
+export const chatTemplateName = 'chat';
 
 /** The tokenised rows, and what became of the others. */
 export interface TokenRows {
@@ -109,7 +113,11 @@ function requireLength(field: string, values: Int32Array, inputIds: Int32Array, 
 
 function tokenise(row: DataRow, subject: string, options: ExampleOptions): TokenRow {
   const { tokenizer } = options;
-  const { prompt, response } = toTextExample(row, subject, options);
+  const { template } = options;
+  const isConversation = template === chatTemplateName || (isChat(row) && template === undefined);
+  const { prompt, response } = isConversation
+    ? chatExample(row, subject, options)
+    : toTextExample(row, subject, options);
   if (tokenizer === undefined) {
     throw new LambdamaxError({
       subject,
@@ -118,8 +126,9 @@ function tokenise(row: DataRow, subject: string, options: ExampleOptions): Token
       remedy: "put tokenizer.json into the model's folder",
     });
   }
-  const eos = tokenizer.eosTokenId === null ? [] : [tokenizer.eosTokenId];
-  const promptIds = tokenizer.encode(prompt, { addSpecialTokens: true });
+  // A chat template writes the special tokens itself, where a text begins and where an answer ends.
+  const eos = tokenizer.eosTokenId === null || isConversation ? [] : [tokenizer.eosTokenId];
+  const promptIds = tokenizer.encode(prompt, { addSpecialTokens: !isConversation });
   // Some tokenizers end every text; here the text goes on.
   if (promptIds.at(-1) === eos[0]) promptIds.pop();
   const responseIds = [...tokenizer.encode(response), ...eos];
@@ -127,6 +136,17 @@ function tokenise(row: DataRow, subject: string, options: ExampleOptions): Token
     inputIds: Int32Array.from([...promptIds, ...responseIds]),
     labels: Int32Array.from([...promptIds.map(() => notScored), ...responseIds]),
   };
+}
+
+/** A conversation, or a prompt and a response as one of two messages, as the model's chat template writes it. */
+function chatExample(row: DataRow, subject: string, options: ExampleOptions): TextExample {
+  const messages = isChat(row)
+    ? readMessages(row, subject)
+    : [
+        { role: 'user', content: promptOf(row, subject, options) },
+        { role: 'assistant', content: responseOf(row, subject, options) },
+      ];
+  return toChatExample(messages, subject, options.tokenizer?.chat);
 }
 
 function requireVocabulary(

@@ -3,7 +3,7 @@ import type { DataRow } from './rows.ts';
 
 /** Which fields make the prompt and the response of a row of text. */
 export interface PromptOptions {
-  /** The prompt as a text with `{field}` placeholders, in place of the default `Question: ...\nAnswer:`. */
+  /** The prompt as a text with `{field}` placeholders, in place of the default `Question: ...\nAnswer:`; or `chat`. */
   readonly template?: string;
   /** The field of the prompt (`--prompt-field`). */
   readonly promptField?: string;
@@ -34,12 +34,18 @@ export function toTextExample(row: DataRow, subject: string, options: PromptOpti
     options.template === undefined
       ? `Question: ${promptOf(row, subject, options)}\nAnswer:`
       : fill(options.template, row, subject);
-  const field = options.responseField ?? responseFieldOf(row, options);
-  if (field === undefined) throw unknownFields(row, subject);
-  return { prompt, response: `${/\s$/.test(prompt) ? '' : ' '}${textOf(row, field, subject)}` };
+  return { prompt, response: `${/\s$/.test(prompt) ? '' : ' '}${responseOf(row, subject, options)}` };
 }
 
-function promptOf(row: DataRow, subject: string, { promptField }: PromptOptions): string {
+/** The text of the response. */
+export function responseOf(row: DataRow, subject: string, options: PromptOptions): string {
+  const field = options.responseField ?? responseFieldOf(row, options);
+  if (field === undefined) throw unknownFields(row, subject);
+  return textOf(row, field, subject);
+}
+
+/** The text of the prompt, without any template around it. */
+export function promptOf(row: DataRow, subject: string, { promptField }: PromptOptions): string {
   if (promptField !== undefined) return textOf(row, promptField, subject);
   const set = fieldSets.find(({ prompt }) => Object.hasOwn(row, prompt));
   if (set === undefined) throw unknownFields(row, subject);
@@ -71,7 +77,7 @@ function unknownFields(row: DataRow, subject: string): LambdamaxError {
   const sets = fieldSets.map(({ prompt, more, response }) => `${prompt}${more ? `(+${more})` : ''}/${response}`);
   return new LambdamaxError({
     subject,
-    expected: `fields input_ids/labels, ${sets.join(', ')}`,
+    expected: `fields input_ids/labels, messages, ${sets.join(', ')}`,
     got: Object.keys(row).join(', ') || 'no fields',
     remedy: 'name them with --prompt-field and --response-field, or with --template',
   });

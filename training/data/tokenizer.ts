@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { LambdamaxError } from '../../errors.ts';
 import { readJson } from '../checkpoint/files.ts';
+import { type ChatTemplate, loadChatTemplate } from './chat.ts';
 
 /** Text to token ids and back. */
 export interface TextTokenizer {
@@ -17,6 +18,8 @@ export interface TextTokenizer {
   readonly eosTokenId: number | null;
   /** One more than the largest id. */
   readonly vocabSize: number;
+  /** How the model wants conversations written; null if it does not say. */
+  readonly chat: ChatTemplate | null;
 }
 
 /**
@@ -30,7 +33,9 @@ export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
   const tokenizer = build(file, definition, settings);
   const vocabSize = largestId(file, tokenizer) + 1;
   const eosTokenId = await findEos(directory, tokenizer, settings);
+  const chat = await loadChatTemplate(directory, settings);
   return {
+    chat,
     eosTokenId,
     vocabSize,
     encode: (text, { addSpecialTokens = false } = {}) => {
