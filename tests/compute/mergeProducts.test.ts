@@ -30,7 +30,7 @@ async function llamaProduct() {
   const adapter = await referenceAdapter(model, 'lora', 'perturbed');
   const { rows, length, inputs } = llamaBatch('float64');
   const program = model.program(adapter.layout, llamaBatch('float64'));
-  const traced = traceCausalLoss(model.config, adapter.layout, { rows, length, masked: 'keyMask' in inputs });
+  const traced = traceCausalLoss(model.decoder, adapter.layout, { rows, length, masked: 'keyMask' in inputs });
   const random = randomStream(1, 'direction');
   const direction = Float64Array.from({ length: program.size }, () => random.normal());
   const feeds: Values = new Map<string, Float64Array | Int32Array | Float32Array>([
