@@ -7,7 +7,7 @@ import { LambdamaxError, UsageError } from '../errors.ts';
 import { type HvpOptions, hvp } from './hvp.ts';
 import { large, largeLines, largeModel } from './large.ts';
 import { type ModelName, models } from './models.ts';
-import { profile, profileLines } from './profile.ts';
+import { profile, profiled, profileLines } from './profile.ts';
 import { tables } from './rows.ts';
 import { soak, soakLines } from './soak.ts';
 import { train } from './train.ts';
@@ -17,7 +17,7 @@ const usage = `npm run bench -- hvp|train|profile|soak|large [options]
 hvp: time, memory and part of the machine's GEMM peak of a Llama's loss, gradient and Hessian-vector products, against
 PyTorch and JAX where a Python with them is found. Every measurement is a process of its own; subjects take turns.
 train: time and memory of a training step, AdamW on LoRA, against PEFT on PyTorch in the same way.
-profile: the time of each kind of node in our linearised product, against what it takes at the least.
+profile: the time of each kind of node in our gradient and linearised product, against what it takes at the least.
 soak: resident memory after so many linearised products in one process, of one batch and of changing ones.
 large: set-up, memory and a product of 535 million random weights in BF16, written into a folder first (1.1 GB).
 
@@ -33,6 +33,7 @@ large: set-up, memory and a product of 535 million random weights in BF16, writt
   --products N          of soak (5000) and large (5)
   --dir PATH            where large keeps its checkpoint (.cache/bench/large)
   --python PATH         a Python with NumPy, PyTorch and JAX: bench/peers/requirements.txt (bench/.venv, or python3)
+  --by-shape            profile: nodes of different shapes apart
   --json                one object on standard output
 `;
 
@@ -46,6 +47,8 @@ interface Outcome {
 interface BenchOptions extends HvpOptions {
   readonly products: number;
   readonly folder: string;
+  /** Whether a profile tells nodes of different shapes apart. */
+  readonly byShape: boolean;
 }
 
 /** A bench, and its defaults where they are its own. */
@@ -72,9 +75,13 @@ const benches: Readonly<Record<string, Bench>> = {
     },
   },
   profile: {
-    async run({ models, threads, repeats }) {
+    async run({ models, threads, repeats, quantities, byShape }) {
       const profiles = [];
-      for (const model of models) for (const count of threads) profiles.push(await profile(model, count, repeats));
+      for (const model of models)
+        for (const count of threads)
+          for (const quantity of profiled)
+            if (quantities?.includes(quantity) ?? true)
+              profiles.push(await profile(model, { quantity, threads: count, repeats, byShape }));
       return { json: profiles, lines: profiles.flatMap((one) => ['', ...profileLines(one)]) };
     },
   },
@@ -121,6 +128,7 @@ async function main(argv: readonly string[]): Promise<void> {
       repeats: number('repeats', values.repeats ?? (quick ? '3' : '10')),
       seconds: number('seconds', values.seconds ?? '5'),
       products: number('products', values.products ?? bench.products ?? '1'),
+      byShape: values['by-shape'] === true,
       folder: values.dir ?? fileURLToPath(new URL('../.cache/bench/large', import.meta.url)),
     },
     (line) => process.stderr.write(`${line}\n`),
@@ -146,6 +154,7 @@ function parse(argv: readonly string[]) {
         python: text,
         quick: flag,
         'no-peers': flag,
+        'by-shape': flag,
         json: flag,
         help: flag,
       },

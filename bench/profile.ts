@@ -31,9 +31,13 @@ export interface KindOfNode {
   readonly floorMilliseconds: number;
 }
 
-/** A profile of linearised products. */
+/** What can be profiled. */
+export const profiled = ['gradient', 'product linearised'] as const;
+
+/** A profile of gradients, or of linearised products. */
 export interface Profile {
   readonly model: string;
+  readonly quantity: (typeof profiled)[number];
   readonly threads: number;
   readonly gemmGflops: number;
   /** 10^9 bytes a second, read and written, of one thread's copy of 2 MB, times the threads. */
@@ -41,8 +45,17 @@ export interface Profile {
   readonly kinds: readonly KindOfNode[];
 }
 
-/** Where ONNX Runtime spends a linearised product, kind of node by kind of node, the slowest first. */
-export async function profile(model: keyof typeof models, threads: number, repeats: number): Promise<Profile> {
+/** How a profile is taken; with `byShape`, nodes of different shapes are different kinds. */
+export interface ProfileOptions {
+  readonly quantity: Profile['quantity'];
+  readonly threads: number;
+  readonly repeats: number;
+  readonly byShape: boolean;
+}
+
+/** Where ONNX Runtime spends its time, kind of node by kind of node, the slowest first. */
+export async function profile(model: keyof typeof models, options: ProfileOptions): Promise<Profile> {
+  const { quantity, threads, byShape } = options;
   const folder = await mkdtemp(join(tmpdir(), 'lambdamax-profile-'));
   try {
     await writeProblem(folder, models[model]);
@@ -50,10 +63,10 @@ export async function profile(model: keyof typeof models, threads: number, repea
     let peak = 0;
     for (let run = 0; run < 5; run++) peak = Math.max(peak, await gemmGflops(onnxBackend, threads));
     const copy = threads * copySpeed();
-    const events = await traced(folder, threads, repeats);
+    const events = await traced(folder, options);
     const kinds = new Map<string, KindOfNode>();
     for (const event of events) {
-      const { kind, floorMilliseconds } = classify(event, peak, copy);
+      const { kind, floorMilliseconds } = classify(event, { gflops: peak, copyGigabytes: copy, byShape });
       const known = kinds.get(kind) ?? { kind, nodes: 0, milliseconds: 0, floorMilliseconds: 0 };
       kinds.set(kind, {
         kind,
@@ -63,16 +76,17 @@ export async function profile(model: keyof typeof models, threads: number, repea
       });
     }
     const sorted = [...kinds.values()].sort((a, b) => b.milliseconds - a.milliseconds);
-    return { model, threads, gemmGflops: peak, copyGigabytes: copy, kinds: sorted };
+    return { model, quantity, threads, gemmGflops: peak, copyGigabytes: copy, kinds: sorted };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
 /** A profile as a table. */
-export function profileLines({ model, threads, gemmGflops, copyGigabytes, kinds }: Profile): string[] {
+export function profileLines({ model, quantity, threads, gemmGflops, copyGigabytes, kinds }: Profile): string[] {
+  const width = Math.max(44, ...kinds.map(({ kind }) => kind.length));
   const line = (kind: string, ...numbers: string[]) =>
-    [kind.padEnd(44), ...numbers.map((text) => text.padStart(9))].join(' ');
+    [kind.padEnd(width), ...numbers.map((text) => text.padStart(9))].join(' ');
   const total = (of: (kind: KindOfNode) => number) => kinds.reduce((sum, kind) => sum + of(kind), 0);
   const all = {
     kind: 'all',
@@ -81,7 +95,7 @@ export function profileLines({ model, threads, gemmGflops, copyGigabytes, kinds 
     floorMilliseconds: total(({ floorMilliseconds }) => floorMilliseconds),
   };
   return [
-    `linearised product of ${model}, threads: ${threads}, GEMM ${gemmGflops.toFixed(0)} GFLOP/s, copy ${copyGigabytes.toFixed(0)} GB/s`,
+    `${quantity} of ${model}, threads: ${threads}, GEMM ${gemmGflops.toFixed(0)} GFLOP/s, copy ${copyGigabytes.toFixed(0)} GB/s`,
     line('kind of node', 'nodes', 'ms', 'floor', 'ms / floor'),
     ...[...kinds, all].map(({ kind, nodes, milliseconds, floorMilliseconds: floor }) =>
       line(kind, String(nodes), milliseconds.toFixed(2), floor.toFixed(2), (milliseconds / floor).toFixed(1)),
@@ -89,8 +103,11 @@ export function profileLines({ model, threads, gemmGflops, copyGigabytes, kinds 
   ];
 }
 
-/** The nodes of one product, each with its best time in `repeats` products. */
-async function traced(folder: string, threads: number, repeats: number): Promise<TraceEvent[]> {
+/** The nodes of one gradient or product, each with its best time in `repeats` of them. */
+async function traced(
+  folder: string,
+  { quantity, threads, repeats }: Omit<ProfileOptions, 'byShape'>,
+): Promise<TraceEvent[]> {
   const sessions: ort.InferenceSession[] = [];
   const create = ort.InferenceSession.create;
   // The library has no option for this, and needs none but here.
@@ -102,8 +119,11 @@ async function traced(folder: string, threads: number, repeats: number): Promise
   }) as typeof create;
   try {
     const { model, program, point, batch, direction } = await readProblem(folder, { threads });
-    const linearised = await program.linearise(point, batch);
-    for (let run = 0; run < repeats; run++) await linearised.apply(direction);
+    if (quantity === 'gradient') for (let run = 0; run < repeats; run++) await program.gradient(point, batch);
+    else {
+      const linearised = await program.linearise(point, batch);
+      for (let run = 0; run < repeats; run++) await linearised.apply(direction);
+    }
     for (const session of sessions) session.endProfiling();
     await model.release();
   } finally {
@@ -125,12 +145,13 @@ async function traced(folder: string, threads: number, repeats: number): Promise
 /** The kind that a node is counted under, and the time that it takes at the least. */
 function classify(
   { dur, args }: TraceEvent,
-  gflops: number,
-  copyGigabytes: number,
+  { gflops, copyGigabytes, byShape }: Readonly<{ gflops: number; copyGigabytes: number; byShape: boolean }>,
 ): Pick<KindOfNode, 'kind' | 'floorMilliseconds'> {
   const shapes = (list: TraceEvent['args']['input_type_shape']) => (list ?? []).map((one) => Object.values(one)[0]!);
   const [inputs, outputs] = [shapes(args.input_type_shape), shapes(args.output_type_shape)];
   const name = args.op_name ?? 'unknown';
+  const named = (kind: string) =>
+    byShape ? `${name} ${inputs.map((shape) => shape.join('x') || '1').join(', ')}` : kind;
   const output = outputs[0];
   if (output && /MatMul|Gemm/.test(name)) {
     const columns = output.at(-1)!;
@@ -139,11 +160,11 @@ function classify(
     const inner = size(inputs[0]!) / (size(output) / columns);
     const isSkinny = Math.min(inner, columns, output.at(-2) ?? 1) <= 24;
     const kind = output.length > 2 ? 'batched' : isSkinny ? 'skinny (a side of at most 24)' : 'large';
-    return { kind: `matrix products, ${kind}`, floorMilliseconds: operations / gflops / 1e6 };
+    return { kind: named(`matrix products, ${kind}`), floorMilliseconds: operations / gflops / 1e6 };
   }
   const bytes = 4 * [...inputs, ...outputs].reduce((sum, shape) => sum + size(shape), 0);
   // A view costs nothing, and has no floor that its time could be held against.
-  return { kind: name, floorMilliseconds: Math.min(bytes / copyGigabytes / 1e6, dur / 1000) };
+  return { kind: named(name), floorMilliseconds: Math.min(bytes / copyGigabytes / 1e6, dur / 1000) };
 }
 
 /** 10^9 bytes a second, read and written, in copies of 2 MB: a tensor of this bench, which caches may hold. */

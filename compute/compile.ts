@@ -163,13 +163,15 @@ class CompiledProgram implements Program {
   }
 
   async #product(curvature: Curvature, point: Point, batch: Batch, direction: Vector): Promise<Vector> {
-    const graph = await this.#executable(`${curvature} product`, () => products[curvature](this.#traced));
+    const graph = await this.#executable(`${curvature} product`, () =>
+      mergeProducts(products[curvature](this.#traced)),
+    );
     const results = await graph.run(new Map([...this.#feeds(point, batch), ...this.#directionFeeds(direction)]));
     return this.#flatten(results, productName);
   }
 
   #gradientGraph(): Graph {
-    this.#gradient ??= gradient(this.#traced);
+    this.#gradient ??= mergeProducts(gradient(this.#traced));
     return this.#gradient;
   }
 

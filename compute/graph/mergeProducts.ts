@@ -10,7 +10,7 @@ import { Simplifier } from './simplify.ts';
  * a [b c]. Turned ones, a' b, are laid out anew. What depends on the directions and what does not are never in one product,
  * so that the two can still be split. Extents up to `skinny` are skinny.
  */
-export function mergeProducts(graph: Graph, directions: ReadonlySet<string>, skinny = 64): Graph {
+export function mergeProducts(graph: Graph, directions: ReadonlySet<string> = new Set(), skinny = 64): Graph {
   const nodes = nodesOf(graph);
   const dependent = dependents(nodes, (node) => node.kernel === 'Placeholder' && directions.has(node.attributes.name));
   const merger = new Merger(graph, dependent, skinny);
@@ -133,22 +133,30 @@ class Merger {
   }
 
   /**
-   * A product of a turned matrix, a' b, takes 2-3 times as long as one of a matrix as it lies. Where one factor does not depend
-   * on the directions it is the left one, and is turned before it is kept: a' b = (b' a)'.
+   * A product of a turned matrix, a' b, takes 2-3 times as long as one of a matrix as it lies. Where one factor does not
+   * depend on the directions, but the other does, it is the left one, and is turned before it is kept: a' b = (b' a)'. Else
+   * the smaller factor is the one to turn.
    */
   #laidOut(node: Product): Node | undefined {
     const { transposeA, transposeB } = node.attributes;
     const [a, b] = node.inputs as [Node, Node];
-    if (!transposeA || !this.#dependent.has(node) || isSource(a) || isSource(b)) return undefined;
+    const [rows, columns] = node.shape.slice(-2) as [number, number];
+    if (!transposeA) return undefined;
+    if (!this.#dependent.has(node)) {
+      if (node.shape.length > 2 || columns > this.#skinny || rows <= this.#skinny) return undefined;
+      return this.#transposed(this.#product(this.value(b), this.value(a), !transposeB, false));
+    }
+    if (isSource(a) || isSource(b)) return undefined;
     if (!this.#dependent.has(a))
-      return this.#simplifier.plain('BatchMatMul', [this.#transposed(this.value(a)), this.value(b)], {
-        transposeA: false,
-        transposeB,
-      });
-    if (this.#dependent.has(b) || Math.min(...node.shape.slice(-2)) > this.#skinny) return undefined;
+      return this.#product(this.#transposed(this.value(a)), this.value(b), false, transposeB);
+    if (this.#dependent.has(b) || Math.min(rows, columns) > this.#skinny) return undefined;
     const left = transposeB ? this.value(b) : this.#transposed(this.value(b));
-    const wide = this.#simplifier.plain('BatchMatMul', [left, this.value(a)], { transposeA: false, transposeB: false });
-    return this.#transposed(wide);
+    return this.#transposed(this.#product(left, this.value(a), false, false));
+  }
+
+  /** A product as it is said: a rule would undo the layout. */
+  #product(a: Node, b: Node, transposeA: boolean, transposeB: boolean): Node {
+    return this.#simplifier.plain('BatchMatMul', [a, b], { transposeA, transposeB });
   }
 
   #transposed(x: Node): Node {

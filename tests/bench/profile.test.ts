@@ -5,7 +5,10 @@ import { profile, profileLines } from '../../bench/profile.ts';
 
 test('a profile counts every node of a product once, and leaves ONNX Runtime as it was', async () => {
   const create = ort.InferenceSession.create;
-  const [once, often] = [await profile('tiny', 1, 1), await profile('tiny', 1, 4)];
+  const [once, often] = [
+    await profile('tiny', { quantity: 'product linearised', threads: 1, repeats: 1, byShape: false }),
+    await profile('tiny', { quantity: 'product linearised', threads: 1, repeats: 4, byShape: false }),
+  ];
   assert.is(ort.InferenceSession.create, create);
   const nodes = ({ kinds }: typeof once) => new Map(kinds.map(({ kind, nodes }) => [kind, nodes]));
   assert.equal([...nodes(once)].sort(), [...nodes(often)].sort());

@@ -38,7 +38,8 @@ export function attention(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, mask: 
   const [rows, heads, length, headSize] = q.shape;
   const [, keyValueHeads, keys] = k.shape;
   const grouped = [rows, keyValueHeads, (heads / keyValueHeads) * length];
-  const scores = tf.mul(tf.matMul(tf.reshape(q, [...grouped, headSize]), k, false, true), constant(scale));
+  const scaled = tf.mul(tf.reshape(q, [...grouped, headSize]), constant(scale));
+  const scores = tf.matMul(scaled, k, false, true);
   const weights = tf.softmax(tf.add(tf.reshape(scores, [rows, heads, length, keys]), mask));
   const mixed = tf.matMul(tf.reshape(weights, [...grouped, keys]), v);
   const perPosition = tf.transpose(tf.reshape(mixed, [rows, heads, length, headSize]), [0, 2, 1, 3]);

@@ -12,9 +12,10 @@ import { rotaryTables, rotate } from './rotary.ts';
 export function wholeRows(length: number, keyMask?: tf.Tensor): Positions {
   // One constant per kind, and not one per layer.
   const tablesOf = remembered(rotaryTables);
-  const maskOf = remembered((_length: number, window: number | null) => {
-    const mask = causalMask(length, window);
-    return keyMask === undefined ? mask : tf.add(mask, paddingMask(keyMask));
+  const maskOf = remembered((first: number, end: number, from: number, window: number | null) => {
+    const mask = tf.slice(causalMask(length, window), [first, from], [end - first, end - from]);
+    if (keyMask === undefined) return mask;
+    return tf.add(mask, tf.slice(paddingMask(keyMask), [0, 0, 0, from], [-1, 1, 1, end - from]));
   });
   return {
     learned: (table) => {
@@ -28,8 +29,27 @@ export function wholeRows(length: number, keyMask?: tf.Tensor): Positions {
       return tf.slice(table, [0, 0], [length, hidden]);
     },
     rotate: (x, embedding) => rotate(x, tablesOf(length, x.shape[3], embedding)),
-    attend: (_layer, q, k, v, { scale, window }) =>
-      attention(q, k, v, maskOf(length, window !== null && window < length ? window : null), scale),
+    attend: (_layer, q, k, v, { scale, window }) => {
+      const step = Math.max(64, Math.ceil(length / 4));
+      const parts: tf.Tensor2D[] = [];
+      const rows = q.shape[0];
+      for (let first = 0; first < length; first += step) {
+        const end = Math.min(length, first + step);
+        const from = window === null ? 0 : Math.max(0, first - window + 1);
+        const piece = (x: tf.Tensor4D, a: number, b: number) =>
+          (a === 0 && b === length ? x : tf.slice(x, [0, 0, a, 0], [-1, -1, b - a, -1])) as tf.Tensor4D;
+        const mixed = attention(
+          piece(q, first, end),
+          piece(k, from, end),
+          piece(v, from, end),
+          maskOf(first, end, from, window !== null && window < end ? window : null),
+          scale,
+        );
+        parts.push(tf.reshape(mixed, [rows, end - first, -1]) as unknown as tf.Tensor2D);
+      }
+      const all = parts.length === 1 ? parts[0]! : tf.concat(parts, 1);
+      return tf.reshape(all, [rows * length, -1]) as tf.Tensor2D;
+    },
   };
 }
 
