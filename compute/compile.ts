@@ -108,7 +108,7 @@ class CompiledProgram implements Program {
   async linearise(point: Point, batch: Batch, curvature: Curvature = 'hessian'): Promise<Linearised> {
     const split = this.#split(curvature);
     // Once for many products.
-    const prepare = await this.#executable(`${curvature}, prepared`, () => split.prepare, { isRare: true });
+    const prepare = await this.#executable(`${curvature}, prepared`, () => split.prepare);
     // The curvature of a linear loss is known before any direction is.
     const isConstant = split.product.outputs.size === 0;
     const product = isConstant
@@ -189,11 +189,11 @@ class CompiledProgram implements Program {
     return split;
   }
 
-  #executable(name: string, graph: () => Graph, options: Partial<ExecutableOptions> = {}): Promise<Executable> {
+  #executable(name: string, graph: () => Graph): Promise<Executable> {
     if (this.#released) throw released('program');
     const known = this.#compiled.get(name);
     if (known !== undefined) return known;
-    const compiled = this.#backend.compile(graph(), { ...this.#options, ...options });
+    const compiled = this.#backend.compile(graph(), this.#options);
     this.#compiled.set(name, compiled);
     return compiled;
   }

@@ -25,8 +25,6 @@ export interface ExecutableOptions {
   readonly fed?: ReadonlySet<string>;
   /** Threads within one operation; 0 (the default) leaves it to the backend. */
   readonly threads?: number;
-  /** Whether the graph seldom runs: it then gives its memory back after each run, where the backend can. Default: no. */
-  readonly isRare?: boolean;
 }
 
 /** The backends by the names that users type: ONNX Runtime, TensorFlow.js on libtensorflow, TensorFlow.js in WebAssembly. */

@@ -2,7 +2,7 @@ import * as ort from 'onnxruntime-node';
 import { LambdamaxError } from '../../errors.ts';
 import type { Node } from '../graph/node.ts';
 import { inputName, type LoweredGraph, lower, outputName } from '../onnx/lower.ts';
-import { type Precision, sizeOf, type Vector, zeros } from '../tensors.ts';
+import type { Precision, Vector } from '../tensors.ts';
 import type { Backend, Executable, ExecutableOptions, Values } from './executable.ts';
 import { feedFor, refusedValues, releasedGraph } from './feeds.ts';
 import { SharedWeights, type TakenWeights } from './sharedWeights.ts';
@@ -32,7 +32,7 @@ export const onnxBackend: Backend = {
 };
 
 async function createSession({ model }: LoweredGraph, options: ExecutableOptions): Promise<ort.InferenceSession> {
-  const { precision, threads = 0, isRare = false } = options;
+  const { precision, threads = 0 } = options;
   try {
     return await ort.InferenceSession.create(model, {
       intraOpNumThreads: threads,
@@ -40,9 +40,9 @@ async function createSession({ model }: LoweredGraph, options: ExecutableOptions
       // Above `basic`, fusions choose kernels that exist in float32 only.
       graphOptimizationLevel: precision === 'float64' ? 'basic' : 'all',
       logSeverityLevel: 4,
-      // An arena keeps what the largest run has needed, for the next.
-      enableCpuMemArena: !isRare,
-      // A plan of the first run's memory takes another block of its size, and no product is faster with it.
+      // An arena keeps what the largest run has needed, and no product is faster with it.
+      enableCpuMemArena: false,
+      // A plan of the first run's memory takes another block of its size.
       enableMemPattern: false,
       extra: {
         // The one turns products back that were laid out with care; the other makes one of a skinny product and a sum,
@@ -83,11 +83,7 @@ class OnnxExecutable implements Executable {
     const tensors: Record<string, ort.Tensor> = {};
     for (const [name, node] of this.#lowered.inputs)
       tensors[inputName(name)] = this.#weights.values.get(node) ?? this.#feed(name, node, feeds);
-    // Outputs are written where they stay: a copy of what is kept for products would be as large as all of it.
-    const outputs = Object.fromEntries(
-      [...this.#lowered.outputs].map(([name, node]) => [outputName(name), this.#room(node)]),
-    );
-    const results = await this.#session.run(tensors, outputs).catch((cause: unknown) => {
+    const results = await this.#session.run(tensors).catch((cause: unknown) => {
       throw refusedValues(reason(cause), cause);
     });
     return new Map(
@@ -101,13 +97,6 @@ class OnnxExecutable implements Executable {
     this.#session = undefined;
     this.#weights.giveBack();
     await session.release();
-  }
-
-  #room({ dtype, shape }: Node): ort.Tensor {
-    const size = sizeOf(shape);
-    if (dtype === 'int32') return new ort.Tensor('int32', new Int32Array(size), shape);
-    if (dtype === 'bool') return new ort.Tensor('bool', new Uint8Array(size), shape);
-    return new ort.Tensor(this.#precision as 'float32', zeros(size, this.#precision) as Float32Array, shape);
   }
 
   #feed(name: string, node: Node, feeds: Values): ort.Tensor {

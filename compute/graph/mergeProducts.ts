@@ -32,12 +32,21 @@ class Merger {
   /** Products with one left operand, under each of them. */
   readonly #siblings = new Map<Node, readonly Product[]>();
 
+  /** Factors that do not depend on the directions, and of which the turned one is kept anyway. */
+  readonly #keptTurned = new Set<Node>();
+
   constructor(graph: Graph, dependent: ReadonlySet<Node>, skinny: number) {
     this.#dependent = dependent;
     this.#skinny = skinny;
     const nodes = nodesOf(graph);
     for (const node of graph.outputs.values()) this.#uses.set(node, 1);
     for (const node of nodes) for (const input of node.inputs) this.#uses.set(input, (this.#uses.get(input) ?? 0) + 1);
+    for (const node of nodes)
+      if (isProduct(node) && this.#isLaidOut(node)) {
+        const [a, b] = node.inputs as [Node, Node];
+        if (!dependent.has(a)) this.#keptTurned.add(a);
+        else if (!node.attributes.transposeB) this.#keptTurned.add(b);
+      }
     const byOperand = new Map<string, Product[]>();
     for (const node of nodes) {
       if (!isProduct(node) || node.shape.length > 2 || !isSource(node.inputs[1]!) || node.shape[1]! > this.#skinny)
@@ -124,34 +133,43 @@ class Merger {
     const { transposeA, transposeB } = node.attributes;
     const columns = siblings.map(({ inputs }) => this.value(inputs[1]!));
     const all = this.#simplifier.make('Concat', columns, { axis: transposeB ? 0 : 1 });
-    const product = this.#simplifier.make('BatchMatMul', [this.value(node.inputs[0]!), all], {
-      transposeA,
-      transposeB,
-    });
+    const [a] = node.inputs as [Node];
+    const product =
+      this.#keptTurned.has(a) && !transposeA
+        ? this.#transposed(this.#product(all, this.#transposed(this.value(a)), !transposeB, false))
+        : this.#simplifier.make('BatchMatMul', [this.value(a), all], { transposeA, transposeB });
     const before = siblings.slice(0, siblings.indexOf(node)).reduce((sum, { shape }) => sum + shape[1]!, 0);
     return this.#simplifier.make('Slice', [product], { begin: [0, before], size: node.shape });
   }
 
   /**
    * A product of a turned matrix, a' b, takes 2-3 times as long as one of a matrix as it lies. Where one factor does not
-   * depend on the directions, but the other does, it is the left one, and is turned before it is kept: a' b = (b' a)'. Else
-   * the smaller factor is the one to turn.
+   * depend on the directions, but the other does, it is the left one, and is turned before it is kept: a' b = (b' a)'. Then
+   * its other products take the turned one too, and it is not kept twice. Else the smaller factor is the one to turn.
    */
   #laidOut(node: Product): Node | undefined {
     const { transposeA, transposeB } = node.attributes;
     const [a, b] = node.inputs as [Node, Node];
     const [rows, columns] = node.shape.slice(-2) as [number, number];
-    if (!transposeA) return undefined;
-    if (!this.#dependent.has(node)) {
-      if (node.shape.length > 2 || columns > this.#skinny || rows <= this.#skinny) return undefined;
-      return this.#transposed(this.#product(this.value(b), this.value(a), !transposeB, false));
+    if (this.#isLaidOut(node)) {
+      if (!this.#dependent.has(a))
+        return this.#product(this.#transposed(this.value(a)), this.value(b), false, transposeB);
+      const left = transposeB ? this.value(b) : this.#transposed(this.value(b));
+      return this.#transposed(this.#product(left, this.value(a), false, false));
     }
-    if (isSource(a) || isSource(b)) return undefined;
-    if (!this.#dependent.has(a))
-      return this.#product(this.#transposed(this.value(a)), this.value(b), false, transposeB);
-    if (this.#dependent.has(b) || Math.min(rows, columns) > this.#skinny) return undefined;
-    const left = transposeB ? this.value(b) : this.#transposed(this.value(b));
-    return this.#transposed(this.#product(left, this.value(a), false, false));
+    const isTall = node.shape.length === 2 && columns <= this.#skinny && rows > this.#skinny;
+    const isTurned = this.#dependent.has(node) ? !transposeA && this.#keptTurned.has(a) : transposeA;
+    if (!isTall || !isTurned) return undefined;
+    const right = transposeA ? this.value(a) : this.#transposed(this.value(a));
+    return this.#transposed(this.#product(this.value(b), right, !transposeB, false));
+  }
+
+  /** True where a factor of a' b that does not depend on the directions is turned, to be kept, for one that does. */
+  #isLaidOut({ inputs, attributes, shape }: Product): boolean {
+    const [a, b] = inputs as [Node, Node];
+    if (!attributes.transposeA || isSource(a) || isSource(b)) return false;
+    if (!this.#dependent.has(a)) return this.#dependent.has(b);
+    return !this.#dependent.has(b) && Math.min(...shape.slice(-2)) <= this.#skinny;
   }
 
   /** A product as it is said: a rule would undo the layout. */

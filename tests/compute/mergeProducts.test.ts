@@ -69,8 +69,10 @@ test('after the split, a product has fewer element-wise passes and matrix produc
   const merged = splitAt(mergeProducts(collapse(graph, directions), directions, skinny), directions).product;
   assert.ok(count(collapsed!, 'Multiply') < 0.9 * count(plain!, 'Multiply'));
   assert.ok(count(merged, 'BatchMatMul') < 0.85 * count(collapsed!, 'BatchMatMul'));
-  const turned = nodesOfKernel(merged, 'BatchMatMul').filter(({ attributes }) => attributes.transposeA);
-  assert.is(turned.length, 0, 'a turned product is left');
+  const turned = nodesOfKernel(merged, 'BatchMatMul').filter(
+    ({ inputs, attributes }) => attributes.transposeA && Math.min(...inputs[0]!.shape.slice(-2)) > skinny,
+  );
+  assert.is(turned.length, 0, 'a large factor is turned in every product');
 });
 
 for (let seed = 1; seed <= 12; seed++)

@@ -4,16 +4,24 @@ import { constant } from '../../compute/index.ts';
 /** So far below every score that its exponential is exactly 0, in float32 and float64. */
 const masked = -1e9;
 
+/** Queries first .. end-1, and the keys from .. end-1 that some of them may see. */
+export interface QueryBlock {
+  readonly from: number;
+  readonly first: number;
+  readonly end: number;
+}
+
 /**
- * [length, length]: 0 where position i may see position j, and a very negative score elsewhere. It may if j <= i, and, in
- * a sliding window, i - window < j.
+ * [queries, keys] of a block: 0 where position i may see position j, and a very negative score elsewhere. It may if j <= i,
+ * and, in a sliding window, i - window < j.
  */
-export function causalMask(length: number, window: number | null = null): tf.Tensor {
-  const scores = Array.from({ length: length * length }, (_, index) => {
-    const back = Math.floor(index / length) - (index % length);
+export function causalMask({ from, first, end }: QueryBlock, window: number | null = null): tf.Tensor {
+  const [queries, keys] = [end - first, end - from];
+  const scores = Array.from({ length: queries * keys }, (_, index) => {
+    const back = first + Math.floor(index / keys) - (from + (index % keys));
     return back < 0 || (window !== null && back >= window) ? masked : 0;
   });
-  return constant(scores, [length, length]);
+  return constant(scores, [queries, keys]);
 }
 
 /** [rows, 1, 1, length] from ones and zeros [rows, length]: 0 for a real token, a very negative score for padding. */
