@@ -9,6 +9,8 @@ import { readProblem, writeProblem } from './problem.ts';
 export interface SoakMark {
   readonly products: number;
   readonly residentBytes: number;
+  /** The most after any product since the mark before. */
+  readonly mostBytes: number;
 }
 
 /** A long row of products in one process. */
@@ -19,14 +21,14 @@ export interface Soak {
   readonly variant: 'one point' | 'new batches';
   readonly seconds: number;
   readonly marks: readonly SoakMark[];
-  /** The largest mark after the first 50 products, less the one at 50. */
+  /** The most that was resident after the first 50 products, less the most within them. */
   readonly growthBytes: number;
   readonly isFlat: boolean;
 }
 
 /** By then all is compiled, and garbage has been collected a first time. */
 const settled = 50;
-/** A part of what is resident after the first 50 products: what the garbage collector's moments make of it. */
+/** Of what is resident by then: as much as the moments of garbage collection make of it. */
 const mostGrowth = 0.02;
 const productsPerBatch = 10;
 
@@ -52,13 +54,16 @@ export async function soak(
     const run = async (variant: Soak['variant'], count: number): Promise<Soak> => {
       const started = performance.now();
       const marks: SoakMark[] = [];
+      let mostBytes = 0;
       let linearised: Linearised = await program.linearise(point, batch);
       let along: Vector = direction;
       for (let done = 1; done <= count; done++) {
         along = normalised(await linearised.apply(along));
+        const residentBytes = process.memoryUsage.rss();
+        mostBytes = Math.max(mostBytes, residentBytes);
         if (isMark(done, count)) {
-          const residentBytes = process.memoryUsage.rss();
-          marks.push({ products: done, residentBytes });
+          marks.push({ products: done, residentBytes, mostBytes });
+          mostBytes = 0;
           say(`${variant}: ${done} products, ${(residentBytes / 1e6).toFixed(0)} MB`);
         }
         if (variant === 'new batches' && done % productsPerBatch === 0) {
@@ -83,10 +88,10 @@ export async function soak(
 
 /** How far memory grew after the first 50 products. */
 export function judged(marks: readonly SoakMark[]): Pick<Soak, 'growthBytes' | 'isFlat'> {
-  const base = marks.findLast(({ products }) => products <= settled)!.residentBytes;
-  const later = marks.filter(({ products }) => products > settled).map(({ residentBytes }) => residentBytes);
-  const growthBytes = Math.max(...later) - base;
-  return { growthBytes, isFlat: growthBytes <= mostGrowth * base };
+  const most = (some: readonly SoakMark[]) => Math.max(...some.map(({ mostBytes }) => mostBytes));
+  const before = most(marks.filter(({ products }) => products <= settled));
+  const growthBytes = most(marks.filter(({ products }) => products > settled)) - before;
+  return { growthBytes, isFlat: growthBytes <= mostGrowth * before };
 }
 
 /** A soak as a table and its verdict. */
@@ -94,9 +99,10 @@ export function soakLines({ model, threads, variant, seconds, marks, growthBytes
   const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
   return [
     `products of ${model}, ${variant}, threads: ${threads}, ${seconds.toFixed(0)} s`,
-    'products  resident MB',
+    'products  resident MB  most since the last mark',
     ...marks.map(
-      ({ products, residentBytes }) => `${String(products).padStart(8)}${megabytes(residentBytes).padStart(13)}`,
+      ({ products, residentBytes, mostBytes }) =>
+        `${String(products).padStart(8)}${megabytes(residentBytes).padStart(13)}${megabytes(mostBytes).padStart(26)}`,
     ),
     `growth after the first ${settled}: ${megabytes(growthBytes)} MB; ${isFlat ? 'flat' : `not flat: more than ${100 * mostGrowth} %`}`,
   ];
