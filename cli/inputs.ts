@@ -13,7 +13,7 @@ export async function openModel(options: ModelOptions & EngineOptions, output: O
   const { loadModel } = await import('../training/model.ts');
   const { backendNamed } = await import('../compute/index.ts');
   const { precision, threads } = options;
-  return loadModel(directory, { precision, threads, backend: backendNamed(options.backend) });
+  return loadModel(directory, { name: options.model, precision, threads, backend: backendNamed(options.backend) });
 }
 
 /** The folder of a model on the hub; shows how its download goes. */

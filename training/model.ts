@@ -18,6 +18,8 @@ import { readDecoder } from './models/index.ts';
 
 /** How a model computes. */
 export interface ModelOptions {
+  /** What adapters call their base model: a name on the hub, say; default the folder. */
+  readonly name?: string;
   /** Default float32. */
   readonly precision?: Precision;
   /** Threads within one operation; 0 (the default) leaves it to the backend. */
@@ -34,6 +36,7 @@ export interface ModelOptions {
 export class Model {
   readonly checkpoint: Checkpoint;
   readonly decoder: Decoder;
+  readonly name: string;
   readonly precision: Precision;
   readonly threads: number;
   readonly backend: Backend;
@@ -45,10 +48,11 @@ export class Model {
   constructor(
     checkpoint: Checkpoint,
     decoder: Decoder,
-    { precision = 'float32', threads = 0, backend = onnxBackend }: ModelOptions = {},
+    { name = checkpoint.directory, precision = 'float32', threads = 0, backend = onnxBackend }: ModelOptions = {},
   ) {
     this.checkpoint = checkpoint;
     this.decoder = decoder;
+    this.name = name;
     this.precision = precision;
     this.threads = threads;
     this.backend = backend;

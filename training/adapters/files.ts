@@ -29,7 +29,7 @@ export async function saveAdapter(model: Model, adapter: Adapter, directory: str
       ...sizes,
       targetModules: peftTargets(model, modules),
       fanInFanOut: modules.some((module) => model.module(module).transposed),
-      baseModel: model.checkpoint.directory,
+      baseModel: model.name,
     },
     tensors: new Map([...named(adapter.parameters, tensors), ...shared]),
     record: {
