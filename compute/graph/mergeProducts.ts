@@ -93,7 +93,7 @@ class Merger {
         this.#uses.get(leaf) === 1 &&
         innerExtent(leaf) <= this.#skinny &&
         !this.#siblings.has(leaf);
-      if (!isJoinable || leaf.shape.at(-1)! <= this.#skinny) rest.push(leaf);
+      if (!isJoinable || leaf.shape.at(-1)! < 2 * innerExtent(leaf)) rest.push(leaf);
       else {
         const key = `${leaf.attributes.transposeA} ${leaf.attributes.transposeB}`;
         products.set(key, [...(products.get(key) ?? []), leaf]);
