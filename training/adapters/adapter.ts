@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { RandomStream } from '../../compute/random.ts';
 import type { TensorSpec } from '../../compute/tensors.ts';
 import type { PeftKind } from '../checkpoint/peftConfig.ts';
+import type { InputStatistics } from './inputStatistics.ts';
 
 /** The shape of a linear layer's weight W [out, in], as in y = x W'. */
 export interface LinearShape {
@@ -80,10 +81,28 @@ export interface InitialiseContext {
   readonly random: RandomStream;
   /** The gradient of the mean loss in W [out, in], for a method whose `sample` is `gradients`. */
   readonly gradient?: Float64Array;
+  /** Sums of the method's own statistics of the layer's inputs. */
+  readonly statistics?: ReadonlyMap<string, Float64Array>;
 }
 
 /** Initial values in float64, by the names of `form.tensors`. */
 export type InitialValues = ReadonlyMap<string, Float64Array>;
+
+/** A layer with its initial values. */
+export interface InitialisedModule extends AdaptedModule {
+  readonly values: InitialValues;
+}
+
+/** How a method shares out ranks among the modules once it has seen them all. */
+export interface RankSharing {
+  /** The size that `initialise` is asked for: the most that a module may get. */
+  most(size: AdapterSize, shape: LinearShape): AdapterSize;
+  /** The modules with the ranks that they get, of the sizes that were wanted; a module without any is left out. */
+  among(
+    modules: ReadonlyMap<string, InitialisedModule>,
+    wanted: ReadonlyMap<string, AdapterSize>,
+  ): ReadonlyMap<string, InitialisedModule>;
+}
 
 /** A LoRA variant: a form, and initial values. */
 export interface AdapterMethod {
@@ -95,9 +114,10 @@ export interface AdapterMethod {
    */
   readonly keepsFunctionBy: 'zeroUpdate' | 'residualWeight';
   /** What initial values follow from besides the weights, taken on a sample of the training rows. */
-  readonly sample?: 'gradients';
-  /** The initial values of one layer. */
+  readonly sample?: 'gradients' | InputStatistics;
+  /** The initial values of one layer. Names that the form does not have are for `share` alone. */
   initialise(context: InitialiseContext): InitialValues | Promise<InitialValues>;
+  readonly share?: RankSharing;
   /** The values of one of the form's shared tensors. */
   shared?(tensor: TensorSpec, random: RandomStream): Float64Array;
 }

@@ -3,7 +3,7 @@ import { matchModules } from '../checkpoint/matchModules.ts';
 import { sizeOfModule } from '../checkpoint/peftConfig.ts';
 import type { TokenRow } from '../data/examples.ts';
 import type { Model } from '../model.ts';
-import type { AdaptedModule, AdapterMethod, AdapterSize } from './adapter.ts';
+import type { AdaptedModule, AdapterMethod, AdapterSize, InitialisedModule } from './adapter.ts';
 import { adapterMethod } from './index.ts';
 import { type AdapterLayout, adaptedWeights, layoutTensors, moduleTensors, sharedTensors } from './layout.ts';
 import { checkRank } from './rank.ts';
@@ -60,22 +60,16 @@ export const defaultTargets = 'all-linear';
 export async function createAdapter(model: Model, options: AdapterOptions): Promise<Adapter> {
   const { rank = 8, alpha = 2 * rank, targetModules = defaultTargets, initSeed = 0 } = options;
   const method = typeof options.method === 'string' ? adapterMethod(options.method) : options.method;
-  const layout = layoutFor(model, method, targetModules, { ...options, rank, alpha });
+  const wanted = layoutFor(model, method, targetModules, { ...options, rank, alpha });
+  const modules = await initialisedModules(model, method, wanted, options);
+  const layout = {
+    form: method.form,
+    modules: new Map([...modules].map(([name, { shape, size }]) => [name, { shape, size }])),
+  };
   const parameters = zeros(totalSize(layoutTensors(layout)), model.precision);
   const views = viewTensors(parameters, layoutTensors(layout));
-  for await (const [module, sample] of samples(model, method, layout, options)) {
-    const { shape, size } = layout.modules.get(module)!;
-    const values = await method.initialise({
-      module,
-      shape,
-      size,
-      scaling: method.form.scaling(size),
-      weight: await model.matrix(model.module(module)),
-      random: randomStream(initSeed, `initial values of ${module}`),
-      ...sample,
-    });
-    for (const [name, tensor] of values) views.get(`${module}.${name}`)!.set(tensor);
-  }
+  for (const [module, { values }] of modules)
+    for (const [name, tensor] of values) views.get(`${module}.${name}`)?.set(tensor);
   const shared = new Map<string, Vector>();
   for (const spec of sharedTensors(layout)) {
     const values = method.shared!(spec, randomStream(initSeed, `shared tensor ${spec.name}`));
@@ -83,6 +77,34 @@ export async function createAdapter(model: Model, options: AdapterOptions): Prom
   }
   const weights = await frozenWeights(model, method, layout, { initial: parameters, shared });
   return { method, layout, initSeed, parameters, initial: parameters.slice(), weights };
+}
+
+/** Every module with the size and the values that it gets. */
+async function initialisedModules(
+  model: Model,
+  method: AdapterMethod,
+  layout: AdapterLayout,
+  options: AdapterOptions,
+): Promise<ReadonlyMap<string, InitialisedModule>> {
+  const { initSeed = 0 } = options;
+  const { form, share } = method;
+  const modules = new Map<string, InitialisedModule>();
+  for await (const [module, sample] of samples(model, method, layout, options)) {
+    const { shape, size: wanted } = layout.modules.get(module)!;
+    const size = share?.most(wanted, shape) ?? wanted;
+    const values = await method.initialise({
+      module,
+      shape,
+      size,
+      scaling: form.scaling(size),
+      weight: await model.matrix(model.module(module)),
+      random: randomStream(initSeed, `initial values of ${module}`),
+      ...sample,
+    });
+    modules.set(module, { shape, size, values });
+  }
+  const wanted = new Map([...layout.modules].map(([module, { size }]) => [module, size]));
+  return share?.among(modules, wanted) ?? modules;
 }
 
 /** The layout of a method on some of the model's modules. Throws as `createAdapter`. */

@@ -1,6 +1,8 @@
 import { UsageError } from '../../errors.ts';
 import type { AdapterMethod } from './adapter.ts';
+import { corda } from './corda.ts';
 import { dora } from './dora.ts';
+import { eva } from './eva.ts';
 import { full } from './full.ts';
 import { gralora } from './gralora.ts';
 import { initAb } from './initAb.ts';
@@ -8,6 +10,7 @@ import { lora } from './lora.ts';
 import { loraGa } from './loraGa.ts';
 import { milora } from './milora.ts';
 import { olora } from './olora.ts';
+import { orthogonal } from './orthogonal.ts';
 import { pissa } from './pissa.ts';
 import { randlora } from './randlora.ts';
 import { rslora } from './rslora.ts';
@@ -16,7 +19,9 @@ import { vera } from './vera.ts';
 
 /** All LoRA variants, sorted by name, each a method or a function that makes one of settings; a new one is a file and a line. */
 const registry: Readonly<Record<string, AdapterMethod | ((settings: Settings) => AdapterMethod)>> = {
+  corda,
   dora,
+  eva,
   full,
   gralora,
   'init-ab': initAb,
@@ -24,6 +29,7 @@ const registry: Readonly<Record<string, AdapterMethod | ((settings: Settings) =>
   'lora-ga': loraGa,
   milora,
   olora,
+  orthogonal,
   pissa,
   randlora,
   rslora,

@@ -1,7 +1,7 @@
 import type { RandomStream } from '../../compute/random.ts';
 import { LambdamaxError } from '../../errors.ts';
 import type { AdapterMethod, InitialiseContext } from './adapter.ts';
-import { leadingSingularValues, type SingularValueResult, weightMatrix } from './decompositions.ts';
+import { extremeSingularValues, type SingularValueResult, weightMatrix } from './decompositions.ts';
 import { lowRank } from './lowRank.ts';
 import { checkRank } from './rank.ts';
 import type { Settings } from './settings.ts';
@@ -39,10 +39,11 @@ export function loraGa(settings: Settings): AdapterMethod {
       const { module, shape, gradient, random } = context;
       const { rank } = context.size;
       checkTwiceRank(context);
-      const svd = await leadingSingularValues(weightMatrix(module, gradient!, shape), 2 * rank);
+      const leading = (values: Float64Array, count: number) =>
+        extremeSingularValues(weightMatrix(module, values, shape), count, 'largest');
+      const svd = await leading(gradient!, 2 * rank);
       const chosen = choose(direction, rank, as, random);
-      const weights =
-        scale === 'weights' ? await leadingSingularValues(weightMatrix(module, context.weight, shape), rank) : null;
+      const weights = scale === 'weights' ? await leading(context.weight, rank) : null;
       const c = shape.out ** 0.25 / Math.sqrt(gamma);
       const s = context.scaling;
       const factors = {

@@ -11,9 +11,9 @@ export const olora: AdapterMethod = {
   name: 'olora',
   form: lowRank,
   keepsFunctionBy: 'residualWeight',
-  initialise({ module, shape, size: { rank }, weight }) {
+  async initialise({ module, shape, size: { rank }, weight }) {
     checkRank(module, shape, rank);
-    const { Q, R } = leadingQr(weightMatrix(module, weight, shape), rank);
+    const { Q, R } = await leadingQr(weightMatrix(module, weight, shape), rank);
     return new Map([
       ['lora_A.weight', rowMajor(R)],
       ['lora_B.weight', rowMajor(Q)],

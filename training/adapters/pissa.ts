@@ -1,14 +1,20 @@
 import type { AdapterMethod } from './adapter.ts';
 import { lowRank } from './lowRank.ts';
-import { singularSplit } from './singularSplit.ts';
+import type { Settings } from './settings.ts';
+import { randomisedSplit, singularSplit } from './singularSplit.ts';
 
 /**
- * The principal part of W = U S V', top `rank`: B = U sqrt(S/s) [out, rank], A = sqrt(S/s) V' [rank, in]. The SVD is
- * exact. Meng et al. 2024, arXiv 2404.02948.
+ * The principal part of W = U S V', top `rank`: B = U sqrt(S/s) [out, rank], A = sqrt(S/s) V' [rank, in]. Meng, Wang and
+ * Zhang 2024, arXiv 2404.02948. The decomposition is exact; with the setting `niter` it is the paper's fast one, randomised,
+ * with so many iterations (PEFT's `pissa_niter_16`).
  */
-export const pissa: AdapterMethod = {
-  name: 'pissa',
-  form: lowRank,
-  keepsFunctionBy: 'residualWeight',
-  initialise: (context) => singularSplit(context, 'largest'),
-};
+export function pissa(settings: Settings): AdapterMethod {
+  const iterations = settings.whole('niter', null, 0);
+  return {
+    name: 'pissa',
+    form: lowRank,
+    keepsFunctionBy: 'residualWeight',
+    initialise: (context) =>
+      iterations === null ? singularSplit(context, 'largest') : randomisedSplit(context, iterations),
+  };
+}

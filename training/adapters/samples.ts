@@ -4,10 +4,11 @@ import type { TokenRow } from '../data/examples.ts';
 import type { Model } from '../model.ts';
 import type { AdapterMethod, InitialiseContext } from './adapter.ts';
 import { weightGradients } from './gradients.ts';
+import { inputStatistics } from './inputStatistics.ts';
 import type { AdapterLayout } from './layout.ts';
 
 /** What a method's initial values follow from besides weight and seed. */
-export type Sample = Pick<InitialiseContext, 'gradient'>;
+export type Sample = Pick<InitialiseContext, 'gradient' | 'statistics'>;
 
 /**
  * The modules of a layout in their order, each with what the method asks to know of the data, which is taken on a sample of
@@ -38,6 +39,11 @@ export async function* samples(
       got: 'none',
     });
   const chosen = stepRows(rows, Math.min(sampleRows, rows.length), 0, initSeed, true);
-  for await (const [module, gradient] of weightGradients(model, modules, chosen))
-    yield [module, { gradient: Float64Array.from(gradient) }];
+  if (method.sample === 'gradients') {
+    for await (const [module, gradient] of weightGradients(model, modules, chosen))
+      yield [module, { gradient: Float64Array.from(gradient) }];
+    return;
+  }
+  for await (const [module, statistics] of inputStatistics(model, modules, chosen, method.sample))
+    yield [module, { statistics }];
 }

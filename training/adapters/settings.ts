@@ -39,9 +39,10 @@ export class Settings {
   }
 
   /** A whole number of at least `least`. */
-  whole(key: string, standard: number, least: number): number {
+  whole<Standard extends number | null>(key: string, standard: Standard, least: number): number | Standard {
     const given = this.#take(key);
-    const value = given === undefined ? standard : Number(given);
+    if (given === undefined) return standard;
+    const value = Number(given);
     if (!(Number.isInteger(value) && value >= least))
       throw this.#wrong(key, `a whole number of at least ${least}`, given);
     return value;

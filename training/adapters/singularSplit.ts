@@ -1,30 +1,44 @@
 import type { InitialiseContext } from './adapter.ts';
-import { singularValues, weightMatrix } from './decompositions.ts';
+import { extremeSingularValues, type SingularValueResult, type SpectrumEnd, weightMatrix } from './decompositions.ts';
+import type { DenseMatrix } from './products.ts';
+import { randomisedSvd } from './randomisedSvd.ts';
 import { checkRank } from './rank.ts';
-
-/** Which `rank` of the min(out, in) singular values of W: the largest or the smallest. */
-export type SpectrumEnd = 'largest' | 'smallest';
 
 /**
  * `rank` terms of W = U S V', shared evenly between the factors: B = U sqrt(S/s) [out, rank], A = sqrt(S/s) V'
  * [rank, in], so that s B A is just those terms. A weight of lower rank than min(out, in) has singular values 0 at its
  * small end, and zeros in A and B for them.
  */
-export function singularSplit(context: InitialiseContext, end: SpectrumEnd): Map<string, Float64Array> {
-  const { module, shape, scaling, weight } = context;
-  const { rank } = context.size;
-  checkRank(module, shape, rank);
-  const { U, S, V } = singularValues(weightMatrix(module, weight, shape));
-  const first = end === 'largest' ? 0 : S.length - rank;
-  const A = new Float64Array(rank * shape.in);
-  const B = new Float64Array(shape.out * rank);
+export async function singularSplit(context: InitialiseContext, end: SpectrumEnd): Promise<Map<string, Float64Array>> {
+  return splitTerms(await extremeSingularValues(checkedWeight(context), context.size.rank, end), context.scaling);
+}
+
+/** The same of the largest terms, found by a randomised decomposition with so many iterations. */
+export async function randomisedSplit(
+  context: InitialiseContext,
+  iterations: number,
+): Promise<Map<string, Float64Array>> {
+  const { size, random, scaling } = context;
+  return splitTerms(await randomisedSvd(checkedWeight(context), size.rank, iterations, random), scaling);
+}
+
+/** A and B of these terms. */
+export function splitTerms({ U, S, V }: SingularValueResult, scaling: number): Map<string, Float64Array> {
+  const rank = S.length;
+  const A = new Float64Array(rank * V.rows);
+  const B = new Float64Array(U.rows * rank);
   for (let term = 0; term < rank; term++) {
-    const root = Math.sqrt(S[first + term]! / scaling);
-    for (let column = 0; column < shape.in; column++) A[term * shape.in + column] = root * V.get(column, first + term);
-    for (let row = 0; row < shape.out; row++) B[row * rank + term] = root * U.get(row, first + term);
+    const root = Math.sqrt(S[term]! / scaling);
+    for (let column = 0; column < V.rows; column++) A[term * V.rows + column] = root * V.get(column, term);
+    for (let row = 0; row < U.rows; row++) B[row * rank + term] = root * U.get(row, term);
   }
   return new Map([
     ['lora_A.weight', A],
     ['lora_B.weight', B],
   ]);
+}
+
+function checkedWeight({ module, shape, size, weight }: InitialiseContext): DenseMatrix {
+  checkRank(module, shape, size.rank);
+  return weightMatrix(module, weight, shape);
 }

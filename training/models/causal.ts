@@ -65,6 +65,34 @@ export function recordLogits(decoder: Decoder, trainable: Trainable, shape: Batc
   return simplify(graph);
 }
 
+/** What is made of the inputs x [rows * length, in] of a linear layer, by name. */
+export type Observe = (x: tf.Tensor2D, inputs: ReadonlyMap<string, tf.Tensor>) => ReadonlyMap<string, tf.Tensor>;
+
+/**
+ * What `observe` makes of the inputs of some linear layers of the base model, outputs `<module>.<name>`. `extra` are inputs
+ * of the batch that it needs besides the tokens.
+ */
+export function recordInputs(
+  decoder: Decoder,
+  modules: ReadonlySet<string>,
+  shape: BatchShape,
+  extra: readonly InputSpec[],
+  observe: Observe,
+): Graph {
+  const graph = record(
+    { parameters: [], inputs: [...tokenInputs(shape), ...extra], weights: decoder.weights },
+    (tensors) => {
+      const seen = new Map<string, tf.Tensor>();
+      hiddenStates(decoder, 'allWeights', shape, tensors, (module, x) => {
+        if (!modules.has(module)) return;
+        for (const [name, value] of observe(x, tensors.inputs)) seen.set(`${module}.${name}`, value);
+      });
+      return seen;
+    },
+  );
+  return simplify(graph);
+}
+
 function logits(decoder: Decoder, trainable: Trainable, shape: BatchShape, tensors: TracedTensors): tf.Tensor2D {
   const output = weightOf(tensors, decoder.outputName) as tf.Tensor2D;
   return tf.matMul(hiddenStates(decoder, trainable, shape, tensors), output, false, true);
@@ -75,12 +103,14 @@ function hiddenStates(
   trainable: Trainable,
   { rows, length }: BatchShape,
   tensors: TracedTensors,
+  onInput?: (module: string, x: tf.Tensor2D) => void,
 ): tf.Tensor2D {
   const { inputs } = tensors;
   const weight = (name: string) => weightOf(tensors, name);
   const modules = new Map(decoder.modules.map((module) => [module.name, module]));
   const linear = (x: tf.Tensor2D, module: string): tf.Tensor2D => {
     const { transposed, bias } = modules.get(module)!;
+    onInput?.(module, x);
     const stored = weight(`${module}.weight`) as tf.Tensor2D;
     const matrix = transposed ? tf.transpose(stored) : stored;
     const y =

@@ -1,14 +1,16 @@
 import { Matrix } from 'ml-matrix';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { viewTensors } from '../../../compute/index.ts';
 import { randomStream } from '../../../compute/random.ts';
 import type { AdapterMethod, InitialValues, LinearShape } from '../../../training/adapters/adapter.ts';
-import { layoutFor, moduleUpdate } from '../../../training/adapters/create.ts';
+import { createAdapter, layoutFor, moduleUpdate } from '../../../training/adapters/create.ts';
 import { singularValues, weightMatrix } from '../../../training/adapters/decompositions.ts';
 import { weightGradients } from '../../../training/adapters/gradients.ts';
 import { adapterMethod } from '../../../training/adapters/index.ts';
+import { layoutTensors } from '../../../training/adapters/layout.ts';
 import { residualWeight } from '../../../training/adapters/residual.ts';
-import { adapterCases, referenceAdapter, referenceModel, referenceRows } from '../../cases/reference.ts';
+import { adapterCases, referenceAdapter, referenceJson, referenceModel, referenceRows } from '../../cases/reference.ts';
 import { relativeError } from '../../oracles/relativeError.ts';
 import { type StoredTensor, storedTensors } from '../../oracles/storedTensors.ts';
 
@@ -174,6 +176,55 @@ test('the gradients that lora-ga starts from are those of PyTorch', async () => 
     seen++;
   }
   assert.is(seen, 14);
+});
+
+for (const [variant, name, pattern] of [
+  ['corda', 'corda', /\.BA$/],
+  ['corda-kpm', 'corda:mode=kpm', /\.BA$/],
+  ['eva', 'eva', /\.AtA$/],
+] as const)
+  test(`${variant}: what is free of signs is that of a float64 initialisation in PyTorch`, async () => {
+    await using model = await referenceModel('llama', 'float64');
+    const adapter = await createAdapter(model, { method: name, ...size, rows: referenceRows('llama') });
+    const views = viewTensors(adapter.parameters, layoutTensors(adapter.layout));
+    for (const [entry, { values }] of exactOf(variant, pattern)) {
+      const module = entry.slice('exact.'.length, entry.lastIndexOf('.'));
+      const own = ['lora_A.weight', 'lora_B.weight'].map((tensor) => {
+        return [tensor, Float64Array.from(views.get(`${module}.${tensor}`)!)] as const;
+      });
+      const { A, B } = factorsOf(new Map(own), module);
+      const found = entry.endsWith('BA') ? B.mmul(A) : A.transpose().mmul(A);
+      const error = relativeError(found.to1DArray(), values);
+      assert.ok(error < float64Tolerance, `${entry}: relative error ${error}`);
+    }
+  });
+
+test('eva with rho = 2 gives ranks to the directions that explain most, and keeps s and the sum of ranks', async () => {
+  await using model = await referenceModel('llama', 'float64');
+  const rows = referenceRows('llama');
+  const { layout, parameters } = await createAdapter(model, { method: 'eva:rho=2', ...size, rows });
+  const twice = await createAdapter(model, { method: 'eva', rank: 8, alpha: 16, rows });
+  const explained = referenceJson<{ module_facts: Record<string, { explained_variance_ratio: number[] }> }>(
+    'adapters/llama/eva/reference.json',
+  ).module_facts;
+  const taken: number[] = [];
+  const left: number[] = [];
+  let ranks = 0;
+  for (const module of modules) {
+    const { rank, alpha } = layout.modules.get(module)!.size;
+    assert.is(alpha / rank, 2);
+    ranks += rank;
+    const { explained_variance_ratio: parts } = explained[module]!;
+    taken.push(...parts.slice(0, rank));
+    left.push(...parts.slice(rank, 8));
+    const [few, many] = [
+      viewTensors(parameters, layoutTensors(layout)),
+      viewTensors(twice.parameters, layoutTensors(twice.layout)),
+    ].map((views) => views.get(`${module}.lora_A.weight`)!);
+    assert.equal(few, many!.slice(0, few!.length));
+  }
+  assert.is(ranks, 4 * modules.length);
+  assert.ok(Math.min(...taken) >= Math.max(...left) - 1e-12, `${Math.min(...taken)}, ${Math.max(...left)}`);
 });
 
 for (const { variant } of adapterCases.filter(({ architecture }) => architecture === 'llama'))

@@ -60,8 +60,10 @@ function randomWeight(shape: LinearShape, seed: number): Float64Array {
   return Float64Array.from(gaussian(shape.out, shape.in, seed, 'weight').to1DArray());
 }
 
-/** The variants of plain LoRA's form that start from weights and seed alone. */
-const plain = adapterMethods.filter(({ form, sample }) => form === lowRank && sample === undefined);
+/** The variants of plain LoRA's form that start from weights and seed alone, and take any rank. */
+const plain = adapterMethods.filter(
+  ({ name, form, sample }) => form === lowRank && sample === undefined && name !== 'orthogonal',
+);
 
 async function factors(
   method: AdapterMethod,
@@ -166,6 +168,21 @@ test('a weight of rank one, and a zero weight, have finite factors', async () =>
       );
     }
   }
+});
+
+test('orthogonal has A and B of the size that PEFT gives them, and B A = 0 to rounding', async () => {
+  const shape = { out: 300, in: 400 };
+  const given = context(shape, new Float64Array(0), { size: { rank: 64, alpha: 64 }, scaling: 1 });
+  const { A, B, update } = await factors(adapterMethod('orthogonal'), given);
+  // Entries are sums of 32 products of a Gaussian of deviation 1/10 and an entry of Q, of mean square 1/64.
+  const deviation = Math.sqrt(32 / 64) / 10;
+  for (const matrix of [A, B]) {
+    const meanSquare = matrix.norm() ** 2 / (matrix.rows * matrix.columns);
+    assert.ok(Math.abs(meanSquare / deviation ** 2 - 1) < 0.1, `${meanSquare}`);
+  }
+  assert.ok(update.every((value) => Math.abs(value) < decompositionTolerance));
+  const odd = context(shape, new Float64Array(0), { size: { rank: 3, alpha: 3 } });
+  await throwsClearly(async () => adapterMethod('orthogonal').initialise(odd), /--rank for .*q_proj.*even number/);
 });
 
 for (const [name, tensors] of [
