@@ -199,7 +199,12 @@ refuses('evaluate', [
   ],
   ['a rank in words', adapterConfig({ r: 'four' }), 1, /^lambdamax: r in .*adapter_config\.json/],
   ['a rank that is not the tensors’', adapterConfig({ r: 8 }), 1, /module model\.layers\.\S+ in .*\[8, in\].*\[4, /],
-  ['DoRA without its magnitudes', adapterConfig({ use_dora: true }), 1, /lora_magnitude_vector of .*got no such tensor/],
+  [
+    'DoRA without its magnitudes',
+    adapterConfig({ use_dora: true }),
+    1,
+    /lora_magnitude_vector of .*got no such tensor/,
+  ],
   [
     'an adapter cut short',
     cutShort(adapter, 'adapter_model.safetensors', 500, '--adapter'),
