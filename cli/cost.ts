@@ -14,7 +14,9 @@ export async function costLine(
   const { toBatch } = await import('../training/data/batches.ts');
   const longest = [...rows].sort((a, b) => b.inputIds.length - a.inputIds.length).slice(0, batchSize);
   const batch = toBatch(longest, { rows: longest.length, precision: model.precision });
-  const { flops, peakBytes } = model.program(layout, batch).estimate(what);
+  const { trainingLayout } = await import('../training/adapters/layout.ts');
+  const program = model.program(what === 'gradient' ? trainingLayout(layout) : layout, batch);
+  const { flops, peakBytes } = program.estimate(what);
   return (
     `a ${what === 'gradient' ? 'gradient' : 'product'} of ${batch.rows} rows of ${batch.length} tokens: ` +
     `about ${shortNumber(flops / 1e9, 2)} GFLOP and ${shortNumber(peakBytes / 1e6, 2)} MB`

@@ -59,6 +59,7 @@ export class Simplifier {
       if (isFill(b!, 0) && sameShape(a!.shape, broadcastShapes(a!.shape, b!.shape))) return a;
       if (isFill(a!, 0) && sameShape(b!.shape, broadcastShapes(a!.shape, b!.shape))) return this.make('Neg', [b!], {});
       if (b!.kernel === 'Neg') return this.make('Add', [a!, b!.inputs[0]!], {});
+      if (a === b) return this.#builder.fill(0, a!);
       return this.#elementwise('Sub', a!, b!, (x, y) => x - y);
     },
     Multiply: ([a, b]) =>

@@ -61,7 +61,8 @@ export interface AdapterForm {
     weight?: Float64Array,
   ): Float64Array;
   /**
-   * The form whose gradient training follows, where that is not the gradient of this one; same tensors, same values.
+   * The form whose gradient training follows, where that is not the gradient of this one, or one that is cheaper to
+   * compute; same tensors, same values.
    * Curvature is always that of the form itself.
    */
   readonly training?: AdapterForm;

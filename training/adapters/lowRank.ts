@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { constant } from '../../compute/trace/constant.ts';
+import { constant, withoutGradient } from '../../compute/index.ts';
 import type { AdapterForm, AdapterSize } from './adapter.ts';
 import { tensorOf } from './tensorOf.ts';
 
@@ -18,7 +18,7 @@ export function alphaOverRootRank({ rank, alpha }: AdapterSize): number {
  * arXiv 2106.09685, equation 3.
  */
 function lowRankForm(name: string, scaling: AdapterForm['scaling']): AdapterForm {
-  return {
+  const exact: AdapterForm = {
     name,
     scaling,
     peft: { type: 'LORA', useRslora: scaling === alphaOverRootRank, useDora: false },
@@ -46,6 +46,54 @@ function lowRankForm(name: string, scaling: AdapterForm['scaling']): AdapterForm
       return update;
     },
   };
+  return {
+    ...exact,
+    training: {
+      ...exact,
+      name: `${name}, merged`,
+      apply: (x, weight, tensors, size) =>
+        isMergingCheaper(x, weight)
+          ? mergedOutput(x, weight, tensors, scaling(size))
+          : exact.apply(x, weight, tensors, size),
+    },
+  };
+}
+
+/**
+ * Whether one update of a layer's matrix is less work, and less memory, than two skinny products and two sums over all
+ * positions: for long batches.
+ */
+function isMergingCheaper(x: tf.Tensor2D, weight: tf.Tensor2D): boolean {
+  const [positions, inputs] = x.shape;
+  const out = weight.shape[0];
+  return positions * (inputs + out) > 2 * inputs * out;
+}
+
+/**
+ * x (W + s B A)', with the gradients in A and B of the low-rank output: those in the merged matrix would take a product of
+ * full size. The low-rank output less itself is dropped when the graph is simplified, but not its gradients.
+ */
+function mergedOutput(
+  x: tf.Tensor2D,
+  weight: tf.Tensor2D,
+  tensors: ReadonlyMap<string, tf.Tensor>,
+  scaling: number,
+): tf.Tensor2D {
+  const A = tensorOf(tensors, 'lora_A.weight') as tf.Tensor2D;
+  const B = tensorOf(tensors, 'lora_B.weight') as tf.Tensor2D;
+  const merged = withoutGradient(() =>
+    tf.add<tf.Tensor2D>(weight, tf.matMul(tf.mul<tf.Tensor2D>(B, constant(scaling)), A)),
+  );
+  const output = lowRankOutput(
+    withoutGradient(() => tf.clone(x)),
+    tensors,
+    scaling,
+  );
+  const zero = tf.sub<tf.Tensor2D>(
+    output,
+    withoutGradient(() => lowRankOutput(x, tensors, scaling)),
+  );
+  return tf.add<tf.Tensor2D>(tf.matMul(x, merged, false, true), zero);
 }
 
 /** s (x A') B' [positions, out]. */

@@ -43,7 +43,8 @@ function magnitudeForm(directions: AdapterForm, useRslora: boolean): AdapterForm
     name: `${name}, norms held`,
     apply: (x, weight, tensors, size) => {
       const norms = withoutGradient(() => rowNorms(weight, tensors, scaling(size)));
-      return scaledOutput(directions.apply(x, weight, tensors, size), tensors, norms);
+      const { apply } = directions.training ?? directions;
+      return scaledOutput(apply(x, weight, tensors, size), tensors, norms);
     },
   };
   return { ...exact, training: constantNorms };
