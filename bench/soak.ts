@@ -117,5 +117,6 @@ function normalised(vector: Vector): Vector {
   let squares = 0;
   for (const entry of vector) squares += entry * entry;
   const scale = 1 / Math.sqrt(squares);
-  return Float32Array.from(vector, (entry) => scale * entry);
+  // `Float32Array.from` would fill V8's heap with a list of as many numbers, of which it collects 100 MB before it looks.
+  return vector.map((entry) => scale * entry) as Vector;
 }
