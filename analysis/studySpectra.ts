@@ -65,7 +65,8 @@ async function measure(
   const { rank, alpha, targetModules, training } = plan;
   const { batchSize } = training;
   const seed = plan.seeds[0]!;
-  const start = await createAdapter(model, { method, rank, alpha, targetModules, initSeed: plan.initSeed ?? seed });
+  const initSeed = plan.initSeed ?? seed;
+  const start = await createAdapter(model, { method, rank, alpha, targetModules, initSeed, rows });
   const { betas, eps } = training.optimizer;
   const warmed =
     operator === 'adam'

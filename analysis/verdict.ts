@@ -24,9 +24,9 @@ const significance = 0.05;
 /** 2/lambda_max within this factor of the breaking rate counts as agreement: one step of the usual grids. */
 const agreementFactor = 2;
 
-/** Methods, by name, whose adapter starts at B = 0 (dora with its magnitudes besides). */
+/** Methods, by name, whose adapter starts at B = 0 or with another factor of the update at 0. */
 export function startsAtZeroB(method: string): boolean {
-  return /^(lora|rslora|lora\+|loft|dora|gralora|eva)$/i.test(method.trim());
+  return /^(lora|rslora|lora\+|loft|dora|gralora|eva|randlora|vera)(:|$)/i.test(method.trim());
 }
 
 /** The three claims, each judged by its own numbers: one can hold while another fails. */

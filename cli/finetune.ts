@@ -26,7 +26,7 @@ import {
   value,
 } from './options.ts';
 import { shortNumber } from './output.ts';
-import { given, list, number, optional, type Parser, wholeNumber } from './values.ts';
+import { given, list, named, number, optional, wholeNumber } from './values.ts';
 
 /** `lambdamax finetune`: one run. */
 export const command: Command = {
@@ -67,8 +67,8 @@ export const command: Command = {
     const out = parseOut(args);
     const saving = parseSaving(args, out);
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
-    const adapter = await demandAdapter(model, adapterChoice);
     const rows = await readData(model, files, data, output);
+    const adapter = await demandAdapter(model, adapterChoice, rows);
     const validation = training.validation && (await readData(model, training.validation, data, output));
     const plain = await finetuneSettings(training, { ...data, learningRate }, rows.length);
     const settings = { ...plain, optimizerOptions: { ...plain.optimizerOptions, groups } };
@@ -126,12 +126,7 @@ function parseGroups(args: Arguments): ParameterGroup[] {
 }
 
 /** `lora_B=16`: a part of tensors' names, and a number from 0 on. */
-const namedNumber: Parser<[name: string, value: number]> = (text, option) => {
-  const [name, value, ...more] = text.split('=');
-  if (!name || value === undefined || more.length > 0)
-    throw new UsageError({ subject: option, expected: 'NAME=X, such as lora_B=16', got: text });
-  return [name, number({ least: 0 })(value, option)];
-};
+const namedNumber = named(number({ least: 0 }), 'lora_B=16');
 
 /** The library's settings of a run, with steps and warm-up in numbers. */
 export async function finetuneSettings(

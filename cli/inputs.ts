@@ -46,21 +46,33 @@ async function fetchModel(name: string, output: Output): Promise<string> {
   }
 }
 
-/** The adapter that the options name: one from a folder, or a new one; undefined if they name neither. */
-export async function openAdapter(model: Model, options: AdapterOptions): Promise<Adapter | undefined> {
+/**
+ * The adapter that the options name: one from a folder, or a new one, which may take its initial values from the rows;
+ * undefined if they name neither.
+ */
+export async function openAdapter(
+  model: Model,
+  options: AdapterOptions,
+  rows: readonly TokenRow[],
+): Promise<Adapter | undefined> {
   const { adapter, method, ...size } = options;
   if (adapter !== undefined) {
     const { loadAdapter } = await import('../training/adapters/files.ts');
-    return loadAdapter(model, adapter);
+    const { loadMethod } = await import('../training/adapters/methodFile.ts');
+    return loadAdapter(model, adapter, method === undefined ? undefined : await loadMethod(method));
   }
   if (method === undefined) return undefined;
   const { createAdapter } = await import('../training/adapters/create.ts');
-  return createAdapter(model, { method, ...size });
+  return createAdapter(model, { method, ...size, rows });
 }
 
 /** The same for a command that cannot do without. */
-export async function demandAdapter(model: Model, options: AdapterOptions): Promise<Adapter> {
-  const adapter = await openAdapter(model, options);
+export async function demandAdapter(
+  model: Model,
+  options: AdapterOptions,
+  rows: readonly TokenRow[],
+): Promise<Adapter> {
+  const adapter = await openAdapter(model, options, rows);
   if (adapter !== undefined) return adapter;
   throw new UsageError({ subject: '--method', expected: 'a LoRA variant, or --adapter DIR', got: 'neither' });
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 // The command: a clone runs its TypeScript sources through tsx, an installed package its compiled code.
 import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 if (existsSync(new URL('./index.ts', import.meta.url))) {
   const { register } = await import('tsx/esm/api');
-  // The folder that the user happens to be in may have a tsconfig.json of its own, which is not ours.
-  register({ tsconfig: false });
+  // Ours, and not one of the folder that the user happens to be in: it also makes `lambdamax/training` in a user's own file
+  // mean these sources.
+  register({ tsconfig: fileURLToPath(new URL('../tsconfig.json', import.meta.url)) });
   const { start } = await import('./index.ts');
   await start();
 } else {

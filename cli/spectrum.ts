@@ -58,8 +58,8 @@ export const command: Command = {
       seed: data.seed,
     };
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
-    const start = await demandAdapter(model, adapterChoice);
     const rows = await readData(model, files, data, output);
+    const start = await demandAdapter(model, adapterChoice, rows);
     const { matchModules } = await import('../training/checkpoint/matchModules.ts');
     const modules = modulePattern && matchModules([...start.layout.modules.keys()], modulePattern);
 

@@ -69,9 +69,9 @@ async function measureCurvature({ plan, folder, model, data }: StudyInputs, opti
 /** What the runs' gradients will cost; methods of one form share their graphs, so that the first speaks for all. */
 async function costOfSteps({ plan, model, data }: StudyInputs): Promise<string> {
   const { layoutFor } = await import('../training/adapters/create.ts');
-  const { adapterMethod } = await import('../training/adapters/index.ts');
+  const { loadMethod } = await import('../training/adapters/methodFile.ts');
   const { methods, targetModules, rank, alpha, training } = plan;
-  const layout = layoutFor(model, adapterMethod(methods[0]!), targetModules, { rank, alpha });
+  const layout = layoutFor(model, await loadMethod(methods[0]!), targetModules, { rank, alpha });
   return costLine(model, layout, data.rows, { batchSize: training.batchSize, what: 'gradient' });
 }
 

@@ -76,8 +76,8 @@ export async function openStudyInputs(options: StudyOptions, command: string, ou
 /** Before anything is written: a rank or target modules that the model does not have. */
 async function refuseImpossible(model: Model, { methods, targetModules, rank, alpha }: StudyOptions): Promise<void> {
   const { layoutFor } = await import('../training/adapters/create.ts');
-  const { adapterMethod } = await import('../training/adapters/index.ts');
-  for (const method of methods) layoutFor(model, adapterMethod(method), targetModules, { rank, alpha });
+  const { loadMethod } = await import('../training/adapters/methodFile.ts');
+  for (const method of methods) layoutFor(model, await loadMethod(method), targetModules, { rank, alpha });
 }
 
 async function splitData(

@@ -6,7 +6,14 @@ import { shortNumber } from './output.ts';
 import type { Progress } from './progress.ts';
 import { openStudyInputs, parseStudy, type StudyInputs } from './studyInputs.ts';
 
-const { adapter: _adapter, method: _method, ...adapterSizeOptions } = adapterOptions;
+// A study's runs have one rank and one alpha for all modules.
+const {
+  adapter: _adapter,
+  method: _method,
+  'rank-pattern': _ranks,
+  'alpha-pattern': _alphas,
+  ...adapterSizeOptions
+} = adapterOptions;
 
 /** The options that a study and its sweep share. */
 export const studyOptions: OptionGroup = {

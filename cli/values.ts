@@ -92,6 +92,16 @@ export function list<T>(parse: Parser<T>): Parser<T[]> {
   return (given, option) => given.split(',').map((item) => parse(item.trim(), option));
 }
 
+/** A name and a value with `=` between them, such as `example`. */
+export function named<T>(parse: Parser<T>, example: string): Parser<[name: string, value: T]> {
+  return (given, option) => {
+    const [name, value, ...more] = given.split('=').map((part) => part.trim());
+    if (!name || !value || more.length > 0)
+      throw new UsageError({ subject: option, expected: `NAME=X, such as ${example}`, got: given });
+    return [name, parse(value, option)];
+  };
+}
+
 /** A regular expression, kept as text. */
 export const pattern: Parser<string> = (given, option) => {
   try {

@@ -1,9 +1,20 @@
 /** Models, LoRA variants and data in; fine-tuned adapters and their losses out. */
 
-export type { AdapterForm, AdapterMethod, AdapterSize, InitialiseContext, LinearShape } from './adapters/adapter.ts';
+export type {
+  AdapterForm,
+  AdapterMethod,
+  AdapterSize,
+  AdapterTensor,
+  InitialiseContext,
+  InitialValues,
+  LinearShape,
+} from './adapters/adapter.ts';
 export { type Adapter, type AdapterOptions, createAdapter } from './adapters/create.ts';
 export { loadAdapter, saveAdapter } from './adapters/files.ts';
-export { adapterMethods } from './adapters/index.ts';
+export { adapterMethod, adapterMethods } from './adapters/index.ts';
+export { kaimingUniform } from './adapters/kaimingUniform.ts';
+export { lowRank, rankStabilised } from './adapters/lowRank.ts';
+export { loadMethod } from './adapters/methodFile.ts';
 export { type DownloadOptions, downloadModel } from './checkpoint/hub.ts';
 export type { TokenBatch } from './data/batches.ts';
 export type { TokenRow, TokenRows } from './data/examples.ts';

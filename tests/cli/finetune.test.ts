@@ -33,7 +33,8 @@ interface Trajectory {
 
 const llama = ['--model', referencePath('models/llama'), '--threads', '1'];
 const plain = ['--adapter', referencePath('adapters/llama/lora/init')];
-const quick = ['--steps', '3', '--batch-size', '3', '--rank', '4', '--lr', '1e-2'];
+const further = ['--steps', '3', '--batch-size', '3', '--lr', '1e-2'];
+const quick = [...further, '--rank', '4'];
 const resultFields = [
   ...['accuracy', 'adapter', 'finalLoss', 'initialLoss', 'reason', 'seconds', 'status', 'steps', 'tokens'],
   'validationLoss',
@@ -121,7 +122,7 @@ for (const { method, precision, tolerance } of precisions)
       const loaded = await lossOf('--data', validation, ...adapter, ...engine);
       assertClose([loaded], [first.validationLoss!], tolerance, 'validation loss');
       // One step sees all rows, so that its loss is the loss where the first run ended. The folder is the same one.
-      const next = await finetuned('--data', data, ...adapter, ...quick, ...engine, '--out', out);
+      const next = await finetuned('--data', data, ...adapter, ...further, ...engine, '--out', out);
       assertClose([next.initialLoss], [first.finalLoss!], tolerance, 'loss at the start of the second run');
       assert.ok(next.finalLoss! < first.finalLoss!);
       assertClose([await lossOf('--data', data, ...adapter, ...engine)], [next.finalLoss!], tolerance, 'final loss');
@@ -135,7 +136,7 @@ test('a PEFT folder that another program wrote is continued from its values', ()
     );
     for (const point of ['init', 'perturbed']) {
       const adapter = ['--adapter', referencePath(`adapters/llama/lora/${point}`)];
-      const { initialLoss } = await finetuned('--data', data, ...adapter, ...quick, '--precision', 'float64');
+      const { initialLoss } = await finetuned('--data', data, ...adapter, ...further, '--precision', 'float64');
       assertClose([initialLoss], [points[point]!.loss], 1e-9, point);
     }
   }));

@@ -33,6 +33,23 @@ const accepted: readonly (readonly [options: OptionGroup, parse: Parse, argv: st
     '--method pissa --rank 4 --alpha 0.5 --target-modules .*(q|v)_proj --init-seed 3',
     { method: 'pissa', rank: 4, alpha: 0.5, targetModules: '.*(q|v)_proj', initSeed: 3 },
   ],
+  [
+    adapterOptions,
+    parseAdapter,
+    '--rank-pattern down_proj=4,layers.0.mlp=2 --alpha-pattern down_proj=0.5',
+    {
+      ...{ rank: 8, alpha: 16, targetModules: 'all-linear' },
+      rankPattern: { down_proj: 4, 'layers.0.mlp': 2 },
+      alphaPattern: { down_proj: 0.5 },
+    },
+  ],
+  // The file says how to compute with an adapter that it was made with.
+  [
+    adapterOptions,
+    parseAdapter,
+    '--adapter run --method ./mine.ts',
+    { adapter: 'run', method: './mine.ts', rank: 8, alpha: 16, targetModules: 'all-linear' },
+  ],
   [dataOptions, parseData, '', { maxLength: 512, batchSize: 8, seed: 0 }],
   [
     dataOptions,
@@ -129,6 +146,17 @@ const refused: readonly (readonly [options: OptionGroup, parse: Parse, argv: str
   [adapterOptions, parseAdapter, '--alpha NaN', /--alpha: .* got NaN/],
   [adapterOptions, parseAdapter, '--alpha 1e999', /--alpha: .* got 1e999/],
   [adapterOptions, parseAdapter, '--target-modules (q', /--target-modules: expected a regular expression/],
+  ...['--rank 4', '--alpha 8', '--target-modules q_proj', '--init-seed 1', '--rank-pattern q=2'].map(
+    (size) =>
+      [
+        adapterOptions,
+        parseAdapter,
+        `--adapter a ${size}`,
+        /--[a-z-]+ beside --adapter: expected one of them/,
+      ] as const,
+  ),
+  [adapterOptions, parseAdapter, '--rank-pattern q_proj', /--rank-pattern: expected NAME=X, .* got q_proj/],
+  [adapterOptions, parseAdapter, '--rank-pattern q_proj=0', /--rank-pattern: expected a whole number >= 1, got 0/],
   [adapterOptions, parseAdapter, '--adapter a --method lora', /--adapter and --method: expected one of them/],
   [dataOptions, parseData, '--data a.jsonl,,b.jsonl', /--data: /],
   [dataOptions, parseData, '--max-length 1', /--max-length: expected a whole number >= 2/],

@@ -12,6 +12,16 @@ import { tensorOf } from './tensorOf.ts';
  * above 0 adds a plain low-rank pair of that rank. s = alpha / (rank + hybridRank). Jung et al. 2025, arXiv 2505.20355.
  */
 export function blockForm(blocks: number, hybridRank: number): AdapterForm {
+  const key = `${blocks}, ${hybridRank}`;
+  const form = forms.get(key) ?? makeForm(blocks, hybridRank);
+  forms.set(key, form);
+  return form;
+}
+
+/** Every form is made once: the same form is the same object. */
+const forms = new Map<string, AdapterForm>();
+
+function makeForm(blocks: number, hybridRank: number): AdapterForm {
   const scaling = ({ rank, alpha }: AdapterSize) => alpha / (rank + hybridRank);
   return {
     name: `${blocks} blocks, ${hybridRank} plain`,

@@ -6,6 +6,7 @@ import type { Model } from '../model.ts';
 import type { AdaptedModule, AdapterMethod, AdapterSize, InitialisedModule } from './adapter.ts';
 import { adapterMethod } from './index.ts';
 import { type AdapterLayout, adaptedWeights, layoutTensors, moduleTensors, sharedTensors } from './layout.ts';
+import { loadMethod } from './methodFile.ts';
 import { checkRank } from './rank.ts';
 import { residualWeight } from './residual.ts';
 import { samples } from './samples.ts';
@@ -20,7 +21,7 @@ export interface ModuleSizes extends AdapterSize {
 
 /** Which adapter is to be made. */
 export interface AdapterOptions extends Partial<ModuleSizes> {
-  /** The name of a LoRA variant, or one of the user's own. */
+  /** A LoRA variant, by name or as it is; a file with one of the user's own, `./my-variant.ts`. */
   readonly method: string | AdapterMethod;
   /** Default 8. */
   readonly rank?: number;
@@ -59,7 +60,7 @@ export const defaultTargets = 'all-linear';
  */
 export async function createAdapter(model: Model, options: AdapterOptions): Promise<Adapter> {
   const { rank = 8, alpha = 2 * rank, targetModules = defaultTargets, initSeed = 0 } = options;
-  const method = typeof options.method === 'string' ? adapterMethod(options.method) : options.method;
+  const method = typeof options.method === 'string' ? await loadMethod(options.method) : options.method;
   const wanted = layoutFor(model, method, targetModules, { ...options, rank, alpha });
   const modules = await initialisedModules(model, method, wanted, options);
   const layout = {

@@ -36,20 +36,28 @@ const registry: Readonly<Record<string, AdapterMethod | ((settings: Settings) =>
   vera,
 };
 
+/** Other names of some settings. */
+const presets: Readonly<Record<string, string>> = {
+  'corda-kpm': 'corda:mode=kpm',
+  'eva-rho2': 'eva:rho=2',
+  'lora-ga-peft': 'lora-ga:as=peft',
+  'pissa-fast': 'pissa:niter=16',
+};
+
 /** All LoRA variants with their usual settings, sorted by name. */
-export const adapterMethods: readonly AdapterMethod[] = Object.keys(registry).map(adapterMethod);
+export const adapterMethods: readonly AdapterMethod[] = Object.keys(registry).map((name) => adapterMethod(name));
 
 /**
- * The variant that `--method` names, with settings behind its name if it takes any: `lora-ga:direction=ArBr`. Its name is
+ * The variant that `--method` (or another option) names, with settings behind its name if it takes any: `lora-ga:direction=ArBr`. Its name is
  * what was given.
  *
  * @throws UsageError that lists the known names, or names the setting that is wrong.
  */
-export function adapterMethod(name: string): AdapterMethod {
-  const [, base, rest] = /^([^:]*):?(.*)$/s.exec(name)!;
+export function adapterMethod(name: string, option = '--method'): AdapterMethod {
+  const [, base, rest] = /^([^:]*):?(.*)$/s.exec(Object.hasOwn(presets, name) ? presets[name]! : name)!;
   if (!Object.hasOwn(registry, base!)) {
     const known = Object.keys(registry).join(', ');
-    throw new UsageError({ subject: '--method', expected: `one of ${known}, or ./FILE.ts`, got: name });
+    throw new UsageError({ subject: option, expected: `one of ${known}, or ./FILE.ts`, got: name });
   }
   const made = registry[base!]!;
   const settings = new Settings(base!, rest);
@@ -60,5 +68,5 @@ export function adapterMethod(name: string): AdapterMethod {
 
 /** The same, or undefined for a name that is not known. */
 export function knownMethod(name: string): AdapterMethod | undefined {
-  return Object.hasOwn(registry, name.split(':')[0]!) ? adapterMethod(name) : undefined;
+  return Object.hasOwn(registry, name.split(':')[0]!) || Object.hasOwn(presets, name) ? adapterMethod(name) : undefined;
 }

@@ -26,7 +26,7 @@ export function executeOn(
   return async (run, folder) => {
     const { method, rank, alpha, targetModules, initSeed } = run;
     const key = JSON.stringify([method, rank, alpha, targetModules, initSeed]);
-    const start = starts.get(key) ?? createAdapter(model, { method, rank, alpha, targetModules, initSeed });
+    const start = starts.get(key) ?? createAdapter(model, { method, rank, alpha, targetModules, initSeed, rows });
     starts.set(key, start);
     const { parameters, ...frozen } = await start;
     const adapter = { ...frozen, parameters: parameters.slice() };

@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { LambdamaxError } from '../../errors.ts';
+import type { AdapterForm, AdapterMethod } from './adapter.ts';
+
+/** Whether `--method` names a file of the user's own: `./my-variant.ts`. */
+export function isMethodFile(name: string): boolean {
+  return /\.[cm]?[jt]s$/.test(name) || name.startsWith('./') || name.startsWith('../') || isAbsolute(name);
+}
+
+/**
+ * The LoRA variant that `--method` (or another option) names: one of ours, or the default export of the user's own file, an `AdapterMethod` in
+ * TypeScript or JavaScript. Its name is then the file's, as it was given. Throws a UsageError for a name that is not known
+ * and a LambdamaxError that names the file and what is wrong with it.
+ */
+export async function loadMethod(name: string, option = '--method'): Promise<AdapterMethod> {
+  if (!isMethodFile(name)) {
+    const { adapterMethod } = await import('./index.ts');
+    return adapterMethod(name, option);
+  }
+  const fault = (expected: string, got: unknown, cause?: unknown) =>
+    new LambdamaxError({ subject: `${option} ${name}`, expected, got, ...(cause === undefined ? {} : { cause }) });
+  const file = resolve(name);
+  if (!existsSync(file)) throw fault('a file', 'no such file');
+  let module: { readonly default?: unknown };
+  try {
+    module = await import(pathToFileURL(file).href);
+  } catch (cause) {
+    throw fault('a file that can be loaded', (cause as Error).message.split('\n')[0], cause);
+  }
+  const method = (module.default ?? {}) as Partial<AdapterMethod>;
+  const fields = { ...method, 'form.name': method.form?.name };
+  for (const [field, type] of [
+    ['initialise', 'function'],
+    ['form', 'object'],
+    ['form.name', 'string'],
+  ] as const) {
+    const got = typeof (fields as Record<string, unknown>)[field];
+    if (got !== type) throw fault(`a default export with a ${type} ${field}, an AdapterMethod`, got);
+  }
+  const form = method.form as AdapterForm;
+  for (const field of ['scaling', 'tensors', 'apply', 'update'] as const)
+    if (typeof form[field] !== 'function') throw fault(`a form with a function ${field}`, typeof form[field]);
+  if (method.keepsFunctionBy !== 'zeroUpdate' && method.keepsFunctionBy !== 'residualWeight')
+    throw fault('keepsFunctionBy zeroUpdate or residualWeight', method.keepsFunctionBy ?? 'none');
+  return { ...(method as AdapterMethod), name, form: await ownForm(name, form) };
+}
+
+/**
+ * One of our forms as it is, and any other under a name that none of ours has, since compiled graphs are kept by the names
+ * of their forms; PEFT does not know it, whatever it was made from.
+ */
+async function ownForm(file: string, form: AdapterForm): Promise<AdapterForm> {
+  const { formOfKind } = await import('./peftForms.ts');
+  const { peft, ...own } = form;
+  if (peft !== undefined && peft.type !== 'LAMBDAMAX' && formOfKind(peft).form === form) return form;
+  return { ...own, name: `${form.name} of ${file}` };
+}
