@@ -7,6 +7,7 @@ import * as data from './data.ts';
 import * as doctor from './doctor.ts';
 import * as evaluate from './evaluate.ts';
 import * as finetune from './finetune.ts';
+import * as merge from './merge.ts';
 import { outputOptions } from './options.ts';
 import { createOutput, type OutputStream } from './output.ts';
 import { packageVersion } from './package.ts';
@@ -25,6 +26,7 @@ const allCommands: readonly Command[] = [
   doctor.command,
   evaluate.command,
   finetune.command,
+  merge.command,
   predict.command,
   pretrain.command,
   report.command,

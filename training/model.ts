@@ -2,6 +2,7 @@ import {
   type Backend,
   compile,
   type Executable,
+  type Graph,
   onnxBackend,
   type Precision,
   type Program,
@@ -85,8 +86,13 @@ export class Model {
 
   /** The matrix W [out, in] of a linear layer in float64, whichever way the checkpoint stores it. */
   async matrix(module: LinearModule): Promise<Float64Array> {
-    const stored = Float64Array.from(await this.weight(`${module.name}.weight`));
-    return module.transposed ? transposed(stored, module.in, module.out) : stored;
+    return this.turned(module, await this.weight(`${module.name}.weight`));
+  }
+
+  /** A matrix as the checkpoint stores it as [out, in], in float64. */
+  turned(module: LinearModule, stored: Vector): Float64Array {
+    const values = Float64Array.from(stored);
+    return module.transposed ? transposed(values, module.in, module.out) : values;
   }
 
   /** A matrix W [out, in] as the checkpoint would store it in the model's precision, to be fed in the place of its own. */
@@ -114,12 +120,30 @@ export class Model {
 
   /** The cross-entropy of every position, for batches of this shape. */
   positionLosses(layout: AdapterLayout, batch: TokenBatch): Promise<Executable> {
-    return this.#executable('losses', layout, shapeOf(batch), recordPositionLosses);
+    const shape = shapeOf(batch);
+    return this.compiled(`losses ${keyOf(layout, shape)}`, layout, () =>
+      recordPositionLosses(this.decoder, layout, shape),
+    );
   }
 
   /** The logits of every position, for batches of this shape. */
   logits(layout: AdapterLayout, batch: TokenBatch): Promise<Executable> {
-    return this.#executable('logits', layout, shapeOf(batch), recordLogits);
+    const shape = shapeOf(batch);
+    return this.compiled(`logits ${keyOf(layout, shape)}`, layout, () => recordLogits(this.decoder, layout, shape));
+  }
+
+  /** A graph of the model with adapters of this layout, compiled once for all that it is asked for under the same key. */
+  compiled(key: string, layout: AdapterLayout, graph: () => Graph): Promise<Executable> {
+    const known = this.#executables.get(key);
+    if (known !== undefined) return known;
+    const executable = this.backend.compile(graph(), {
+      precision: this.precision,
+      weights: this.checkpoint,
+      fed: new Set(adaptedWeights(layout)),
+      threads: this.threads,
+    });
+    this.#executables.set(key, executable);
+    return executable;
   }
 
   /** Frees every session and closes the checkpoint. */
@@ -140,25 +164,6 @@ export class Model {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
-  }
-
-  #executable(
-    kind: string,
-    layout: AdapterLayout,
-    shape: BatchShape,
-    recorded: typeof recordLogits,
-  ): Promise<Executable> {
-    const key = `${kind} ${keyOf(layout, shape)}`;
-    const known = this.#executables.get(key);
-    if (known !== undefined) return known;
-    const executable = this.backend.compile(recorded(this.decoder, layout, shape), {
-      precision: this.precision,
-      weights: this.checkpoint,
-      fed: new Set(adaptedWeights(layout)),
-      threads: this.threads,
-    });
-    this.#executables.set(key, executable);
-    return executable;
   }
 }
 

@@ -108,12 +108,13 @@ async function initialisedModules(
   return share?.among(modules, wanted) ?? modules;
 }
 
-/** The layout of a method on some of the model's modules. Throws as `createAdapter`. */
+/** The layout of a method on some of the model's modules, with `anyRank` whatever their ranks. Throws as `createAdapter`. */
 export function layoutFor(
   model: Model,
   { form }: Pick<AdapterMethod, 'form'>,
   targetModules: string,
   { rank, alpha, rankPattern = {}, alphaPattern = {} }: ModuleSizes,
+  { anyRank = false } = {},
 ): AdapterLayout {
   const known = new Map(model.decoder.modules.map((module) => [module.name, module]));
   const modules = new Map<string, AdaptedModule>();
@@ -122,7 +123,7 @@ export function layoutFor(
     const shape = { out, in: inputs };
     const size = sizeOfModule(name, { rank, alpha, rankPattern, alphaPattern });
     if (form.check) form.check(name, shape, size);
-    else checkRank(name, shape, size.rank);
+    else if (!anyRank) checkRank(name, shape, size.rank);
     modules.set(name, { shape, size });
   }
   return { form, modules };

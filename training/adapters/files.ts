@@ -101,7 +101,8 @@ function storedLayout(
       got: 'no such module',
       remedy: otherModel,
     });
-  return layoutFor(model, { form }, modules.join(','), stored.config);
+  // A rank above min(out, in) is a waste and no error: a residual adapter as plain LoRA has twice the rank that it had.
+  return layoutFor(model, { form }, modules.join(','), stored.config, { anyRank: true });
 }
 
 /** The size that most modules have, and patterns for the others. */
