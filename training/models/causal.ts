@@ -11,7 +11,7 @@ import {
 } from '../../compute/index.ts';
 import { type AdapterLayout, applyLayout, layoutTensors, sharedTensors } from '../adapters/layout.ts';
 import { logitLosses, positionLosses, weightedLoss } from './causalLoss.ts';
-import type { Decoder } from './decoder.ts';
+import type { Decoder, DecoderContext } from './decoder.ts';
 import { wholeRows } from './wholeRows.ts';
 
 /** The shape of a batch, for which a graph is compiled. */
@@ -34,7 +34,7 @@ export type Trainable = AdapterLayout | 'allWeights';
 export function traceCausalLoss(decoder: Decoder, trainable: Trainable, shape: BatchShape): TracedLoss {
   const { outputName } = decoder;
   return trace(signature(decoder, trainable, [...tokenInputs(shape), lossWeights(shape)]), {
-    outputs: (tensors) => (trainable === 'allWeights' ? logits : hiddenStates)(decoder, trainable, shape, tensors),
+    outputs: (tensors) => (trainable === 'allWeights' ? logits : wholeRowStates)(decoder, trainable, shape, tensors),
     loss: (outputs, { inputs, weights }) => {
       const [z, targets] = [outputs as tf.Tensor2D, inputs.get('targets')!];
       const losses =
@@ -50,7 +50,7 @@ export function traceCausalLoss(decoder: Decoder, trainable: Trainable, shape: B
 export function recordPositionLosses(decoder: Decoder, trainable: Trainable, shape: BatchShape): Graph {
   const graph = record(signature(decoder, trainable, tokenInputs(shape)), (tensors) => {
     const output = weightOf(tensors, decoder.outputName) as tf.Tensor2D;
-    const hidden = hiddenStates(decoder, trainable, shape, tensors);
+    const hidden = wholeRowStates(decoder, trainable, shape, tensors);
     return new Map([['losses', positionLosses(hidden, output, tensors.inputs.get('targets')!)]]);
   });
   return simplify(graph);
@@ -83,7 +83,7 @@ export function recordInputs(
     { parameters: [], inputs: [...tokenInputs(shape), ...extra], weights: decoder.weights },
     (tensors) => {
       const seen = new Map<string, tf.Tensor>();
-      hiddenStates(decoder, 'allWeights', shape, tensors, (module, x) => {
+      wholeRowStates(decoder, 'allWeights', shape, tensors, (module, x) => {
         if (!modules.has(module)) return;
         for (const [name, value] of observe(x, tensors.inputs)) seen.set(`${module}.${name}`, value);
       });
@@ -95,10 +95,10 @@ export function recordInputs(
 
 function logits(decoder: Decoder, trainable: Trainable, shape: BatchShape, tensors: TracedTensors): tf.Tensor2D {
   const output = weightOf(tensors, decoder.outputName) as tf.Tensor2D;
-  return tf.matMul(hiddenStates(decoder, trainable, shape, tensors), output, false, true);
+  return tf.matMul(wholeRowStates(decoder, trainable, shape, tensors), output, false, true);
 }
 
-function hiddenStates(
+function wholeRowStates(
   decoder: Decoder,
   trainable: Trainable,
   { rows, length }: BatchShape,
@@ -106,6 +106,21 @@ function hiddenStates(
   onInput?: (module: string, x: tf.Tensor2D) => void,
 ): tf.Tensor2D {
   const { inputs } = tensors;
+  const tokens = { rows, length, inputIds: inputs.get('inputIds')!, ...wholeRows(length, inputs.get('keyMask')) };
+  return hiddenStates(decoder, trainable, tokens, tensors, onInput);
+}
+
+/**
+ * The last hidden states [rows * length, hidden] of tokens wherever they stand. `onInput` is told the input of every
+ * linear layer.
+ */
+export function hiddenStates(
+  decoder: Decoder,
+  trainable: Trainable,
+  tokens: Omit<DecoderContext, 'weight' | 'linear'>,
+  tensors: TracedTensors,
+  onInput?: (module: string, x: tf.Tensor2D) => void,
+): tf.Tensor2D {
   const weight = (name: string) => weightOf(tensors, name);
   const modules = new Map(decoder.modules.map((module) => [module.name, module]));
   const linear = (x: tf.Tensor2D, module: string): tf.Tensor2D => {
@@ -119,18 +134,16 @@ function hiddenStates(
         : applyLayout(trainable, module, x, matrix, { get: weight });
     return bias ? tf.add(y, weight(`${module}.bias`)) : y;
   };
-  return decoder.hiddenStates({
-    ...{ rows, length, inputIds: inputs.get('inputIds')!, weight, linear },
-    ...wholeRows(length, inputs.get('keyMask')),
-  });
+  return decoder.hiddenStates({ ...tokens, weight, linear });
 }
 
 /** A weight of the checkpoint, frozen or trained. */
-function weightOf({ parameters, weights }: TracedTensors, name: string): tf.Tensor {
+export function weightOf({ parameters, weights }: TracedTensors, name: string): tf.Tensor {
   return (weights.get(name) ?? parameters.get(name))!;
 }
 
-function signature(decoder: Decoder, trainable: Trainable, inputs: InputSpec[]): Signature {
+/** What a graph of a decoder is fed: what is trained, the inputs of its batch, and the frozen weights. */
+export function signature(decoder: Decoder, trainable: Trainable, inputs: readonly InputSpec[]): Signature {
   const { weights } = decoder;
   return trainable === 'allWeights'
     ? { parameters: weights, inputs, weights: [] }

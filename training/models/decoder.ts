@@ -10,6 +10,10 @@ export interface DecoderConfig {
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly layers: number;
+  /** The heads of every layer's keys and values. */
+  readonly keyValueHeads: number;
+  /** Entries of each head; even where a rotary embedding turns pairs of them. */
+  readonly headSize: number;
   /** Whether the output projection is the embedding matrix. */
   readonly tieWordEmbeddings: boolean;
   readonly maxPositions: number;

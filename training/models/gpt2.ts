@@ -67,6 +67,8 @@ function gpt2Config(config: ConfigFile): Gpt2Config {
     intermediateSize: raw.n_inner ?? 4 * raw.n_embd,
     layers: raw.n_layer,
     heads: raw.n_head,
+    keyValueHeads: raw.n_head,
+    headSize: raw.n_embd / raw.n_head,
     layerNormEps: raw.layer_norm_epsilon ?? 1e-5,
     activation: (config.values.activation_function as ActivationName | null | undefined) ?? 'gelu_new',
     scalesAttention: raw.scale_attn_weights ?? true,
@@ -121,13 +123,12 @@ function hiddenStates(config: Gpt2Config, blocks: readonly string[], context: De
 }
 
 function selfAttention(
-  { hiddenSize, heads, scalesAttention, scalesByLayer }: Gpt2Config,
+  { headSize, scalesAttention, scalesByLayer }: Gpt2Config,
   { rows, linear, attend }: DecoderContext,
   x: tf.Tensor2D,
   name: string,
   layer: number,
 ): tf.Tensor2D {
-  const headSize = hiddenSize / heads;
   const scale = (scalesAttention ? 1 / Math.sqrt(headSize) : 1) / (scalesByLayer ? layer + 1 : 1);
   const [q, k, v] = tf
     .split(linear(x, `${name}.c_attn`), 3, -1)

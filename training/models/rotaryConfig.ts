@@ -9,11 +9,8 @@ import type { RotaryEmbedding, RotaryScaling } from './rotary.ts';
 export interface RotaryConfig extends DecoderConfig {
   /** The width of the feed-forward layer. */
   readonly intermediateSize: number;
+  /** A multiple of `keyValueHeads`: each key and value head serves heads / keyValueHeads query heads. */
   readonly heads: number;
-  /** Divides `heads`; each key and value head serves heads / keyValueHeads query heads. */
-  readonly keyValueHeads: number;
-  /** Even, because the rotary embedding turns pairs of entries. */
-  readonly headSize: number;
   readonly rmsNormEps: number;
   readonly activation: ActivationName;
   readonly rotary: RotaryEmbedding;

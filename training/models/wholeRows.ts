@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { LambdamaxError } from '../../errors.ts';
 import { attention, causalMask, paddingMask, type QueryBlock } from './attention.ts';
 import type { Positions } from './decoder.ts';
+import { remembered } from './remembered.ts';
 import { rotaryTables, rotate } from './rotary.ts';
 
 /**
@@ -10,7 +11,6 @@ import { rotaryTables, rotate } from './rotary.ts';
  * than a table of learned positions.
  */
 export function wholeRows(length: number, keyMask?: tf.Tensor): Positions {
-  // One constant per kind, and not one per layer.
   const tablesOf = remembered(rotaryTables);
   const maskOf = remembered((block: QueryBlock, window: number | null) => {
     const mask = causalMask(block, window);
@@ -59,15 +59,4 @@ function queryBlocks(length: number, window: number | null): QueryBlock[] {
 /** Positions first .. end-1 of [rows, heads, length, headSize]. */
 function between(x: tf.Tensor4D, first: number, end: number): tf.Tensor4D {
   return end - first === x.shape[2] ? x : (tf.slice(x, [0, 0, first, 0], [-1, -1, end - first, -1]) as tf.Tensor4D);
-}
-
-/** A function that computes once for equal arguments. */
-function remembered<A extends readonly unknown[], R>(compute: (...args: A) => R): (...args: A) => R {
-  const known = new Map<string, R>();
-  return (...args) => {
-    const key = JSON.stringify(args);
-    const result = known.get(key) ?? compute(...args);
-    known.set(key, result);
-    return result;
-  };
 }
