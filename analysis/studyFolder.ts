@@ -69,6 +69,7 @@ export function reportInput({ plan, sweep, spectra }: StudyFindings, prediction:
       seeds: seedWords(plan),
       score: scoreLabels[plan.score],
       precision: plan.precision,
+      ...(plan.backend && { backend: plan.backend }),
     },
     sweep,
     prediction,

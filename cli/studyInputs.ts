@@ -122,6 +122,7 @@ async function makePlan(
     validation: validationFiles.map(shownFile),
     validationHash: validation ? hashRows(validation) : null,
     ...{ methods, rank, alpha, targetModules, grid, mostRates, refinements, seeds, seedsNearBest, precision },
+    ...(options.backend !== 'onnx' && { backend: options.backend }),
     initSeed: options.initSeed ?? null,
     training: {
       steps,

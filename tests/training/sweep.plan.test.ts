@@ -95,6 +95,18 @@ test('what is written is read back the same, and a missing field is noticed', ()
   }
 });
 
+test('a study on another backend is another study, and one on ONNX Runtime has the keys it always had', () => {
+  const onWasm = somePlan({ backend: 'wasm' });
+  assert.equal(
+    planDifferences(somePlan(), onWasm).map(({ field }) => field),
+    ['backend'],
+  );
+  const cell = { method: 'lora', learningRate: 1e-3, seed: 0 };
+  assert.is.not(runKey(runConfiguration(onWasm, cell)), runKey(run));
+  assert.is(runKey(runConfiguration(somePlan({ backend: undefined }), cell)), runKey(run));
+  assert.equal(planSchema.parse(JSON.parse(canonicalJson(onWasm))), onWasm);
+});
+
 test('the hash of files is of their contents and order', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'lambdamax-'));
   try {

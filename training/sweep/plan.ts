@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
+import { type BackendName, backendNames } from '../../compute/backends/executable.ts';
 import type { Precision } from '../../compute/tensors.ts';
 import type { TokenRow } from '../data/examples.ts';
 import type { ScheduleName } from '../optimizers/schedules.ts';
@@ -68,6 +69,8 @@ export interface StudyPlan {
   readonly training: TrainingConfiguration;
   readonly score: ScoreMeasure;
   readonly precision: Precision;
+  /** The backend that computes; absent for ONNX Runtime. */
+  readonly backend?: BackendName | undefined;
   /** Versions of lambdamax, node, onnxruntime, for the reader. */
   readonly versions: Readonly<Record<string, string>>;
   /** The command line that made the plan, for the reader. */
@@ -89,6 +92,8 @@ export interface RunConfiguration extends TrainingConfiguration {
   readonly dataHash: string;
   readonly validationHash: string | null;
   readonly precision: Precision;
+  /** Absent for ONNX Runtime. */
+  readonly backend?: BackendName | undefined;
 }
 
 /** The plan's run of one method at one learning rate under one seed. */
@@ -109,6 +114,7 @@ export function runConfiguration(
     dataHash: plan.dataHash,
     validationHash: plan.validationHash,
     precision: plan.precision,
+    ...(plan.backend && { backend: plan.backend }),
   };
 }
 
@@ -199,6 +205,7 @@ const trainingFields = {
 };
 
 const precision = z.enum(['float32', 'float64']);
+const backend = z.enum(backendNames).optional();
 
 /** Checks a `study.json`. */
 export const planSchema: z.ZodType<StudyPlan> = z.object({
@@ -222,6 +229,7 @@ export const planSchema: z.ZodType<StudyPlan> = z.object({
   training: z.object(trainingFields),
   score: z.enum(['accuracy', 'validationLoss', 'finalLoss']),
   precision,
+  backend,
   versions: z.record(z.string(), z.string()),
   createdFrom: z.string(),
 });
@@ -240,6 +248,7 @@ export const runSchema: z.ZodType<RunConfiguration> = z.object({
   dataHash: z.string(),
   validationHash: z.string().nullable(),
   precision,
+  backend,
 });
 
 function substance(plan: StudyPlan): Record<string, unknown> {
