@@ -136,12 +136,16 @@ export class Model {
   compiled(key: string, layout: AdapterLayout, graph: () => Graph): Promise<Executable> {
     const known = this.#executables.get(key);
     if (known !== undefined) return known;
-    const executable = this.backend.compile(graph(), {
-      precision: this.precision,
-      weights: this.checkpoint,
-      fed: new Set(adaptedWeights(layout)),
-      threads: this.threads,
-    });
+    const recorded = graph();
+    const executable =
+      recorded.outputs.size === 0
+        ? Promise.resolve(nothing)
+        : this.backend.compile(recorded, {
+            precision: this.precision,
+            weights: this.checkpoint,
+            fed: new Set(adaptedWeights(layout)),
+            threads: this.threads,
+          });
     this.#executables.set(key, executable);
     return executable;
   }
@@ -166,6 +170,9 @@ export class Model {
     return this.release();
   }
 }
+
+/** A graph without outputs. */
+const nothing: Executable = { run: async () => new Map(), release: async () => {} };
 
 /**
  * Opens a Hugging Face checkpoint folder. Throws a LambdamaxError that names the file for a missing or broken one, and for

@@ -1,7 +1,7 @@
 import { type Precision, type Values, type Vector, zeros } from '../../compute/index.ts';
 import type { Model } from '../model.ts';
 import type { DecoderConfig } from '../models/decoder.ts';
-import { type CacheShape, keysName, valuesName } from './graphs.ts';
+import { type CacheShape, cacheNames } from './graphs.ts';
 
 /**
  * The keys and values of some rows, [rows, keyValueHeads, capacity, headSize] for each layer: position p of a row lies in slot
@@ -15,13 +15,12 @@ export class KeyValueCache {
   readonly #precision: Precision;
 
   constructor(config: DecoderConfig, shape: CacheShape, precision: Precision) {
-    const { layers, keyValueHeads, headSize } = config;
+    const { keyValueHeads, headSize } = config;
     this.shape = shape;
     this.#config = config;
     this.#precision = precision;
-    const names = Array.from({ length: layers }, (_, layer) => [keysName(layer), valuesName(layer)]).flat();
     const size = shape.rows * keyValueHeads * shape.capacity * headSize;
-    this.arrays = new Map(names.map((name) => [name, zeros(size, precision)]));
+    this.arrays = new Map(cacheNames(config).map((name) => [name, zeros(size, precision)]));
   }
 
   /**

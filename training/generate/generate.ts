@@ -57,6 +57,7 @@ export async function generate(
     ...adapterFeeds(adapter),
     sampling,
     stop: stop ?? (await stopTokens(model)),
+    steps: new Map(),
     onStep: () =>
       onProgress?.(
         rows.filter(({ end }) => end !== undefined).length,

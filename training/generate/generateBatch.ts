@@ -1,9 +1,16 @@
-import type { Graph, RandomStream, Values, Vector } from '../../compute/index.ts';
+import {
+  type Executable,
+  type RandomStream,
+  type SplitGraph,
+  splitAt,
+  type Values,
+  type Vector,
+} from '../../compute/index.ts';
 import { type AdapterLayout, layoutKey } from '../adapters/layout.ts';
 import { bucketLength } from '../data/batches.ts';
 import type { Model } from '../model.ts';
 import { KeyValueCache } from './cache.ts';
-import { logitsName, recordPrompt, recordStep } from './graphs.ts';
+import { type CacheShape, logitsName, recordPrompt, recordStep, stepInputs } from './graphs.ts';
 import { chooseToken, type Sampling } from './sampling.ts';
 
 /**
@@ -29,8 +36,16 @@ export interface BatchSettings {
   readonly feeds: Values;
   readonly sampling: Sampling;
   readonly stop: ReadonlySet<number>;
+  /** What has been compiled for these so far, by the shape of the cache; empty at first. */
+  readonly steps: Map<string, Step>;
   /** Is called after each token that was added to the rows. */
   onStep(): void;
+}
+
+/** A step's graph, and all that it is fed besides tokens and cache. */
+export interface Step {
+  readonly executable: Executable;
+  readonly feeds: Values;
 }
 
 /** The least capacity of a cache: less would save little. */
@@ -74,9 +89,11 @@ async function readPrompts(
     inputIds.set(tokens, place * length);
     last[place] = place * length + tokens.length - 1;
   }
-  const { layout } = settings;
-  const graph = () => recordPrompt(model.decoder, layout, height, length);
-  const results = await run(model, `prompt ${height}x${length}`, graph, settings, { inputIds, last });
+  const { layout, feeds } = settings;
+  const executable = await model.compiled(`prompt ${height}x${length} ${layoutKey(layout)}`, layout, () =>
+    recordPrompt(model.decoder, layout, height, length),
+  );
+  const results = await executable.run(new Map([...feeds, ...Object.entries({ inputIds, last })]));
   const capacity = capacityFor(longest + 1, most, model);
   const cache = new KeyValueCache(model.config, { rows: height, capacity }, model.precision);
   cache.store(results, new Int32Array(height), length);
@@ -98,22 +115,29 @@ async function step(
     inputIds[place] = tokens.at(-1)!;
     positions[place] = tokens.length - 1;
   }
-  const graph = () => recordStep(model.decoder, settings.layout, shape);
-  const inputs = { ...Object.fromEntries(arrays), inputIds, positions };
-  const results = await run(model, `step ${shape.rows}x${shape.capacity}`, graph, settings, inputs);
+  const inputs = { inputIds, positions, ...Object.fromEntries(arrays) };
+  const { executable, feeds } = await compiledStep(model, shape, settings);
+  const results = await executable.run(new Map([...feeds, ...Object.entries(inputs)]));
   cache.store(results, positions, 1);
   advance(model, rows, results, settings);
 }
 
-async function run(
-  model: Model,
-  name: string,
-  graph: () => Graph,
-  { layout, feeds }: BatchSettings,
-  inputs: Readonly<Record<string, Vector | Int32Array>>,
-): Promise<Values> {
-  const executable = await model.compiled(`${name} ${layoutKey(layout)}`, layout, graph);
-  return executable.run(new Map([...feeds, ...Object.entries(inputs)]));
+/** A step's graph without what follows from the adapter and the weights alone (DoRA's norms, say): that is fed too. */
+async function compiledStep(model: Model, shape: CacheShape, { layout, feeds, steps }: BatchSettings): Promise<Step> {
+  const name = `step ${shape.rows}x${shape.capacity}`;
+  const known = steps.get(name);
+  if (known !== undefined) return known;
+  let split: SplitGraph | undefined;
+  const parts = () => {
+    split ??= splitAt(recordStep(model.decoder, layout, shape), stepInputs(model.config));
+    return split;
+  };
+  const key = `${name} ${layoutKey(layout)}`;
+  const executable = await model.compiled(key, layout, () => parts().product);
+  const prepare = await model.compiled(`${key}, prepared`, layout, () => parts().prepare);
+  const step = { executable, feeds: new Map([...feeds, ...(await prepare.run(feeds))]) };
+  steps.set(name, step);
+  return step;
 }
 
 /** The next token of each row that has not come to its end, from the logits [rows, vocabulary]. */

@@ -3,7 +3,7 @@ import { type Graph, type InputSpec, record, simplify, type TracedTensors } from
 import type { AdapterLayout } from '../adapters/layout.ts';
 import { cachedTokens, type KeysAndValues } from '../models/cachedTokens.ts';
 import { hiddenStates, signature, weightOf } from '../models/causal.ts';
-import type { Decoder, Positions } from '../models/decoder.ts';
+import type { Decoder, DecoderConfig, Positions } from '../models/decoder.ts';
 import { wholeRows } from '../models/wholeRows.ts';
 
 /** How many rows a cache has, and slots for the positions of each. */
@@ -15,9 +15,18 @@ export interface CacheShape {
 /** Outputs of both graphs: what follows each row's last token, [rows, vocabulary]. */
 export const logitsName = 'logits';
 
-/** The names of a layer's keys and values: outputs of both graphs, inputs of a step's. */
-export const keysName = (layer: number): string => `keys of layer ${layer}`;
-export const valuesName = (layer: number): string => `values of layer ${layer}`;
+const keysName = (layer: number): string => `keys of layer ${layer}`;
+const valuesName = (layer: number): string => `values of layer ${layer}`;
+
+/** The names of all layers' keys and values: outputs of both graphs, inputs of a step's. */
+export function cacheNames({ layers }: DecoderConfig): string[] {
+  return Array.from({ length: layers }, (_, layer) => [keysName(layer), valuesName(layer)]).flat();
+}
+
+/** All that changes from one step to the next. */
+export function stepInputs(config: DecoderConfig): ReadonlySet<string> {
+  return new Set(['inputIds', 'positions', ...cacheNames(config)]);
+}
 
 /**
  * Whole prompts, padded at their ends: inputs `inputIds` [rows, length] and `last`, the index of each row's last token
@@ -53,13 +62,12 @@ export function recordPrompt(decoder: Decoder, layout: AdapterLayout, rows: numb
  * [rows, keyValueHeads, 1, headSize].
  */
 export function recordStep(decoder: Decoder, layout: AdapterLayout, { rows, capacity }: CacheShape): Graph {
-  const { layers, keyValueHeads, headSize } = decoder.config;
+  const { keyValueHeads, headSize } = decoder.config;
   const shape = [rows, keyValueHeads, capacity, headSize];
-  const kept = (name: string): InputSpec => ({ name, shape, dtype: 'float32' });
   const inputs: InputSpec[] = [
     { name: 'inputIds', shape: [rows, 1], dtype: 'int32' },
     { name: 'positions', shape: [rows], dtype: 'int32' },
-    ...Array.from({ length: layers }, (_, layer) => [kept(keysName(layer)), kept(valuesName(layer))]).flat(),
+    ...cacheNames(decoder.config).map((name) => ({ name, shape, dtype: 'float32' }) as const),
   ];
   return simplify(
     record(signature(decoder, layout, inputs), (tensors) => {
