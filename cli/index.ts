@@ -7,6 +7,7 @@ import * as data from './data.ts';
 import * as doctor from './doctor.ts';
 import * as evaluate from './evaluate.ts';
 import * as finetune from './finetune.ts';
+import * as generate from './generate.ts';
 import * as merge from './merge.ts';
 import { outputOptions } from './options.ts';
 import { createOutput, type OutputStream } from './output.ts';
@@ -26,6 +27,7 @@ const allCommands: readonly Command[] = [
   doctor.command,
   evaluate.command,
   finetune.command,
+  generate.command,
   merge.command,
   predict.command,
   pretrain.command,

@@ -128,14 +128,20 @@ function tokenise(row: DataRow, subject: string, options: ExampleOptions): Token
   }
   // A chat template writes the special tokens itself, where a text begins and where an answer ends.
   const eos = tokenizer.eosTokenId === null || isConversation ? [] : [tokenizer.eosTokenId];
-  const promptIds = tokenizer.encode(prompt, { addSpecialTokens: !isConversation });
-  // Some tokenizers end every text; here the text goes on.
-  if (promptIds.at(-1) === eos[0]) promptIds.pop();
+  const promptIds = isConversation ? tokenizer.encode(prompt) : promptTokens(prompt, tokenizer);
   const responseIds = [...tokenizer.encode(response), ...eos];
   return {
     inputIds: Int32Array.from([...promptIds, ...responseIds]),
     labels: Int32Array.from([...promptIds.map(() => notScored), ...responseIds]),
   };
+}
+
+/** A text that goes on, with the special tokens that the tokenizer puts before it. */
+export function promptTokens(prompt: string, tokenizer: TextTokenizer): number[] {
+  const ids = tokenizer.encode(prompt, { addSpecialTokens: true });
+  // Some tokenizers end every text.
+  if (ids.at(-1) === tokenizer.eosTokenId) ids.pop();
+  return ids;
 }
 
 /** A conversation, or a prompt and a response as one of two messages, as the model's chat template writes it. */
