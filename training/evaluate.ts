@@ -1,8 +1,6 @@
-import { viewTensors } from '../compute/index.ts';
 import type { Adapter } from './adapters/create.ts';
-import { emptyLayout } from './adapters/create.ts';
-import { layoutTensors } from './adapters/layout.ts';
-import { batchesOf, type TokenBatch, toBatch } from './data/batches.ts';
+import { adapterFeeds } from './adapters/feeds.ts';
+import { batchesOf, toBatch } from './data/batches.ts';
 import { scoredPositions, type TokenRow } from './data/examples.ts';
 import type { Model } from './model.ts';
 
@@ -17,7 +15,21 @@ export interface EvaluateResult {
   readonly rows: number;
   /** The mean of each row alone. */
   readonly rowLosses: readonly number[];
+  /**
+   * Of each row, where asked for: whether greedy decoding would write all of its scored tokens. It would exactly if each of
+   * them has the largest logit behind those before it, which one pass over the row tells: nothing is generated.
+   */
+  readonly exactRows?: readonly boolean[];
   readonly seconds: number;
+}
+
+/** How rows are evaluated. */
+export interface EvaluateOptions {
+  readonly adapter?: Adapter;
+  /** Rows at a time; default 16. */
+  readonly batchSize?: number;
+  /** Whether `exactRows` are wanted. */
+  readonly exact?: boolean;
 }
 
 /**
@@ -27,23 +39,33 @@ export interface EvaluateResult {
 export async function evaluate(
   model: Model,
   rows: readonly TokenRow[],
-  { adapter, batchSize = 16 }: { readonly adapter?: Adapter; readonly batchSize?: number } = {},
+  { adapter, batchSize = 16, exact = false }: EvaluateOptions = {},
 ): Promise<EvaluateResult> {
   const started = performance.now();
   const byLength = rows.map((_, index) => index).sort((a, b) => rows[a]!.inputIds.length - rows[b]!.inputIds.length);
   const rowLosses = new Array<number>(rows.length);
+  const exactRows = new Array<boolean>(rows.length);
+  const { layout, feeds } = adapterFeeds(adapter);
   let sum = 0;
   let tokens = 0;
   for (const indices of batchesOf(byLength, batchSize)) {
     const chosen = indices.map((index) => rows[index]!);
     const batch = toBatch(chosen, { rows: batchSize, precision: model.precision });
-    const losses = await positionLosses(model, adapter, batch);
+    const executable = await model.positionLosses(layout, batch, exact);
+    const results = await executable.run(new Map([...feeds, ...Object.entries(batch.inputs)]));
+    const [losses, greedy] = [results.get('losses')!, results.get('greedy')];
+    const { lossWeights, targets } = batch.inputs;
     for (const [place, index] of indices.entries()) {
       const scored = scoredPositions(rows[index]!);
       const start = place * batch.length;
       let rowSum = 0;
+      let isExact = true;
       for (let position = start; position < start + batch.length; position++)
-        if (batch.inputs.lossWeights![position]! > 0) rowSum += losses[position]!;
+        if (lossWeights![position]! > 0) {
+          rowSum += losses[position]!;
+          isExact &&= greedy?.[position] === targets![position];
+        }
+      exactRows[index] = isExact;
       rowLosses[index] = rowSum / scored;
       sum += rowSum;
       tokens += scored;
@@ -51,24 +73,6 @@ export async function evaluate(
   }
   const loss = sum / tokens;
   const seconds = (performance.now() - started) / 1000;
-  return { loss, perplexity: Math.exp(loss), tokens, rows: rows.length, rowLosses, seconds };
-}
-
-/** The cross-entropy of every position of a batch, [rows * length]. */
-async function positionLosses(
-  model: Model,
-  adapter: Adapter | undefined,
-  batch: TokenBatch,
-): Promise<ArrayLike<number>> {
-  const layout = adapter?.layout ?? emptyLayout();
-  const executable = await model.positionLosses(layout, batch);
-  const trained = adapter ? viewTensors(adapter.parameters, layoutTensors(layout)) : [];
-  const { inputIds, targets, keyMask } = batch.inputs;
-  const inputs = [
-    ['inputIds', inputIds!],
-    ['targets', targets!],
-    ...(keyMask ? [['keyMask', keyMask] as const] : []),
-  ] as const;
-  const results = await executable.run(new Map([...trained, ...(adapter?.weights ?? []), ...inputs]));
-  return results.get('losses')!;
+  const result = { loss, perplexity: Math.exp(loss), tokens, rows: rows.length, rowLosses, seconds };
+  return exact ? { ...result, exactRows } : result;
 }

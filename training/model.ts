@@ -118,11 +118,11 @@ export class Model {
     return program;
   }
 
-  /** The cross-entropy of every position, for batches of this shape. */
-  positionLosses(layout: AdapterLayout, batch: TokenBatch): Promise<Executable> {
+  /** The cross-entropy of every position, for batches of this shape, and greedy decoding's tokens if they are asked for. */
+  positionLosses(layout: AdapterLayout, batch: TokenBatch, withGreedy = false): Promise<Executable> {
     const shape = shapeOf(batch);
-    return this.compiled(`losses ${keyOf(layout, shape)}`, layout, () =>
-      recordPositionLosses(this.decoder, layout, shape),
+    return this.compiled(`losses${withGreedy ? ' and greedy' : ''} ${keyOf(layout, shape)}`, layout, () =>
+      recordPositionLosses(this.decoder, layout, shape, withGreedy),
     );
   }
 

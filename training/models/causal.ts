@@ -10,7 +10,7 @@ import {
   trace,
 } from '../../compute/index.ts';
 import { type AdapterLayout, applyLayout, layoutTensors, sharedTensors } from '../adapters/layout.ts';
-import { logitLosses, positionLosses, weightedLoss } from './causalLoss.ts';
+import { greedyTokens, logitLosses, positionLosses, weightedLoss } from './causalLoss.ts';
 import type { Decoder, DecoderContext } from './decoder.ts';
 import { wholeRows } from './wholeRows.ts';
 
@@ -46,12 +46,21 @@ export function traceCausalLoss(decoder: Decoder, trainable: Trainable, shape: B
   });
 }
 
-/** The cross-entropy of every position, output `losses` [rows * length]. */
-export function recordPositionLosses(decoder: Decoder, trainable: Trainable, shape: BatchShape): Graph {
+/**
+ * The cross-entropy of every position, output `losses` [rows * length]; if asked for also the token that greedy decoding would
+ * put there, output `greedy` [rows * length].
+ */
+export function recordPositionLosses(
+  decoder: Decoder,
+  trainable: Trainable,
+  shape: BatchShape,
+  withGreedy = false,
+): Graph {
   const graph = record(signature(decoder, trainable, tokenInputs(shape)), (tensors) => {
     const output = weightOf(tensors, decoder.outputName) as tf.Tensor2D;
     const hidden = wholeRowStates(decoder, trainable, shape, tensors);
-    return new Map([['losses', positionLosses(hidden, output, tensors.inputs.get('targets')!)]]);
+    const losses = positionLosses(hidden, output, tensors.inputs.get('targets')!);
+    return new Map([['losses', losses], ...(withGreedy ? [['greedy', greedyTokens(hidden, output)] as const] : [])]);
   });
   return simplify(graph);
 }
