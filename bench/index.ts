@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { LambdamaxError, UsageError } from '../errors.ts';
+import { generation, generationLines } from './generate.ts';
 import { type HvpOptions, hvp } from './hvp.ts';
 import { large, largeLines, largeModel } from './large.ts';
 import { type ModelName, models } from './models.ts';
@@ -12,12 +13,13 @@ import { tables } from './rows.ts';
 import { soak, soakLines } from './soak.ts';
 import { train } from './train.ts';
 
-const usage = `npm run bench -- hvp|train|profile|soak|large [options]
+const usage = `npm run bench -- hvp|train|profile|generate|soak|large [options]
 
 hvp: time, memory and part of the machine's GEMM peak of a Llama's loss, gradient and Hessian-vector products, against
 PyTorch and JAX where a Python with them is found. Every measurement is a process of its own; subjects take turns.
 train: time and memory of a training step, AdamW on LoRA, against PEFT on PyTorch in the same way.
 profile: the time of each kind of node in our gradient and linearised product, against what it takes at the least.
+generate: 64 x 64 tokens generated and 500 problems teacher-forced, with the bundled model.
 soak: resident memory after so many linearised products in one process, of one batch and of changing ones.
 large: set-up, memory and a product of 535 million random weights in BF16, written into a folder first (1.1 GB).
 
@@ -83,6 +85,13 @@ const benches: Readonly<Record<string, Bench>> = {
             if (quantities?.includes(quantity) ?? true)
               profiles.push(await profile(model, { quantity, threads: count, repeats, byShape }));
       return { json: profiles, lines: profiles.flatMap((one) => ['', ...profileLines(one)]) };
+    },
+  },
+  generate: {
+    async run({ threads, repeats }) {
+      const found = [];
+      for (const count of threads) found.push(await generation(count, repeats));
+      return { json: found, lines: found.flatMap((one) => ['', ...generationLines(one)]) };
     },
   },
   soak: {
