@@ -1,6 +1,7 @@
 import { Matrix, QrDecomposition, SingularValueDecomposition } from 'ml-matrix';
 import { LambdamaxError } from '../../errors.ts';
 import type { LinearShape } from './adapter.ts';
+import { leadingEigen } from './leadingEigen.ts';
 import { normalise, orthonormal } from './orthonormal.ts';
 import { type DenseMatrix, product } from './products.ts';
 import { symmetricEigen } from './symmetricEigen.ts';
@@ -74,7 +75,8 @@ export async function extremeSingularValues(
   }
   const isTall = rows >= columns;
   const gram = await product(weight, weight, isTall ? { a: true } : { b: true });
-  const { vectors } = symmetricEigen(gram.values, side, first, count);
+  const { vectors } =
+    end === 'largest' ? leadingEigen(gram.values, side, count) : symmetricEigen(gram.values, side, first, count);
   const own = { rows: count, columns: side, values: concatenate(vectors) };
   const other = await product(own, weight, isTall ? { b: true } : {});
   const S: number[] = [];

@@ -2,10 +2,10 @@ import * as tf from '@tensorflow/tfjs';
 import { LambdamaxError } from '../../errors.ts';
 import type { AdapterMethod, AdapterSize, InitialisedModule } from './adapter.ts';
 import type { InputStatistics } from './inputStatistics.ts';
+import { leadingEigen } from './leadingEigen.ts';
 import { lowRank } from './lowRank.ts';
 import { checkRank } from './rank.ts';
 import type { Settings } from './settings.ts';
-import { symmetricEigen } from './symmetricEigen.ts';
 
 /** Of the inputs at tokens whose own label is scored: their number, their sum, and the sum of x x'. */
 const moments: InputStatistics = {
@@ -79,7 +79,7 @@ function principalDirections(module: string, n: number, rank: number, statistics
       got: `${count} tokens, variance ${trace}`,
       remedy: 'lower --rank, or give more data',
     });
-  const { values, vectors } = symmetricEigen(covariance, n, 0, rank);
+  const { values, vectors } = leadingEigen(covariance, n, rank);
   return { values: values.map((value) => value / trace), vectors };
 }
 

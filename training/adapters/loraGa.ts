@@ -23,7 +23,8 @@ interface Chosen {
  * `ArBr` takes them in turn, B first; `random` draws them. `as=paper` scales as the authors' code does: by
  * c = out^(1/4) / sqrt(gamma) (`stable`), 1/s (`gd`), the mean root of the weight's leading singular values over s
  * (`weights`) or not at all (`unit`), A and B alike. `as=peft` as PEFT does: B also carries its singular values of G; B alone
- * is scaled by c, or (`weights`) to the largest singular value of W; and `random` draws one set for both.
+ * is scaled by c, or (`weights`) to the largest singular value of W; and `random` draws one set for both. (On GPT-2's
+ * turned weights PEFT takes the inputs for the outputs in c; here out is out.)
  */
 export function loraGa(settings: Settings): AdapterMethod {
   const direction = settings.choice('direction', directions, 'ArB2r');

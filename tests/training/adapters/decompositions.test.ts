@@ -7,6 +7,7 @@ import {
   leadingQr,
   type SingularValueResult,
 } from '../../../training/adapters/decompositions.ts';
+import { leadingEigen } from '../../../training/adapters/leadingEigen.ts';
 import { orthonormal } from '../../../training/adapters/orthonormal.ts';
 import { type DenseMatrix, product } from '../../../training/adapters/products.ts';
 import { randomisedSvd } from '../../../training/adapters/randomisedSvd.ts';
@@ -115,6 +116,34 @@ for (const [rows, columns] of [
       // Of W'W, sigma^2 is known to roundings of sigma_1^2: a million times worse at the small end, over gaps of 6 %.
       assert.ok(error < (end === 'largest' ? 1e-12 : 1e-8), `${end}: ${error} off`);
     }
+  });
+
+for (const [name, spectrum] of Object.entries({
+  'that decays': (k: number) => 1 / (k + 1) ** 2,
+  'that decays, negative too': (k: number) => (-1) ** k / (k + 1),
+  'that is flat': (k: number) => 1 + k / 400,
+  'with equal ones': (k: number) => (k < 4 ? 3 : 1 / (k + 1)),
+  'with equal ones, decaying fast': (k: number) => (k < 4 ? 1 : 4 ** -k),
+  'of rank two': (k: number) => (k < 2 ? 1 : 0),
+  'of nothing': () => 0,
+}))
+  test(`the leading eigenvectors of a large matrix with a spectrum ${name}`, async () => {
+    const n = 400;
+    const Q = orthonormal(gaussian(n, n, 9, 'eigenvectors'));
+    const values = Array.from({ length: n }, (_, k) => spectrum(k));
+    const { values: matrix } = await planted(Q, values, Q);
+    const found = leadingEigen(matrix, n, 6);
+    const sorted = values.sort((a, b) => b - a).slice(0, 6);
+    const worst = Math.max(...found.values.map((value, k) => Math.abs(value - sorted[k]!)));
+    assert.ok(worst <= 1e-12, `eigenvalues ${found.values}, expected ${sorted}`);
+    const A = Matrix.from1DArray(n, n, matrix);
+    const X = new Matrix(found.vectors.map((vector) => [...vector])).transpose();
+    assert.ok(
+      A.mmul(X)
+        .sub(X.mmul(Matrix.diag([...found.values])))
+        .norm() < 1e-11,
+    );
+    assert.ok(X.transpose().mmul(X).sub(Matrix.eye(6)).norm() < 1e-11);
   });
 
 test('the randomised decomposition comes nearer to the exact one with every iteration', async () => {
