@@ -111,7 +111,9 @@ async function step(
   const { shape, arrays } = cache;
   const inputIds = new Int32Array(shape.rows);
   const positions = new Int32Array(shape.rows);
-  for (const [place, { tokens }] of rows.entries()) {
+  for (const [place, { tokens, end }] of rows.entries()) {
+    // A row that has ended stands at its first position: there may be no slot for its last.
+    if (end !== undefined) continue;
     inputIds[place] = tokens.at(-1)!;
     positions[place] = tokens.length - 1;
   }

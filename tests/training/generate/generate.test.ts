@@ -1,4 +1,4 @@
-import { cp, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
@@ -73,6 +73,25 @@ test('a row ends where the model has no more positions', async () => {
   assert.equal([...generated!.tokens], await recomputed(model, prompt!, 3));
   assert.is(generated!.end, 'length');
 });
+
+test('a row that fills the model leaves the others what they are', () =>
+  inTemporaryFolder(async (folder) => {
+    await cp(longModel, folder, { recursive: true });
+    const file = join(folder, 'config.json');
+    const config = JSON.parse(await readFile(file, 'utf8')) as object;
+    await writeFile(file, JSON.stringify({ ...config, max_position_embeddings: 65 }));
+    await using model = await loadModel(folder, { precision: 'float64', threads: 1 });
+    const prompts = randomPrompts(model, [1, 62, 2, 64]);
+    const generated = await generate(model, prompts, { maxNewTokens: 30, stop: never });
+    assert.equal(
+      generated.map(({ tokens, end }) => [tokens.length, end]),
+      [30, 3, 30, 1].map((count) => [count, 'length']),
+    );
+    for (const [index, prompt] of prompts.entries()) {
+      const { tokens } = generated[index]!;
+      assert.equal([...tokens], await recomputed(model, prompt, tokens.length), `prompt ${index}`);
+    }
+  }));
 
 test('a diverged adapter ends its rows, and says so', async () => {
   await using model = await referenceModel('llama', 'float32');
