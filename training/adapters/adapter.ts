@@ -114,6 +114,8 @@ export interface AdapterMethod {
    * W - s B A.
    */
   readonly keepsFunctionBy: 'zeroUpdate' | 'residualWeight';
+  /** Throws a LambdamaxError that names the module for a size from which the method has no initial values. */
+  check?(module: string, shape: LinearShape, size: AdapterSize): void;
   /** What initial values follow from besides the weights, taken on a sample of the training rows. */
   readonly sample?: 'gradients' | InputStatistics;
   /** The initial values of one layer. Names that the form does not have are for `share` alone. */

@@ -111,7 +111,7 @@ async function initialisedModules(
 /** The layout of a method on some of the model's modules, with `anyRank` whatever their ranks. Throws as `createAdapter`. */
 export function layoutFor(
   model: Model,
-  { form }: Pick<AdapterMethod, 'form'>,
+  { form, check }: Pick<AdapterMethod, 'form' | 'check'>,
   targetModules: string,
   { rank, alpha, rankPattern = {}, alphaPattern = {} }: ModuleSizes,
   { anyRank = false } = {},
@@ -124,6 +124,7 @@ export function layoutFor(
     const size = sizeOfModule(name, { rank, alpha, rankPattern, alphaPattern });
     if (form.check) form.check(name, shape, size);
     else if (!anyRank) checkRank(name, shape, size.rank);
+    check?.(name, shape, size);
     modules.set(name, { shape, size });
   }
   return { form, modules };

@@ -128,8 +128,7 @@ function flatten(
   precision: Precision,
   directory: string,
 ): Vector {
-  const flat = zeros(totalSize(specs), precision);
-  const views = viewTensors(flat, specs);
+  // All shapes first: a config may claim any rank, and nothing is allocated for one that no tensor has.
   for (const { name, shape } of specs) {
     const tensor = tensors.get(name);
     if (tensor === undefined || tensor.shape.join() !== shape.join())
@@ -139,8 +138,9 @@ function flatten(
         got: tensor ? `[${tensor.shape}]` : 'no such tensor',
         remedy: otherModel,
       });
-    views.get(name)!.set(tensor.values);
   }
+  const flat = zeros(totalSize(specs), precision);
+  for (const [name, view] of viewTensors(flat, specs)) view.set(tensors.get(name)!.values);
   return flat;
 }
 

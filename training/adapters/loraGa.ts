@@ -1,6 +1,6 @@
 import type { RandomStream } from '../../compute/random.ts';
 import { LambdamaxError } from '../../errors.ts';
-import type { AdapterMethod, InitialiseContext } from './adapter.ts';
+import type { AdapterMethod, AdapterSize, LinearShape } from './adapter.ts';
 import { extremeSingularValues, type SingularValueResult, weightMatrix } from './decompositions.ts';
 import { lowRank } from './lowRank.ts';
 import { checkRank } from './rank.ts';
@@ -36,10 +36,11 @@ export function loraGa(settings: Settings): AdapterMethod {
     form: lowRank,
     keepsFunctionBy: 'residualWeight',
     sample: 'gradients',
+    check: checkTwiceRank,
     async initialise(context) {
       const { module, shape, gradient, random } = context;
       const { rank } = context.size;
-      checkTwiceRank(context);
+      checkTwiceRank(module, shape, context.size);
       const leading = (values: Float64Array, count: number) =>
         extremeSingularValues(weightMatrix(module, values, shape), count, 'largest');
       const svd = await leading(gradient!, 2 * rank);
@@ -110,7 +111,7 @@ function factorsOf(
   ]);
 }
 
-function checkTwiceRank({ module, shape, size: { rank } }: InitialiseContext): void {
+function checkTwiceRank(module: string, shape: LinearShape, { rank }: AdapterSize): void {
   checkRank(module, shape, rank);
   const limit = Math.floor(Math.min(shape.out, shape.in) / 2);
   if (rank > limit)

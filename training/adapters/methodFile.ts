@@ -27,7 +27,9 @@ export async function loadMethod(name: string, option = '--method'): Promise<Ada
   try {
     module = await import(pathToFileURL(file).href);
   } catch (cause) {
-    throw fault('a file that can be loaded', (cause as Error).message.split('\n')[0], cause);
+    const [said] = (cause as Error).message.split('\n');
+    const isTypeScript = (cause as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION';
+    throw fault(isTypeScript ? 'JavaScript, or Node 22.18 or newer' : 'a file that can be loaded', said, cause);
   }
   const method = (module.default ?? {}) as Partial<AdapterMethod>;
   const fields = { ...method, 'form.name': method.form?.name };

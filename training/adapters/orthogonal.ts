@@ -13,7 +13,7 @@ export const orthogonal: AdapterMethod = {
   name: 'orthogonal',
   form: lowRank,
   keepsFunctionBy: 'zeroUpdate',
-  initialise({ module, shape, size: { rank }, random }) {
+  check(module, shape, { rank }) {
     checkRank(module, shape, rank);
     if (rank % 2 !== 0)
       throw new LambdamaxError({
@@ -21,6 +21,10 @@ export const orthogonal: AdapterMethod = {
         expected: 'an even number for orthogonal',
         got: rank,
       });
+  },
+  initialise({ module, shape, size, random }) {
+    orthogonal.check!(module, shape, size);
+    const { rank } = size;
     const gaussian = (count: number) => Float64Array.from({ length: count }, () => random.normal());
     const Q = orthonormal({ rows: rank, columns: rank, values: gaussian(rank * rank) }).values;
     const half = rank / 2;

@@ -5,9 +5,11 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../../compute/random.ts';
 import { LambdamaxError } from '../../../errors.ts';
+import { loadAdapter } from '../../../training/adapters/files.ts';
 import { type AdapterRecord, type PeftAdapter, readAdapter, writeAdapter } from '../../../training/checkpoint/peft.ts';
+import { sizeOfModule } from '../../../training/checkpoint/peftConfig.ts';
 import type { TensorValues } from '../../../training/checkpoint/safetensors.ts';
-import { adapterCases } from '../../cases/reference.ts';
+import { adapterCases, referenceModel } from '../../cases/reference.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
 import { storedTensors } from '../../oracles/storedTensors.ts';
 import { throwsClearly } from '../../oracles/throws.ts';
@@ -167,6 +169,61 @@ test('A without B, wrong ranks, foreign names and no tensors at all are refused'
     await writeAdapter(folder, { config, tensors });
     await cp('fixtures/reference/models/llama/model.safetensors', join(folder, 'adapter_model.safetensors'));
     await throwsClearly(() => readAdapter(folder), /start with base_model\.model\./);
+  }));
+
+test('rank and alpha of a module follow the first pattern for the end of its name, as in PEFT', () => {
+  const sizes = {
+    ...{ rank: 8, alpha: 16 },
+    rankPattern: { 'layers.1.mlp.down_proj': 2, 'down_proj|up_proj': 4, '.*\\.attn\\.[qk]_proj': 3 },
+    alphaPattern: { down_proj: 1 },
+  };
+  for (const [module, rank, alpha] of [
+    ['model.layers.1.mlp.down_proj', 2, 1],
+    ['model.layers.11.mlp.down_proj', 4, 1],
+    ['model.layers.0.mlp.up_proj', 4, 16],
+    ['model.layers.0.mlp.gate_up_proj', 8, 16],
+    ['model.layers.0.attn.q_proj', 3, 16],
+    ['down_proj', 4, 1],
+  ] as const)
+    assert.equal(sizeOfModule(module, sizes), { rank, alpha }, module);
+  assert.throws(() => sizeOfModule('q', { ...sizes, rankPattern: { '(': 1 } }), /module pattern "\("/);
+});
+
+for (const { variant } of adapterCases.filter(({ architecture }) => architecture === 'llama'))
+  test(`no mutation of an adapter of ${variant} is worse than a LambdamaxError, when it is loaded for a model`, () =>
+    inTemporaryFolder(async (folder) => {
+      await using model = await referenceModel('llama', 'float32');
+      await cp(join(adapters, variant, 'perturbed'), folder, { recursive: true });
+      const random = randomStream(10, `mutations of ${variant}`);
+      for (const file of ['adapter_config.json', 'adapter_model.safetensors']) {
+        const bytes = await readFile(join(folder, file));
+        for (let round = 0; round < 40; round++) {
+          const mutant = Buffer.from(bytes);
+          const at = random.integer(Math.min(mutant.length, 3000));
+          // Digits into larger numbers, letters into others: most of what comes out can still be parsed.
+          mutant[at] = mutant[at]! >= 48 && mutant[at]! < 57 ? 57 : random.integer(128);
+          await writeFile(join(folder, file), mutant);
+          await loadAdapter(model, folder).catch((error: unknown) => {
+            assert.ok(error instanceof LambdamaxError, `${file}, round ${round}: ${error}`);
+          });
+        }
+        await writeFile(join(folder, file), bytes);
+      }
+    }));
+
+test('a rank that no tensor has allocates nothing', () =>
+  inTemporaryFolder(async (folder) => {
+    await using model = await referenceModel('llama', 'float32');
+    for (const variant of ['gralora', 'randlora', 'vera']) {
+      await cp(join(adapters, variant, 'perturbed'), folder, { recursive: true });
+      const file = join(folder, 'adapter_config.json');
+      const config = JSON.parse(await readFile(file, 'utf8'));
+      for (const change of [{ r: 2 ** 40 }, { r: 32 }, { gralora_k: 2 ** 40 }, { hybrid_r: 2 ** 40 }]) {
+        if (variant !== 'gralora' && !('r' in change)) continue;
+        await writeFile(file, JSON.stringify({ ...config, ...change }));
+        await throwsClearly(() => loadAdapter(model, folder), /expected (shape|a whole number|a multiple)/);
+      }
+    }
   }));
 
 test('no mutation or truncation of an adapter does worse than a LambdamaxError', () =>
