@@ -81,11 +81,11 @@ test('a row that fills the model leaves the others what they are', () =>
     const config = JSON.parse(await readFile(file, 'utf8')) as object;
     await writeFile(file, JSON.stringify({ ...config, max_position_embeddings: 65 }));
     await using model = await loadModel(folder, { precision: 'float64', threads: 1 });
-    const prompts = randomPrompts(model, [1, 62, 2]);
+    const prompts = randomPrompts(model, [1, 62, 2, 3, 5, 4]);
     const generated = await generate(model, prompts, { maxNewTokens: 30, stop: never });
     assert.equal(
       generated.map(({ tokens, end }) => [tokens.length, end]),
-      [30, 3, 30].map((count) => [count, 'length']),
+      [30, 3, 30, 30, 30, 30].map((count) => [count, 'length']),
     );
     for (const [index, prompt] of prompts.entries()) {
       const { tokens } = generated[index]!;
