@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bundledModel } from '../../../cli/package.ts';
-import { randomStream } from '../../../compute/index.ts';
+import { cpuBackend, randomStream, wasmBackend } from '../../../compute/index.ts';
 import { createAdapter } from '../../../training/adapters/create.ts';
 import { type GenerateOptions, generate } from '../../../training/generate/generate.ts';
 import { stopTokens } from '../../../training/generate/stopTokens.ts';
@@ -57,6 +57,15 @@ test('the size of batches changes nothing', async () => {
   const expected = await generate(model, prompts, options);
   for (const batchSize of [1, 2, 5]) assert.equal(await generate(model, prompts, { ...options, batchSize }), expected);
 });
+
+for (const backend of [cpuBackend, wasmBackend])
+  test(`TensorFlow.js's ${backend.name} generates what ONNX Runtime does`, async () => {
+    await using model = await referenceModel('mistral', 'float32');
+    await using other = await referenceModel('mistral', 'float32', backend);
+    const prompts = randomPrompts(model, [3, 9]);
+    const options = { maxNewTokens: 8, stop: never };
+    assert.equal(await generate(other, prompts, options), await generate(model, prompts, options));
+  });
 
 test('the same seed draws the same tokens, another one others', async () => {
   await using model = await referenceModel('llama', 'float32');
