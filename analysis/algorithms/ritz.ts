@@ -1,5 +1,5 @@
 import { norm, scale } from '../vectors.ts';
-import { tridiagonalEigen } from './tridiagonalEigen.ts';
+import { type TridiagonalEigen, tridiagonalEigen } from './tridiagonalEigen.ts';
 import type { Tridiagonalisation } from './tridiagonalise.ts';
 
 /** One end of the spectrum: the algebraically largest or smallest eigenvalue. */
@@ -27,17 +27,25 @@ export interface RitzCoordinates extends RitzValue {
 }
 
 /** Both ends of T's spectrum; there must be at least one step. Parlett, The Symmetric Eigenvalue Problem, section 13.2. */
-export function ritzEnds({ diagonal, offDiagonal, steps }: Tridiagonalisation): Record<End, RitzCoordinates> {
-  const { values, vectors } = tridiagonalEigen(diagonal, offDiagonal);
-  const at = (index: number): RitzCoordinates => {
-    const coordinates = vectors.getColumn(index);
-    return {
-      value: values[index]!,
-      residualBound: Math.abs(offDiagonal[steps - 1]! * coordinates[steps - 1]!),
-      coordinates,
-    };
-  };
-  return { largest: at(steps - 1), smallest: at(0) };
+export function ritzEnds(krylov: Tridiagonalisation): Record<End, RitzCoordinates> {
+  const eigen = tridiagonalEigen(krylov.diagonal, krylov.offDiagonal);
+  return { largest: ritzAt(krylov, eigen, krylov.steps - 1), smallest: ritzAt(krylov, eigen, 0) };
+}
+
+/** The algebraically largest Ritz values, in descending order: `count`, or as many as there are steps. */
+export function largestRitz(krylov: Tridiagonalisation, count: number): RitzCoordinates[] {
+  const eigen = tridiagonalEigen(krylov.diagonal, krylov.offDiagonal);
+  return Array.from({ length: Math.min(count, krylov.steps) }, (_, i) => ritzAt(krylov, eigen, krylov.steps - 1 - i));
+}
+
+function ritzAt(
+  { offDiagonal, steps }: Tridiagonalisation,
+  { values, vectors }: TridiagonalEigen,
+  index: number,
+): RitzCoordinates {
+  const coordinates = vectors.getColumn(index);
+  const residualBound = Math.abs(offDiagonal[steps - 1]! * coordinates[steps - 1]!);
+  return { value: values[index]!, residualBound, coordinates };
 }
 
 /** The Ritz pair with its vector written out, in unit length also when the basis is float32. */

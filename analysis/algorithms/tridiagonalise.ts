@@ -7,6 +7,14 @@ import { axpy, dot, norm, roundoff, scale } from '../vectors.ts';
  */
 export type Step = 'advanced' | 'invariant' | 'notFinite';
 
+/** What is known of an operator in a space that has been explored already. */
+export interface ExploredSpace {
+  /** Orthonormal vectors that span it. */
+  readonly basis: readonly Vector[];
+  /** The largest entry of T seen so far: at most |H|, and soon close to it. */
+  readonly largestEntry: number;
+}
+
 /**
  * The Lanczos recurrence H Q = Q T + beta_k q_{k+1} e_k', one step at a time: Q [size, k] orthonormal, T [k, k]
  * tridiagonal. Golub and Van Loan, Matrix Computations, 4th edition, section 10.1. It departs from the textbook in that
@@ -14,10 +22,10 @@ export type Step = 'advanced' | 'invariant' | 'notFinite';
  *     ("twice is enough": Parlett, The Symmetric Eigenvalue Problem, section 6.9);
  *  2. vectors are stored in the operator's precision, but inner products and the vector being orthogonalised are float64;
  *  3. beta_k counts as zero below ten roundoffs of T's largest entry: what is left then is rounding, not direction;
- *  4. it can go on after another tridiagonalisation, in the orthogonal complement of that one's space.
+ *  4. it can go on after another one, or beside known eigenvectors, in the orthogonal complement of their space.
  * Memory: one vector of the operator's size and precision per step.
  */
-export class Tridiagonalisation {
+export class Tridiagonalisation implements ExploredSpace {
   /** T's diagonal alpha_1 ... alpha_k. */
   readonly diagonal: number[] = [];
   /** beta_1 ... beta_k: T's off-diagonal, and last the norm of the residual, which belongs to no entry of T yet. */
@@ -31,13 +39,14 @@ export class Tridiagonalisation {
 
   /**
    * @param start any vector that is not zero; it is not kept.
-   * @param previous a tridiagonalisation of the same operator whose space is left out of this one.
+   * @param previous a space to leave out, which the operator maps into itself as nearly as matters; such as the space of
+   * another tridiagonalisation that has ended.
    */
-  constructor(operator: SymmetricOperator, start: Vector, previous?: Tridiagonalisation) {
+  constructor(operator: SymmetricOperator, start: Vector, previous?: ExploredSpace) {
     this.#operator = operator;
-    this.#basis = previous === undefined ? [] : previous.#basis.slice();
+    this.#basis = previous === undefined ? [] : previous.basis.slice();
     this.#first = this.#basis.length;
-    this.#largestEntry = previous === undefined ? 0 : previous.#largestEntry;
+    this.#largestEntry = previous === undefined ? 0 : previous.largestEntry;
     const rest = new Float64Array(start);
     this.#orthogonalise(rest);
     const length = norm(rest);
@@ -49,6 +58,11 @@ export class Tridiagonalisation {
   /** k, the number of steps taken. */
   get steps(): number {
     return this.diagonal.length;
+  }
+
+  /** All vectors that were left out, and after them Q's columns. */
+  get basis(): readonly Vector[] {
+    return this.#basis;
   }
 
   /** The largest entry of T, and of the T before it: at most |H|, and soon close to it. */
