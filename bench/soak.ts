@@ -21,13 +21,13 @@ export interface Soak {
   readonly variant: 'one point' | 'new batches';
   readonly seconds: number;
   readonly marks: readonly SoakMark[];
-  /** The most that was resident after the first 50 products, less the most within them. */
+  /** The most that was resident after the first products, until it settled, less the most within them. */
   readonly growthBytes: number;
   readonly isFlat: boolean;
 }
 
-/** By then all is compiled, and garbage has been collected a first time. */
-const settled = 50;
+/** Products after which all is compiled, and garbage has been collected a first time: 50 of one batch, or of 50 batches. */
+const settled = { 'one point': 50, 'new batches': 500 } as const;
 /** Of what is resident by then: as much as the moments of garbage collection make of it. */
 const mostGrowth = 0.02;
 const productsPerBatch = 10;
@@ -73,11 +73,11 @@ export async function soak(
       }
       await linearised.release();
       const seconds = (performance.now() - started) / 1000;
-      return { model, threads, variant, seconds, marks, ...judged(marks) };
+      return { model, threads, variant, seconds, marks, ...judged(marks, settled[variant]) };
     };
     const soaks = [
       await run('one point', products),
-      await run('new batches', Math.max(settled + 1, Math.ceil(products / 5))),
+      await run('new batches', Math.max(settled['new batches'] + 1, Math.ceil(products / 5))),
     ];
     await loaded.release();
     return soaks;
@@ -86,11 +86,11 @@ export async function soak(
   }
 }
 
-/** How far memory grew after the first 50 products. */
-export function judged(marks: readonly SoakMark[]): Pick<Soak, 'growthBytes' | 'isFlat'> {
+/** How far memory grew after the first products. */
+export function judged(marks: readonly SoakMark[], first: number): Pick<Soak, 'growthBytes' | 'isFlat'> {
   const most = (some: readonly SoakMark[]) => Math.max(...some.map(({ mostBytes }) => mostBytes));
-  const before = most(marks.filter(({ products }) => products <= settled));
-  const growthBytes = most(marks.filter(({ products }) => products > settled)) - before;
+  const before = most(marks.filter(({ products }) => products <= first));
+  const growthBytes = most(marks.filter(({ products }) => products > first)) - before;
   return { growthBytes, isFlat: growthBytes <= mostGrowth * before };
 }
 
@@ -104,13 +104,13 @@ export function soakLines({ model, threads, variant, seconds, marks, growthBytes
       ({ products, residentBytes, mostBytes }) =>
         `${String(products).padStart(8)}${megabytes(residentBytes).padStart(13)}${megabytes(mostBytes).padStart(26)}`,
     ),
-    `growth after the first ${settled}: ${megabytes(growthBytes)} MB; ${isFlat ? 'flat' : `not flat: more than ${100 * mostGrowth} %`}`,
+    `growth after the first ${settled[variant]}: ${megabytes(growthBytes)} MB; ${isFlat ? 'flat' : `not flat: more than ${100 * mostGrowth} %`}`,
   ];
 }
 
 /** 1, 50, 500, every thousandth, and the last. */
 function isMark(done: number, count: number): boolean {
-  return [1, settled, 500, count].includes(done) || done % 1000 === 0;
+  return [1, 50, 500, count].includes(done) || done % 1000 === 0;
 }
 
 function normalised(vector: Vector): Vector {
