@@ -1,12 +1,23 @@
 /** Curvature of a loss, the learning rates that it allows, and how well those agree with real sweeps. */
 
+export { type SpectralDensity, spectralDensity } from './algorithms/density.ts';
 export { type LanczosOptions, type LanczosResult, lanczos, type RitzPair } from './algorithms/lanczos.ts';
+export {
+  type LanczosQuadratureOptions,
+  lanczosQuadrature,
+  type SpectralMeasure,
+  traceOf,
+} from './algorithms/lanczosQuadrature.ts';
 export { explain, type Outcome } from './algorithms/outcome.ts';
+export { type PowerIterationOptions, type PowerIterationResult, powerIteration } from './algorithms/powerIteration.ts';
+export { type TopEigenpairs, type TopEigenpairsOptions, topEigenpairs } from './algorithms/topEigenpairs.ts';
+export { hutchinson, hutchPlusPlus, type TraceEstimate, type TraceOptions } from './algorithms/trace.ts';
 export type { BatchCurvature, CurvatureOperator } from './operators/curvature.ts';
 export { gaussNewton } from './operators/gaussNewton.ts';
 export { hessian } from './operators/hessian.ts';
 export type { SymmetricOperator } from './operators/operator.ts';
 export { type Prediction, type PredictionPoint, type PredictorSummary, predict } from './predictor.ts';
+export { type SampleSize, sampleSize } from './sampleSize.ts';
 export { type Eigenvalue, type SpectrumOptions, type SpectrumResult, spectrum } from './spectrum.ts';
 export type { Sweep, SweepConfiguration, SweepRun } from './sweep.ts';
 export { readSweepCsv } from './sweepCsv.ts';

@@ -8,14 +8,17 @@ import type { Model } from '../training/model.ts';
 import { type LanczosOptions, type LanczosResult, lanczos } from './algorithms/lanczos.ts';
 import type { Outcome } from './algorithms/outcome.ts';
 import type { RitzPair } from './algorithms/ritz.ts';
+import type { TraceEstimate } from './algorithms/trace.ts';
+import { type Distribution, type DistributionOptions, distribution } from './distribution.ts';
 import { standardErrorOverBatches } from './operators/batches.ts';
 import { type IndexRange, principalBlock } from './operators/block.ts';
 import type { BatchCurvature, CurvatureOperator } from './operators/curvature.ts';
 import { gaussNewton } from './operators/gaussNewton.ts';
 import { hessian } from './operators/hessian.ts';
 import { moduleRanges } from './operators/modules.ts';
-import type { BatchedOperator } from './operators/operator.ts';
+import type { BatchedOperator, BatchValue } from './operators/operator.ts';
 import { preconditioned } from './operators/preconditioned.ts';
+import { type SampleSize, sampleSize } from './sampleSize.ts';
 import { type Thresholds, thresholds } from './thresholds.ts';
 import { norm } from './vectors.ts';
 
@@ -51,18 +54,28 @@ export interface SpectrumResult {
   readonly lambdaMax: Eigenvalue;
   readonly lambdaMin: Eigenvalue;
   readonly outcome: Outcome;
+  /** Operator products for the two ends. */
   readonly products: number;
+  /** The sequences that bring lambdaMax's standard error over batches to 5 %; null if there was one batch. */
+  readonly sampleSize: SampleSize | null;
   readonly seconds: number;
   /** Largest resident memory of the process so far. */
   readonly peakMegabytes: number;
   readonly loss: number;
   readonly gradientNorm: number;
+  /** The largest, in descending order, with how the search for them ended. */
+  readonly topEigenvalues?: readonly Eigenvalue[];
+  readonly topOutcome?: Outcome;
+  readonly trace?: TraceEstimate;
+  readonly density?: Distribution['density'];
   readonly modules?: readonly ModuleSpectrum[];
   readonly thresholds: Thresholds;
 }
 
 /** What is measured, and how well. */
-export interface SpectrumOptions extends Pick<LanczosOptions, 'tolerance' | 'maxSteps' | 'seed' | 'onStep'> {
+export interface SpectrumOptions
+  extends Pick<LanczosOptions, 'tolerance' | 'maxSteps' | 'seed' | 'onStep'>,
+    Pick<DistributionOptions, 'topK' | 'traceProducts' | 'density' | 'onProduct'> {
   /** Rows that are computed at once. */
   readonly batchSize: number;
   /** Default `hessian`. */
@@ -101,8 +114,14 @@ export async function spectrum(
   const curvature = preconditioner ? preconditioned(whole, preconditioner) : whole;
   const operator = options.modules ? principalBlock(curvature, variables) : curvature;
   const found = await lanczos(operator, options);
-  const lambdaMax = await eigenvalue(operator, found.lambdaMax);
+  const quotients = await quotientsAt(operator, found.lambdaMax);
+  const lambdaMax = eigenvalue(found.lambdaMax, quotients);
+  const lambdaMin = eigenvalue(found.lambdaMin, await quotientsAt(operator, found.lambdaMin));
   const modules = options.perModule ? await perModule(curvature, ranges, chosen, options) : undefined;
+  // Where one product is not finite, the outcome says so; others would say it again.
+  const { top, ...rest } = found.outcome === 'notFinite' ? {} : await distribution(operator, options);
+  const topEigenvalues: Eigenvalue[] = [];
+  for (const pair of top?.pairs ?? []) topEigenvalues.push(eigenvalue(pair, await quotientsAt(operator, pair)));
   return {
     operator: preconditioner ? 'adam' : kind === 'gaussNewton' ? 'ggn' : 'hessian',
     method: adapter.method.name,
@@ -110,13 +129,16 @@ export async function spectrum(
     tokens: whole.tokens,
     batches: whole.batches,
     lambdaMax,
-    lambdaMin: await eigenvalue(operator, found.lambdaMin),
+    lambdaMin,
     outcome: found.outcome,
     products: found.products,
+    sampleSize: quotients === null ? null : sampleSize(quotients, rows.length),
     seconds: (performance.now() - started) / 1000,
     peakMegabytes: process.resourceUsage().maxRSS / 1024,
     loss: whole.loss,
     gradientNorm: norm(whole.gradient),
+    ...(top ? { topEigenvalues, topOutcome: top.outcome } : {}),
+    ...rest,
     ...(modules ? { modules } : {}),
     thresholds: limits(lambdaMax.value, options),
   };
@@ -162,9 +184,14 @@ async function perModule(
   return spectra;
 }
 
-async function eigenvalue(operator: BatchedOperator, pair: LanczosResult['lambdaMax']): Promise<Eigenvalue> {
-  if (pair === null) return { value: Number.NaN, residualBound: Number.NaN, standardError: null };
-  const quotients = await operator.rayleighQuotients(inPrecisionOf(operator, pair));
+type Quotients = readonly BatchValue[];
+
+async function quotientsAt(operator: BatchedOperator, pair: RitzPair | null): Promise<Quotients | null> {
+  return pair === null ? null : operator.rayleighQuotients(inPrecisionOf(operator, pair));
+}
+
+function eigenvalue(pair: RitzPair | null, quotients: Quotients | null): Eigenvalue {
+  if (pair === null || quotients === null) return { value: Number.NaN, residualBound: Number.NaN, standardError: null };
   return { value: pair.value, residualBound: pair.residualBound, standardError: standardErrorOverBatches(quotients) };
 }
 

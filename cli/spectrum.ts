@@ -1,5 +1,5 @@
-import type { SpectrumResult } from '../analysis/spectrum.ts';
-import type { Command } from './command.ts';
+import type { SpectrumOptions, SpectrumResult } from '../analysis/spectrum.ts';
+import type { Arguments, Command } from './command.ts';
 import { costLine } from './cost.ts';
 import { demandAdapter, demandData, openModel, readData } from './inputs.ts';
 import {
@@ -18,7 +18,8 @@ import {
   warmupOptions,
 } from './options.ts';
 import { type Output, shortNumber } from './output.ts';
-import { choice, number, required, wholeNumber } from './values.ts';
+import { distributionLines } from './spectrumBars.ts';
+import { choice, number, optional, required, wholeNumber } from './values.ts';
 
 /** `lambdamax spectrum`: how sharp the loss is. */
 export const command: Command = {
@@ -38,12 +39,22 @@ export const command: Command = {
     ),
     ...warmupOptions,
     tolerance: value('Curvature', 'X', 'relative error of each end', '1e-3'),
-    'max-products': value('Curvature', 'N', 'most products with vectors', '200'),
+    'max-products': value('Curvature', 'N', 'most products with vectors, for the ends and for --top-k', '200'),
+    'top-k': value('Curvature', 'K', 'the K largest eigenvalues besides'),
+    trace: { type: 'boolean', group: 'Curvature:', describe: 'the trace besides, by Hutch++' },
+    'trace-products': value('Curvature', 'N', 'products with vectors for --trace', '60'),
+    density: { type: 'boolean', group: 'Curvature:', describe: 'the density of all eigenvalues besides' },
+    'density-probes': value('Curvature', 'N', 'random vectors for --density', '10'),
+    'density-steps': value('Curvature', 'N', 'Lanczos steps, so products, for each', '80'),
     ...engineOptions,
   },
   examples: [
     ['spectrum --data train.jsonl --limit 64 --method pissa', 'the whole adapter'],
     ['spectrum --data train.jsonl --limit 64 --method lora --per-module', 'and every module'],
+    [
+      'spectrum --data train.jsonl --limit 64 --method lora --top-k 10 --trace --density',
+      'and how all eigenvalues lie',
+    ],
   ],
   async run(args, output) {
     const data = parseData(args);
@@ -57,6 +68,7 @@ export const command: Command = {
       maxSteps: required(args, 'max-products', wholeNumber(1)),
       seed: data.seed,
     };
+    const distribution = parseDistribution(args);
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
     const rows = await readData(model, files, data, output);
     const start = await demandAdapter(model, adapterChoice, rows);
@@ -70,7 +82,8 @@ export const command: Command = {
       operator === 'adam' ? await warmUp(model, start, rows, { ...warmup, batchSize, seed }) : { adapter: start };
     const curvature = operator === 'ggn' ? 'gaussNewton' : 'hessian';
     output.say(await costLine(model, start.layout, rows, { batchSize, what: curvature }));
-    const progress = output.progress(search.maxSteps, 'products');
+    let progress = output.progress(search.maxSteps, 'products');
+    let shown = 'products';
     const result = await spectrum(model, warmed.adapter, rows, {
       ...search,
       batchSize,
@@ -78,13 +91,37 @@ export const command: Command = {
       perModule: args['per-module'] === true,
       ...(modules ? { modules } : {}),
       ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),
+      ...distribution,
+      onProduct(quantity, products, most) {
+        if (shown !== quantity) {
+          progress.stop();
+          progress = output.progress(most, `products, ${quantity}`);
+          shown = quantity;
+        }
+        progress.update(products);
+      },
       onStep: ({ products, lambdaMax }) => progress.update(products, `lambda_max ${shortNumber(lambdaMax.value)}`),
     }).finally(() => progress.stop());
     const { explain } = await import('../analysis/algorithms/outcome.ts');
-    if (result.outcome !== 'converged' && result.outcome !== 'krylovExhausted') output.warn(explain(result.outcome));
+    for (const outcome of new Set([result.outcome, result.topOutcome ?? 'converged']))
+      if (outcome !== 'converged' && outcome !== 'krylovExhausted') output.warn(explain(outcome));
     output.result(operator === 'adam' ? { ...result, warmup } : result, () => words(result, output));
   },
 };
+
+function parseDistribution(args: Arguments): Pick<SpectrumOptions, 'topK' | 'traceProducts' | 'density'> {
+  const topK = optional(args, 'top-k', wholeNumber(1));
+  const traceProducts = required(args, 'trace-products', wholeNumber(3));
+  const density = {
+    probes: required(args, 'density-probes', wholeNumber(1)),
+    steps: required(args, 'density-steps', wholeNumber(1)),
+  };
+  return {
+    ...(topK === undefined ? {} : { topK }),
+    ...(args.trace === true ? { traceProducts } : {}),
+    ...(args.density === true ? { density } : {}),
+  };
+}
 
 function words(result: SpectrumResult, output: Output): string[] {
   const end = (name: string, { value: eigenvalue, residualBound, standardError }: SpectrumResult['lambdaMax']) => {
@@ -102,7 +139,9 @@ function words(result: SpectrumResult, output: Output): string[] {
     end('lambda_min', result.lambdaMin),
     `${result.parameters} parameters of ${result.method}, ${result.tokens} scored tokens in ${result.batches} batches, ` +
       `loss ${shortNumber(result.loss)}; ${result.outcome} after ${result.products} products, ${shortNumber(result.seconds, 2)} s`,
+    ...sampleSizeLines(result),
     ...limits.map(([name, rate]) => `stable up to rate ${shortNumber(rate as number)} with ${name}`),
+    ...distributionLines(result, output),
     ...(result.modules
       ? [
           '',
@@ -119,4 +158,11 @@ function words(result: SpectrumResult, output: Output): string[] {
         ]
       : []),
   ];
+}
+
+function sampleSizeLines({ sampleSize }: SpectrumResult): string[] {
+  if (sampleSize === null) return [];
+  const { relativeError, sequences, low, high } = sampleSize;
+  const interval = low === null ? 'a guess, from so few batches' : `90 % interval ${low} to ${high}`;
+  return [`a standard error of ${100 * relativeError} % takes about ${sequences} sequences (${interval})`];
 }

@@ -29,6 +29,15 @@ interface Spectrum {
     readonly lambdaMax: number;
     readonly lambdaMin: number;
   }[];
+  readonly topEigenvalues?: readonly Eigenvalue[];
+  readonly topOutcome?: string;
+  readonly trace?: { readonly value: number; readonly standardError: number; readonly products: number };
+  readonly density?: {
+    readonly grid: readonly number[];
+    readonly density: readonly number[];
+    readonly products: number;
+  };
+  readonly sampleSize: { readonly sequences: number } | null;
   readonly thresholds: Readonly<Record<'gradientDescent' | 'momentum' | 'adam', number | null>>;
   readonly warmup?: { readonly steps: number; readonly learningRate: number };
 }
@@ -56,7 +65,7 @@ const spectrumOf = (...options: readonly string[]) => resultOf<Spectrum>('spectr
 const firstLayer = 'model.layers.0.self_attn.';
 const fields = [
   ...['batches', 'gradientNorm', 'lambdaMax', 'lambdaMin', 'loss', 'method', 'operator', 'outcome', 'parameters'],
-  ...['peakMegabytes', 'products', 'seconds', 'thresholds', 'tokens'],
+  ...['peakMegabytes', 'products', 'sampleSize', 'seconds', 'thresholds', 'tokens'],
 ];
 
 for (const point of points)
@@ -90,6 +99,39 @@ for (const point of points)
       assert.is(whole.parameters, expected.all_modules.parameters);
       check('all modules', whole.lambdaMax.value, whole.lambdaMin.value, expected.all_modules.hessian);
     }));
+
+test("all eigenvalues by --top-k, --trace and --density agree with PyTorch's trace and Frobenius norm", () =>
+  inTemporaryFolder(async (folder) => {
+    const data = await writeRows(folder, storedReferenceRows());
+    const adapter = ['--adapter', referencePath('adapters/llama/lora/perturbed')];
+    const reference = referenceJson<{ points: Record<string, { hessian: { trace: number; frobenius_norm: number } }> }>(
+      'curvature/llama/lora.json',
+    );
+    const { trace, frobenius_norm } = reference.points.perturbed!.hessian;
+    const run = ['--data', data, ...adapter, ...exact, '--batch-size', '1'];
+    const modules = ['--modules', 'model.layers.0.self_attn.(q|v)_proj'];
+    const { parameters, sampleSize } = await spectrumOf(...run, ...modules);
+    assert.ok(sampleSize!.sequences >= 1);
+
+    const all = ['--top-k', String(parameters), '--max-products', '2000', '--trace', '--density'];
+    const result = await spectrumOf(...run, ...modules, ...all, '--density-probes', '4', '--density-steps', '30');
+    const top = result.topEigenvalues!.map(({ value }) => value);
+    assert.is(top.length, parameters);
+    assert.is(result.topOutcome, 'krylovExhausted');
+    assertClose([top[0]!, top.at(-1)!], [result.lambdaMax.value, result.lambdaMin.value], 1e-9, 'ends');
+    assertClose([top.reduce((sum, value) => sum + value, 0)], [trace], 1e-8, 'sum of eigenvalues');
+    assertClose([Math.hypot(...top)], [frobenius_norm], 1e-8, 'their root sum of squares');
+    const score = (result.trace!.value - trace) / result.trace!.standardError;
+    assert.ok(Math.abs(score) < 4, `trace off by ${score} standard errors`);
+    assert.is(result.trace!.products, 60);
+    const { grid, density, products } = result.density!;
+    assert.is(products, 120);
+    const mass = density.reduce((sum, height) => sum + height, 0) * (grid[1]! - grid[0]!);
+    assertClose([mass], [1], 1e-6, 'mass');
+
+    const sure = ['--trace', '--trace-products', String(4 * parameters)];
+    assertClose([(await spectrumOf(...run, ...modules, ...sure)).trace!.value], [trace], 1e-8, 'exact trace');
+  }));
 
 test("--operator ggn finds PyTorch's largest eigenvalue of the Gauss-Newton matrix, and no negative one", () =>
   inTemporaryFolder(async (folder) => {
