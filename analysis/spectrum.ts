@@ -18,7 +18,7 @@ import { hessian } from './operators/hessian.ts';
 import { moduleRanges } from './operators/modules.ts';
 import type { BatchedOperator, BatchValue } from './operators/operator.ts';
 import { preconditioned } from './operators/preconditioned.ts';
-import { type SampleSize, sampleSize } from './sampleSize.ts';
+import { type SampleSize, sampleSize } from './operators/sampleSize.ts';
 import { type Thresholds, thresholds } from './thresholds.ts';
 import { norm } from './vectors.ts';
 

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { standardErrorOverBatches } from '../../analysis/operators/batches.ts';
 import type { BatchValue } from '../../analysis/operators/operator.ts';
-import { sampleSize } from '../../analysis/sampleSize.ts';
+import { sampleSize } from '../../analysis/operators/sampleSize.ts';
 import { quantile } from '../../analysis/statistics.ts';
 import { type RandomStream, randomStream } from '../../compute/random.ts';
 

@@ -58,12 +58,13 @@ const rules: Readonly<Record<string, Rule>> = {
   'analysis/figures/': { code: plainNumbers },
   'analysis/report/': { code: ['analysis/figures/', ...plainNumbers] },
   'analysis/algorithms/': {
-    code: ['analysis/vectors.ts', 'compute/random.ts'],
+    code: ['analysis/vectors.ts', 'analysis/statistics.ts', 'compute/random.ts'],
     types: ['analysis/operators/operator.ts'],
   },
   'analysis/operators/': { code: ['analysis/vectors.ts', 'training/adapters/layout.ts', 'compute/'] },
   // These join curvature and training; all else at this level is plain numbers.
   'analysis/index.ts': { code: ['analysis/'] },
+  'analysis/distribution.ts': { code: ['analysis/algorithms/'], types: ['analysis/operators/operator.ts'] },
   'analysis/spectrum.ts': { code: ['analysis/', 'training/', 'compute/'] },
   'analysis/studyFolder.ts': { code: ['analysis/', 'training/'] },
   'analysis/studySpectra.ts': { code: ['analysis/', 'training/'] },

@@ -1,6 +1,6 @@
-import { LambdamaxError } from '../errors.ts';
-import { standardErrorOverBatches, weightedMean } from './operators/batches.ts';
-import type { BatchValue } from './operators/operator.ts';
+import { LambdamaxError } from '../../errors.ts';
+import { standardErrorOverBatches, weightedMean } from './batches.ts';
+import type { BatchValue } from './operator.ts';
 
 /** How much data an eigenvalue needs. */
 export interface SampleSize {
