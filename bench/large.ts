@@ -86,7 +86,11 @@ export function largeLines(found: Large): string[] {
   const parts = `weights ${megabytes(weightBytes)} and the estimate of a product ${megabytes(estimatedBytes)}`;
   return [
     `${(weightBytes / 4e6).toFixed(0)} million weights in BF16, LoRA on ${module}, threads: ${threads}`,
-    line('set-up', `${setupSeconds.toFixed(1)} s`, `bound ${bounds.setupSeconds} s: ${verdict(setupSeconds, bounds.setupSeconds)}`),
+    line(
+      'set-up',
+      `${setupSeconds.toFixed(1)} s`,
+      `bound ${bounds.setupSeconds} s: ${verdict(setupSeconds, bounds.setupSeconds)}`,
+    ),
     line('peak resident memory', megabytes(found.peakBytes), `${residentRatio.toFixed(2)} x (${parts})`),
     line('', '', `bound ${bounds.residentRatio}: ${verdict(residentRatio, bounds.residentRatio)}`),
     line('steady resident memory', megabytes(found.steadyBytes), `of which ${megabytes(found.bareBytes)} at the start`),
