@@ -1,9 +1,8 @@
-import { bundledModel } from '../cli/package.ts';
-import { toTokenRows } from '../training/data/examples.ts';
-import { evaluate } from '../training/evaluate.ts';
-import { generate } from '../training/generate/generate.ts';
-import { loadModel } from '../training/model.ts';
-import { problems } from '../training/tasks/math/problems.ts';
+import { fileURLToPath } from 'node:url';
+import { evaluate, generate, loadModel, loadRows } from 'lambdamax/training';
+
+const bundledModel = fileURLToPath(new URL('../fixtures/base', import.meta.url));
+const problems = fileURLToPath(new URL('../fixtures/tasks/arithmetic-train.jsonl', import.meta.url));
 
 /** What generation with the bundled model takes, in seconds; each first run compiles its graphs. */
 export interface GenerateTimes {
@@ -16,13 +15,8 @@ export interface GenerateTimes {
 
 /** Measures `repeats` runs of each. */
 export async function generation(threads: number, repeats: number): Promise<GenerateTimes> {
-  await using model = await loadModel(bundledModel(), { threads });
-  const tokenizer = await model.tokenizer();
-  const drawn = problems({ families: 'pretraining', split: 'test', count: 500, seed: 0 });
-  const { rows } = toTokenRows(
-    drawn.map(({ question, answer }) => ({ question, answer })),
-    { tokenizer, maxLength: 512 },
-  );
+  await using model = await loadModel(bundledModel, { threads });
+  const { rows } = await loadRows(model, [problems], { maxLength: 512, limit: 500 });
   const stream = rows.flatMap(({ inputIds }) => [...inputIds]);
   const prompts = Array.from({ length: 64 }, (_, row) => stream.slice(64 * row, 64 * (row + 1)));
   return {
