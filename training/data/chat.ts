@@ -90,13 +90,8 @@ export function toChatExample(
   subject: string,
   template: ChatTemplate | null | undefined,
 ): TextExample {
-  if (!template)
-    throw new LambdamaxError({
-      ...{ subject, expected: 'a model with a chat template', got: 'none in its tokenizer_config.json' },
-      remedy: 'use an instruction-tuned model, or put chat_template.jinja into its folder',
-    });
-  const prompt = template.render(messages.slice(0, -1), { addGenerationPrompt: true });
-  const whole = template.render(messages);
+  const prompt = toChatPrompt(messages.slice(0, -1), subject, template);
+  const whole = template!.render(messages);
   if (!whole.startsWith(prompt))
     throw new LambdamaxError({
       subject,
@@ -104,6 +99,22 @@ export function toChatExample(
       got: JSON.stringify(whole.slice(0, 60)),
     });
   return { prompt, response: whole.slice(prompt.length) };
+}
+
+/**
+ * A conversation up to where the assistant's next answer begins. Throws a LambdamaxError that names the row (`subject`) for a
+ * model without a chat template.
+ */
+export function toChatPrompt(
+  messages: readonly ChatMessage[],
+  subject: string,
+  template: ChatTemplate | null | undefined,
+): string {
+  if (template) return template.render(messages, { addGenerationPrompt: true });
+  throw new LambdamaxError({
+    ...{ subject, expected: 'a model with a chat template', got: 'none in its tokenizer_config.json' },
+    remedy: 'use an instruction-tuned model, or put chat_template.jinja into its folder',
+  });
 }
 
 /** The messages of a row that is a conversation; the last one is the assistant's. */

@@ -11,14 +11,17 @@ export interface TextGeneration extends Generation {
   readonly promptTokens: number;
 }
 
-/** Continues texts: `generate`, with the model's own tokenizer on both sides. Throws as that does. */
+/**
+ * Continues texts, or tokens where the text has special ones of its own: `generate`, with the model's tokenizer on both sides.
+ * Throws as that does.
+ */
 export async function generateTexts(
   model: Model,
-  prompts: readonly string[],
+  prompts: readonly (string | readonly number[])[],
   options: GenerateOptions = {},
 ): Promise<TextGeneration[]> {
   const tokenizer = await model.tokenizer();
-  const tokens = prompts.map((prompt) => promptTokens(prompt, tokenizer));
+  const tokens = prompts.map((prompt) => (typeof prompt === 'string' ? promptTokens(prompt, tokenizer) : prompt));
   const generations = await generate(model, tokens, options);
   return generations.map((generation, index) => ({
     ...generation,

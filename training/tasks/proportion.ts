@@ -34,3 +34,8 @@ export function proportion(successes: number, count: number): Proportion {
   const high = successes === count ? 1 : centre + half;
   return { value, low, high, count };
 }
+
+/** The share of judgements that are true. Throws as {@link proportion}, for none at all. */
+export function shareOf(judgements: readonly boolean[]): Proportion {
+  return proportion(judgements.filter((judgement) => judgement).length, judgements.length);
+}

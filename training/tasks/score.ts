@@ -1,5 +1,5 @@
 import { LambdamaxError } from '../../errors.ts';
-import { type Proportion, proportion } from './proportion.ts';
+import { type Proportion, shareOf } from './proportion.ts';
 import type { TaskFamily, TaskProblem, Verdict } from './task.ts';
 
 /** How well responses solve their problems. */
@@ -30,9 +30,9 @@ export async function scoreResponses<Problem extends TaskProblem>(
     responses.map((response) => beforeStop(response, family.stop)),
   );
   const names = new Set(verdicts.flatMap(({ measures = {} }) => Object.keys(measures)));
-  const metrics = Array.from(names, (name) => [name, rate(verdicts.flatMap((each) => each.measures?.[name] ?? []))]);
+  const metrics = Array.from(names, (name) => [name, shareOf(verdicts.flatMap((each) => each.measures?.[name] ?? []))]);
   return {
-    accuracy: rate(verdicts.map(({ correct }) => correct)),
+    accuracy: shareOf(verdicts.map(({ correct }) => correct)),
     metrics: Object.fromEntries(metrics) as Record<string, Proportion>,
     verdicts,
   };
@@ -42,8 +42,4 @@ export async function scoreResponses<Problem extends TaskProblem>(
 export function beforeStop(text: string, stops: readonly string[]): string {
   const ends = stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
   return text.slice(0, Math.min(text.length, ...ends));
-}
-
-function rate(judgements: readonly boolean[]): Proportion {
-  return proportion(judgements.filter((judgement) => judgement).length, judgements.length);
 }

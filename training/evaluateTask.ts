@@ -1,0 +1,89 @@
+import { LambdamaxError } from '../errors.ts';
+import type { Adapter } from './adapters/create.ts';
+import type { TokenRow } from './data/examples.ts';
+import { type EvaluateResult, evaluate } from './evaluate.ts';
+import { generateTexts } from './generate/generateTexts.ts';
+import type { Model } from './model.ts';
+import { type TaskTokenOptions, taskPrompts, taskTokenRows } from './taskData.ts';
+import { type Proportion, shareOf } from './tasks/proportion.ts';
+import { scoreResponses } from './tasks/score.ts';
+import type { TaskFamily, TaskProblem } from './tasks/task.ts';
+
+/** How a model is examined. */
+export interface EvaluateTaskOptions extends TaskTokenOptions {
+  readonly adapter?: Adapter;
+  /** Rows at a time where losses are computed; default 16. */
+  readonly batchSize?: number;
+  /** The most tokens of a response; default 256. */
+  readonly maxNewTokens?: number;
+  /** Nothing is generated: a problem counts as solved if greedy decoding would write its response, token by token. */
+  readonly exactOnly?: boolean;
+  /** Is told how many responses are complete. */
+  onProgress?(done: number): void;
+}
+
+/** How well a model solves the problems of a task. */
+export interface EvaluateTaskResult {
+  /** The share of problems solved, by the family's metric; with `exactOnly` of those that are solved word for word. */
+  readonly accuracy: Proportion;
+  /** The family's other metrics; `exact`, where problems have responses: the share that greedy decoding would write so. */
+  readonly metrics: Readonly<Record<string, Proportion>>;
+  /** What is accurate, in words. */
+  readonly metric: string;
+  /** Of the problems' own responses; undefined if they have none. */
+  readonly loss: Omit<EvaluateResult, 'seconds'> | undefined;
+  /** Of each problem. */
+  readonly correct: readonly boolean[];
+  /** What the model wrote, up to the first of the family's stop texts or its own end; undefined with `exactOnly`. */
+  readonly responses: readonly string[] | undefined;
+  readonly seconds: number;
+}
+
+/**
+ * Lets a model answer problems greedily and judges what it writes, beside the loss of the right responses. Throws a
+ * LambdamaxError for a problem that the model or the family cannot take, and with `exactOnly` for one without a response.
+ */
+export async function evaluateTask(
+  model: Model,
+  family: TaskFamily,
+  problems: readonly TaskProblem[],
+  { exactOnly = false, maxNewTokens = 256, batchSize = 16, adapter, onProgress, ...reading }: EvaluateTaskOptions = {},
+): Promise<EvaluateTaskResult> {
+  const started = performance.now();
+  if (exactOnly) requireResponses(family, problems);
+  const adapted = adapter === undefined ? {} : { adapter };
+  const tokenRows = await taskTokenRows(model, family, problems, reading);
+  const rows = tokenRows.flatMap(({ row }) => row ?? []);
+  const scored = rows.length === 0 ? undefined : await evaluate(model, rows, { ...adapted, batchSize, exact: true });
+  const exactRows = new Map<TokenRow, boolean>(rows.map((row, index) => [row, scored!.exactRows![index]!]));
+  const isExact = tokenRows.map(({ row, isCut }) => row !== undefined && !isCut && exactRows.get(row)!);
+  const hasResponses = problems.every(({ response }) => response !== undefined);
+  const exact = hasResponses ? shareOf(isExact) : undefined;
+  const finish = (rest: Omit<EvaluateTaskResult, 'loss' | 'seconds'>): EvaluateTaskResult => ({
+    ...rest,
+    loss: scored,
+    seconds: (performance.now() - started) / 1000,
+  });
+  if (exactOnly) {
+    const metric = 'responses that greedy decoding would write word for word';
+    return finish({ accuracy: exact!, metrics: {}, metric, correct: isExact, responses: undefined });
+  }
+  const generations = await generateTexts(model, await taskPrompts(model, family, problems, reading), {
+    ...{ ...adapted, maxNewTokens },
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+  const responses = generations.map(({ text }) => text);
+  const { accuracy, metrics, verdicts } = await scoreResponses(family, problems, responses);
+  return finish({
+    ...{ accuracy, metric: family.metric, responses },
+    metrics: exact === undefined ? metrics : { ...metrics, exact },
+    correct: verdicts.map(({ correct }) => correct),
+  });
+}
+
+function requireResponses(family: TaskFamily, problems: readonly TaskProblem[]): void {
+  const missing = problems.findIndex(({ response }) => response === undefined);
+  if (missing < 0) return;
+  const subject = `problem ${missing + 1} of ${family.name}`;
+  throw new LambdamaxError({ subject, expected: 'a response to compare with', got: 'none' });
+}

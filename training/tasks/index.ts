@@ -1,0 +1,45 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { LambdamaxError, UsageError } from '../../errors.ts';
+import { codeFamily } from './code/family.ts';
+import { commonsenseFamily } from './commonsense/family.ts';
+import { instructionsFamily } from './instructions/family.ts';
+import { mathFamily } from './math/family.ts';
+import type { TaskFamily } from './task.ts';
+
+/** The families of tasks, by name. */
+export const taskFamilies: readonly TaskFamily[] = [codeFamily, commonsenseFamily, instructionsFamily, mathFamily];
+
+/** What a family of the user's own must have, by type. */
+const demanded = { metric: 'string', template: 'string', stop: 'object', read: 'function', judge: 'function' };
+
+/**
+ * The family that `--task` names: one of ours, or the default export of the user's own file, a `TaskFamily` in TypeScript or
+ * JavaScript, whose name is then the file's. Throws a UsageError for a name that is not known and a LambdamaxError that names
+ * the file and what is wrong with it.
+ */
+export async function loadTask(name: string): Promise<TaskFamily> {
+  const known = taskFamilies.find((family) => family.name === name);
+  if (known !== undefined) return known;
+  const subject = `--task ${name}`;
+  if (!/\.[cm]?[jt]s$/.test(name)) {
+    const names = taskFamilies.map((family) => family.name).join(', ');
+    throw new UsageError({ subject: '--task', expected: `${names} or a file of your own, ./NAME.ts`, got: name });
+  }
+  if (!existsSync(name)) throw new LambdamaxError({ subject, expected: 'a file', got: 'no such file' });
+  let module: { readonly default?: Partial<TaskFamily> };
+  try {
+    module = await import(pathToFileURL(resolve(name)).href);
+  } catch (cause) {
+    const got = (cause as Error).message.split('\n')[0];
+    throw new LambdamaxError({ subject, expected: 'a file that can be loaded', got, cause });
+  }
+  const family = (module.default ?? {}) as Readonly<Record<string, unknown>>;
+  for (const [field, type] of Object.entries(demanded)) {
+    if (typeof family[field] === type) continue;
+    const expected = `a default export with a ${type} ${field}, a TaskFamily`;
+    throw new LambdamaxError({ subject, expected, got: typeof family[field] });
+  }
+  return { ...(module.default as TaskFamily), name };
+}
