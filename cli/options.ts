@@ -120,7 +120,11 @@ export const dataOptions: OptionGroup = {
     'FILE[,FILE]',
     '.jsonl or .json with question/answer, instruction/output, or input_ids and labels',
   ),
-  template: value('Data', 'TEXT', "prompt with {field} placeholders, or chat: the model's own chat template"),
+  template: value(
+    'Data',
+    'TEXT',
+    "prompt with {field} placeholders; chat: the model's own chat template; alpaca: Stanford Alpaca's",
+  ),
   'prompt-field': value('Data', 'NAME', 'field of the prompt'),
   'response-field': value('Data', 'NAME', 'field of the response'),
   'max-length': value('Data', 'N', 'tokens a row; the rest is cut', '512'),
@@ -143,8 +147,8 @@ export type DataOptions = {
 
 /** @throws UsageError for --template together with --prompt-field. */
 export function parseData(args: Arguments): DataOptions {
-  // A chat template says how messages are written, not which fields they come from.
-  if (args.template !== 'chat') atMostOne(args, 'template', 'prompt-field');
+  // These say how prompts are written, not which fields they come from.
+  if (args.template !== 'chat' && args.template !== 'alpaca') atMostOne(args, 'template', 'prompt-field');
   return {
     ...given({
       data: optional(args, 'data', list(text)),

@@ -46,11 +46,14 @@ export async function readProblems(
 
 /** How problems become tokens. */
 export interface TaskTokenOptions {
-  /** The text that the model continues, with `{prompt}` in it, or `chat`; default: the family's own. */
+  /** The text that the model continues, with `{prompt}` in it, `chat` or `alpaca`; default: the family's own. */
   readonly template?: string;
   /** Tokens of a prompt and its response; the rest is cut. Default 512. */
   readonly maxLength?: number;
 }
+
+/** Where a problem has its texts, for the functions that read rows. */
+const fields = { promptField: 'prompt', responseField: 'response' };
 
 /** A problem's response as a model would be trained on it. */
 export interface TaskTokenRow {
@@ -69,7 +72,6 @@ export async function taskTokenRows(
 ): Promise<TaskTokenRow[]> {
   const tokenizer = await model.tokenizer();
   const { vocabSize } = model.config;
-  const fields = { promptField: 'prompt', responseField: 'response' };
   return problems.map(({ prompt, response }, index) => {
     if (response === undefined) return { row: undefined, isCut: false };
     const source = `problem ${index + 1} of ${family.name}`;
@@ -94,7 +96,7 @@ export async function taskPrompts(
     const subject = `problem ${index + 1} of ${family.name}`;
     if (template === chatTemplateName)
       return tokenizer.encode(toChatPrompt([{ role: 'user', content: prompt }], subject, tokenizer.chat));
-    const example = toTextExample({ prompt, response: '' }, subject, { template, responseField: 'response' });
+    const example = toTextExample({ prompt, response: '' }, subject, { template, ...fields });
     return promptTokens(example.prompt, tokenizer);
   });
 }

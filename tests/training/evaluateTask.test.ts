@@ -112,6 +112,18 @@ test('a chat template is the prompt of a model that has one, and an error for on
   }
 });
 
+test('the template alpaca is that of a task too', async () => {
+  await using model = await open();
+  const tokenizer = await model.tokenizer();
+  const problems = await readProblems(mathFamily, { limit: 1 });
+  const [tokens] = await taskPrompts(model, mathFamily, problems, { template: 'alpaca' });
+  const text = tokenizer.decode(tokens!);
+  assert.ok(text.startsWith('Below is an instruction'));
+  assert.ok(text.endsWith(`### Instruction:\n${problems[0]!.prompt}\n\n### Response:`));
+  const [read] = await taskTokenRows(model, mathFamily, problems, { template: 'alpaca' });
+  assert.equal([...read!.row!.inputIds.slice(0, tokens!.length)], tokens);
+});
+
 test('a family without problems of its own asks for files', async () => {
   try {
     await readProblems(codeFamily);

@@ -1,9 +1,13 @@
 import { LambdamaxError } from '../../errors.ts';
+import { alpacaPrompt, alpacaTemplateName } from './alpaca.ts';
 import type { DataRow } from './rows.ts';
 
 /** Which fields make the prompt and the response of a row of text. */
 export interface PromptOptions {
-  /** The prompt as a text with `{field}` placeholders, in place of the default `Question: ...\nAnswer:`; or `chat`. */
+  /**
+   * The prompt as a text with `{field}` placeholders, in place of the default `Question: ...\nAnswer:`; or `chat`, or
+   * `alpaca`.
+   */
   readonly template?: string;
   /** The field of the prompt (`--prompt-field`). */
   readonly promptField?: string;
@@ -30,6 +34,10 @@ const fieldSets: readonly { readonly prompt: string; readonly more?: string; rea
  * field.
  */
 export function toTextExample(row: DataRow, subject: string, options: PromptOptions): TextExample {
+  if (options.template === alpacaTemplateName) {
+    const [prompt, more] = promptParts(row, subject, options);
+    return { prompt: alpacaPrompt(prompt, more), response: responseOf(row, subject, options) };
+  }
   const prompt =
     options.template === undefined
       ? `Question: ${promptOf(row, subject, options)}\nAnswer:`
@@ -45,12 +53,18 @@ export function responseOf(row: DataRow, subject: string, options: PromptOptions
 }
 
 /** The text of the prompt, without any template around it. */
-export function promptOf(row: DataRow, subject: string, { promptField }: PromptOptions): string {
-  if (promptField !== undefined) return textOf(row, promptField, subject);
+export function promptOf(row: DataRow, subject: string, options: PromptOptions): string {
+  const [prompt, more] = promptParts(row, subject, options);
+  return `${prompt}${more === '' ? '' : `\n${more}`}`;
+}
+
+/** The text of the prompt and what belongs below it, empty if nothing does. */
+function promptParts(row: DataRow, subject: string, { promptField }: PromptOptions): [prompt: string, more: string] {
+  if (promptField !== undefined) return [textOf(row, promptField, subject), ''];
   const set = fieldSets.find(({ prompt }) => Object.hasOwn(row, prompt));
   if (set === undefined) throw unknownFields(row, subject);
   const more = set.more !== undefined && Object.hasOwn(row, set.more) ? textOf(row, set.more, subject) : '';
-  return `${textOf(row, set.prompt, subject)}${more === '' ? '' : `\n${more}`}`;
+  return [textOf(row, set.prompt, subject), more];
 }
 
 /** The response field of the set whose prompt the row has; beside a prompt of the user's own, any known response field. */

@@ -45,6 +45,25 @@ test('fields and templates of the user take precedence', () => {
   assert.equal(texts(row, { template: '{prompt}\n' }), ['<bos>p\n', 'a<eos>']);
 });
 
+test("the template alpaca is Stanford Alpaca's, with an input and without, and nothing before the response", () => {
+  // PROMPT_DICT in https://github.com/tatsu-lab/stanford_alpaca, train.py
+  const options = { template: 'alpaca', maxLength: 2000 };
+  assert.equal(texts({ instruction: 'Add.', input: '1, 1', output: '2' }, options), [
+    '<bos>Below is an instruction that describes a task, paired with an input that provides further context. Write a ' +
+      'response that appropriately completes the request.\n\n### Instruction:\nAdd.\n\n### Input:\n1, 1\n\n### Response:',
+    '2<eos>',
+  ]);
+  const plain =
+    '<bos>Below is an instruction that describes a task. Write a response that appropriately completes the request.' +
+    '\n\n### Instruction:\n1+1?\n\n### Response:';
+  for (const row of [
+    { instruction: '1+1?', input: '', output: '2' },
+    { query: '1+1?', response: '2' },
+  ])
+    assert.equal(texts(row, options), [plain, '2<eos>']);
+  assert.equal(texts({ a: '1+1?', b: 2 }, { ...options, promptField: 'a', responseField: 'b' }), [plain, '2<eos>']);
+});
+
 test('a value with dollars and braces is taken literally by a template', () => {
   assert.equal(texts({ a: '$& {b} $1', b: 'no', answer: 'y' }, { template: '<{a}>' })[0], '<bos><$& {b} $1>');
 });
