@@ -43,7 +43,8 @@ export class MetricsWriter {
         const remedy = 'the run that it belongs to cannot be resumed without it';
         throw new LambdamaxError({ subject: path, expected: `at least ${keptBytes} bytes`, got: bytes, remedy });
       }
-      ftruncateSync(this.#file, keptBytes);
+      // A new file is empty already, and a device cannot be cut.
+      if (bytes > keptBytes) ftruncateSync(this.#file, keptBytes);
     });
   }
 
