@@ -11,21 +11,23 @@ import {
   adapterOptions,
   dataOptions,
   engineOptions,
-  learningRateOption,
   modelOptions,
   outOption,
   parseAdapter,
   parseData,
   parseEngine,
-  parseLearningRate,
   parseModel,
   parseOut,
-  parseTraining,
-  type TrainingOptions,
-  trainingOptions,
   value,
 } from './options.ts';
 import { shortNumber } from './output.ts';
+import {
+  learningRateOption,
+  parseLearningRate,
+  parseTraining,
+  type TrainingOptions,
+  trainingOptions,
+} from './runOptions.ts';
 import { given, list, named, number, optional, wholeNumber } from './values.ts';
 
 /** `lambdamax finetune`: one run. */

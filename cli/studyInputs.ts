@@ -17,13 +17,10 @@ import {
   parseData,
   parseEngine,
   parseModel,
-  parseSweep,
-  parseTraining,
-  type SweepOptions,
-  type TrainingOptions,
 } from './options.ts';
 import type { Output } from './output.ts';
 import { bundledModel, packageRoot, packageVersion } from './package.ts';
+import { parseSweep, parseTraining, type SweepOptions, type TrainingOptions } from './runOptions.ts';
 import { given } from './values.ts';
 
 /** What a study's command line says, checked. */

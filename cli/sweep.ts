@@ -1,9 +1,10 @@
 import type { RunConfiguration } from '../training/sweep/plan.ts';
 import type { SweepRecord } from '../training/sweep/sweep.ts';
 import type { Command, OptionGroup } from './command.ts';
-import { adapterOptions, dataOptions, engineOptions, modelOptions, sweepOptions, trainingOptions } from './options.ts';
+import { adapterOptions, dataOptions, engineOptions, modelOptions } from './options.ts';
 import { shortNumber } from './output.ts';
 import type { Progress } from './progress.ts';
+import { sweepOptions, trainingOptions } from './runOptions.ts';
 import { openStudyInputs, parseStudy, type StudyInputs } from './studyInputs.ts';
 
 // A study's runs have one rank and one alpha for all modules.

@@ -1,24 +1,12 @@
 /** Measures one quantity of a problem with lambdamax; the protocol stands in `subject.ts`. */
 
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { backendNamed, gemmGflops, type Precision, type Vector } from 'lambdamax/compute';
 import { readProblem } from '../problem.ts';
 import type { Quantity } from '../subject.ts';
+import { subjectArguments } from './arguments.ts';
 
-const text = { type: 'string' } as const;
-const { values } = parseArgs({
-  options: {
-    backend: text,
-    precision: text,
-    problem: text,
-    quantity: text,
-    threads: text,
-    repeats: text,
-    seconds: text,
-    result: text,
-  },
-});
+const values = subjectArguments();
 const backend = backendNamed(values.backend as 'onnx');
 const precision = values.precision as Precision;
 const threads = Number(values.threads);

@@ -3,27 +3,15 @@
 import { writeFileSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { backendNamed, type Precision } from 'lambdamax/compute';
 import { finetune, loadAdapter, loadModel } from 'lambdamax/training';
 import { readBuffer } from '../problem.ts';
+import { subjectArguments } from './arguments.ts';
 
 // As in peers/torch_train.py: AdamW at this rate, and the parameters after so many steps are the result.
 const [learningRate, untimed] = [1e-3, 3];
 
-const text = { type: 'string' } as const;
-const { values } = parseArgs({
-  options: {
-    backend: text,
-    precision: text,
-    problem: text,
-    quantity: text,
-    threads: text,
-    repeats: text,
-    seconds: text,
-    result: text,
-  },
-});
+const values = subjectArguments();
 const problem = values.problem!;
 const repeats = Number(values.repeats);
 

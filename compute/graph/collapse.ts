@@ -13,7 +13,7 @@ import { Simplifier } from './simplify.ts';
  */
 export function collapse(graph: Graph, directions: ReadonlySet<string>): Graph {
   const nodes = nodesOf(graph);
-  const dependent = dependents(nodes, (node) => node.kernel === 'Placeholder' && directions.has(node.attributes.name));
+  const dependent = dependents(nodes, directions);
   const collapser = new Collapser(graph, nodes, dependent);
   for (const node of nodes) collapser.rewrite(node);
   const result = { outputs: new Map([...graph.outputs].map(([name, node]) => [name, collapser.value(node)])) };

@@ -12,7 +12,7 @@ import { Simplifier } from './simplify.ts';
  */
 export function mergeProducts(graph: Graph, directions: ReadonlySet<string> = new Set(), skinny = 64): Graph {
   const nodes = nodesOf(graph);
-  const dependent = dependents(nodes, (node) => node.kernel === 'Placeholder' && directions.has(node.attributes.name));
+  const dependent = dependents(nodes, directions);
   const merger = new Merger(graph, dependent, skinny);
   // In their own order, so that calls are not nested deeply.
   for (const node of nodes) merger.visit(node);

@@ -127,9 +127,10 @@ export function isFill(node: Node, value?: number): node is NodeOf<'Fill'> {
   return node.kernel === 'Fill' && (value === undefined || node.attributes.value === value);
 }
 
-/** The nodes among `nodes` that depend on one of `sources`. */
-export function dependents(nodes: readonly Node[], sources: (node: Node) => boolean): Set<Node> {
+/** The nodes among `nodes`, inputs before their users, that depend on placeholders of these names. */
+export function dependents(nodes: readonly Node[], placeholders: ReadonlySet<string>): Set<Node> {
   const found = new Set<Node>();
-  for (const node of nodes) if (sources(node) || node.inputs.some((input) => found.has(input))) found.add(node);
+  const isOne = (node: Node) => node.kernel === 'Placeholder' && placeholders.has(node.attributes.name);
+  for (const node of nodes) if (isOne(node) || node.inputs.some((input) => found.has(input))) found.add(node);
   return found;
 }

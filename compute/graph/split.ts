@@ -22,7 +22,7 @@ export interface SplitGraph {
  */
 export function splitAt(graph: Graph, directions: ReadonlySet<string>, budget?: KeepBudget): SplitGraph {
   const nodes = nodesOf(graph);
-  const dependent = dependents(nodes, (node) => node.kernel === 'Placeholder' && directions.has(node.attributes.name));
+  const dependent = dependents(nodes, directions);
   const needed = new Set<Node>();
   for (const node of nodes)
     if (dependent.has(node))

@@ -8,7 +8,9 @@ import {
   type TracedLoss,
   type TracedTensors,
   trace,
+  type Values,
 } from '../../compute/index.ts';
+import { directionName } from '../../compute/trace/record.ts';
 import { compositions } from './compositions.ts';
 import { asMatrix, bounded, numbers, type Operation, part, pick, positive } from './operands.ts';
 
@@ -168,4 +170,16 @@ export function randomPoint(seed: number) {
     direction: Float64Array.from({ length: 32 }, random.normal),
     other: Float64Array.from({ length: 32 }, random.normal),
   };
+}
+
+/** What the graphs of such a loss's products are fed with at that point. */
+export function randomFeeds(seed: number): Values {
+  const { point, batch, direction } = randomPoint(seed);
+  return new Map<string, Float64Array | Int32Array>([
+    ...Object.entries(batch),
+    ['first', point.parameters.subarray(0, 16)],
+    ['second', point.parameters.subarray(16)],
+    [directionName('first'), direction.subarray(0, 16)],
+    [directionName('second'), direction.subarray(16)],
+  ]);
 }

@@ -6,21 +6,23 @@ import {
   adapterOptions,
   dataOptions,
   engineOptions,
-  learningRateOption,
   modelOptions,
   modulesOption,
   parseAdapter,
   parseData,
   parseEngine,
-  parseLearningRate,
   parseModel,
   parseModules,
+} from '../../cli/options.ts';
+import { packageRoot } from '../../cli/package.ts';
+import {
+  learningRateOption,
+  parseLearningRate,
   parseSweep,
   parseTraining,
   sweepOptions,
   trainingOptions,
-} from '../../cli/options.ts';
-import { packageRoot } from '../../cli/package.ts';
+} from '../../cli/runOptions.ts';
 import { parsedWith } from '../cases/commandLine.ts';
 
 type Parse = (args: Arguments) => unknown;

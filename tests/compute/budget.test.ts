@@ -13,7 +13,7 @@ import {
   type Values,
 } from '../../compute/index.ts';
 import { directionName } from '../../compute/trace/record.ts';
-import { randomLoss, randomPoint } from '../cases/randomGraphs.ts';
+import { randomFeeds, randomLoss, randomPoint } from '../cases/randomGraphs.ts';
 import { relativeError } from '../oracles/relativeError.ts';
 
 const directions = new Set(['first', 'second'].map(directionName));
@@ -35,14 +35,7 @@ async function productsOf({ prepare, product, kept }: SplitGraph, feeds: Values)
 for (let seed = 1; seed <= 8; seed++)
   test(`with less kept, the products of a random graph are the same, seed ${seed}`, async () => {
     const graph = hessianVector(randomLoss(seed, 20));
-    const { point, batch, direction } = randomPoint(seed);
-    const feeds: Values = new Map<string, Float64Array | Int32Array>([
-      ...Object.entries(batch),
-      ['first', point.parameters.subarray(0, 16)],
-      ['second', point.parameters.subarray(16)],
-      [directionName('first'), direction.subarray(0, 16)],
-      [directionName('second'), direction.subarray(16)],
-    ]);
+    const feeds = randomFeeds(seed);
     const all = splitAt(graph, directions);
     const expected = await productsOf(all, feeds);
     let before = keptBytes(all);

@@ -17,7 +17,7 @@ import {
 import { directionName } from '../../compute/trace/record.ts';
 import { adaptedWeights } from '../../training/adapters/layout.ts';
 import { traceCausalLoss } from '../../training/models/causal.ts';
-import { randomLoss, randomPoint } from '../cases/randomGraphs.ts';
+import { randomFeeds, randomLoss } from '../cases/randomGraphs.ts';
 import { llamaBatch, referenceAdapter, referenceModel } from '../cases/reference.ts';
 import { relativeError } from '../oracles/relativeError.ts';
 
@@ -79,14 +79,7 @@ for (let seed = 1; seed <= 12; seed++)
   test(`collected terms and merged products give the same products of a random graph, seed ${seed}`, async () => {
     const graph = hessianVector(randomLoss(seed, 30));
     const directions = new Set(['first', 'second'].map(directionName));
-    const { point, batch, direction } = randomPoint(seed);
-    const feeds: Values = new Map<string, Float64Array | Int32Array>([
-      ...Object.entries(batch),
-      ['first', point.parameters.subarray(0, 16)],
-      ['second', point.parameters.subarray(16)],
-      [directionName('first'), direction.subarray(0, 16)],
-      [directionName('second'), direction.subarray(16)],
-    ]);
+    const feeds = randomFeeds(seed);
     const run = async (one: Graph) => {
       const executable = await onnxBackend.compile(one, { precision: 'float64', threads: 1 });
       const results = await executable.run(feeds);

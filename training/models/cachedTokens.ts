@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { constant } from '../../compute/index.ts';
-import { LambdamaxError } from '../../errors.ts';
 import { paddingMask } from './attention.ts';
 import type { Positions } from './decoder.ts';
+import { requireLearnedPositions } from './learnedPositions.ts';
 import { remembered } from './remembered.ts';
 import { type RotaryEmbedding, rotaryTables, rotate } from './rotary.ts';
 
@@ -47,14 +47,8 @@ export function cachedTokens({ positions, capacity, kept, onNew }: CachedTokens)
   });
   return {
     learned: (table) => {
-      const [maximum, hidden] = table.shape;
-      if (capacity > maximum)
-        throw new LambdamaxError({
-          subject: `rows of ${capacity} tokens`,
-          expected: `at most ${maximum}, the model's learned positions`,
-          remedy: 'generate fewer tokens, or shorten the prompt',
-        });
-      return tf.reshape(tf.gather(table, positions), [rows, 1, hidden]);
+      requireLearnedPositions(capacity, table, 'generate fewer tokens, or shorten the prompt');
+      return tf.reshape(tf.gather(table, positions), [rows, 1, table.shape[1]]);
     },
     rotate: (x, embedding) => rotate(x, tablesOf(x.shape[3], embedding)),
     attend: (layer, q, k, v, { scale, window }) => {

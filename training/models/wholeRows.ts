@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { LambdamaxError } from '../../errors.ts';
 import { attention, causalMask, paddingMask, type QueryBlock } from './attention.ts';
 import type { Positions } from './decoder.ts';
+import { requireLearnedPositions } from './learnedPositions.ts';
 import { remembered } from './remembered.ts';
 import { rotaryTables, rotate } from './rotary.ts';
 
@@ -20,14 +20,8 @@ export function wholeRows(length: number, keyMask?: tf.Tensor): Positions {
   });
   return {
     learned: (table) => {
-      const [maximum, hidden] = table.shape;
-      if (length > maximum)
-        throw new LambdamaxError({
-          subject: `rows of ${length} tokens`,
-          expected: `at most ${maximum}, the model's learned positions`,
-          remedy: 'lower --max-length',
-        });
-      return tf.slice(table, [0, 0], [length, hidden]);
+      requireLearnedPositions(length, table, 'lower --max-length');
+      return tf.slice(table, [0, 0], [length, table.shape[1]]);
     },
     rotate: (x, embedding) => rotate(x, tablesOf(length, x.shape[3], embedding)),
     attend: (_layer, q, k, v, { scale, window }) => {
