@@ -17,10 +17,13 @@ export class LambdamaxError extends Error {
   override readonly name = 'LambdamaxError';
   readonly subject: string;
   readonly expected: string;
+  /** As the message has it. */
+  readonly got: string | undefined;
   readonly remedy: string | undefined;
 
   constructor({ subject, expected, got, remedy, cause }: ErrorParts) {
-    const found = got === undefined ? '' : `, got ${describe(got)}`;
+    const described = got === undefined ? undefined : describe(got);
+    const found = described === undefined ? '' : `, got ${described}`;
     const advice = remedy === undefined ? '' : `; ${remedy}`;
     super(
       oneLine(`${short(subject, 400)}: expected ${expected}${found}${advice}`),
@@ -28,6 +31,7 @@ export class LambdamaxError extends Error {
     );
     this.subject = subject;
     this.expected = expected;
+    this.got = described;
     this.remedy = remedy;
   }
 }

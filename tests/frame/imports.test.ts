@@ -52,6 +52,8 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   'training/optimizers/': { code: ['compute/'] },
   'training/tasks/': { code: ['compute/random.ts'] },
+  // Knows nothing of what its processes do.
+  'training/workers/': { code: [] },
   'analysis/': { code: [...plainNumbers, 'compute/random.ts'] },
   'analysis/sweepCsv.ts': { code: [...plainNumbers, 'training/checkpoint/files.ts'] },
   'analysis/vectors.ts': { code: [], types: ['analysis/operators/operator.ts'] },
