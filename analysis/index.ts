@@ -12,6 +12,7 @@ export { explain, type Outcome } from './algorithms/outcome.ts';
 export { type PowerIterationOptions, type PowerIterationResult, powerIteration } from './algorithms/powerIteration.ts';
 export { type TopEigenpairs, type TopEigenpairsOptions, topEigenpairs } from './algorithms/topEigenpairs.ts';
 export { hutchinson, hutchPlusPlus, type TraceEstimate, type TraceOptions } from './algorithms/trace.ts';
+export { type Limit, limits } from './limits.ts';
 export type { BatchCurvature, CurvatureOperator } from './operators/curvature.ts';
 export { gaussNewton } from './operators/gaussNewton.ts';
 export { hessian } from './operators/hessian.ts';

@@ -10,8 +10,10 @@ import type { Outcome } from './algorithms/outcome.ts';
 import type { RitzPair } from './algorithms/ritz.ts';
 import type { TraceEstimate } from './algorithms/trace.ts';
 import { type Distribution, type DistributionOptions, distribution } from './distribution.ts';
+import { type Limit, limits } from './limits.ts';
 import { standardErrorOverBatches } from './operators/batches.ts';
 import { type IndexRange, principalBlock } from './operators/block.ts';
+import { rescaled } from './operators/congruence.ts';
 import type { BatchCurvature, CurvatureOperator } from './operators/curvature.ts';
 import { gaussNewton } from './operators/gaussNewton.ts';
 import { hessian } from './operators/hessian.ts';
@@ -19,7 +21,7 @@ import { moduleRanges } from './operators/modules.ts';
 import type { BatchedOperator, BatchValue } from './operators/operator.ts';
 import { preconditioned } from './operators/preconditioned.ts';
 import { type SampleSize, sampleSize } from './operators/sampleSize.ts';
-import { type Thresholds, thresholds } from './thresholds.ts';
+import { type ThresholdOptions, type Thresholds, thresholds } from './thresholds.ts';
 import { norm } from './vectors.ts';
 
 /** An end of a spectrum. */
@@ -70,12 +72,15 @@ export interface SpectrumResult {
   readonly density?: Distribution['density'];
   readonly modules?: readonly ModuleSpectrum[];
   readonly thresholds: Thresholds;
+  /** The same with formulas, assumptions and sources. */
+  readonly limits: readonly Limit[];
 }
 
 /** What is measured, and how well. */
 export interface SpectrumOptions
   extends Pick<LanczosOptions, 'tolerance' | 'maxSteps' | 'seed' | 'onStep'>,
-    Pick<DistributionOptions, 'topK' | 'traceProducts' | 'density' | 'onProduct'> {
+    Pick<DistributionOptions, 'topK' | 'traceProducts' | 'density' | 'onProduct'>,
+    Pick<ThresholdOptions, 'momentum' | 'beta1' | 'weightDecay' | 'schedule'> {
   /** Rows that are computed at once. */
   readonly batchSize: number;
   /** Default `hessian`. */
@@ -88,9 +93,8 @@ export interface SpectrumOptions
   readonly perModule?: boolean;
   /** P of Adam, sqrt(v) + eps for each parameter, to measure P^-1/2 H P^-1/2 instead of H (the Hessian only). */
   readonly preconditioner?: Float64Array;
-  /** For the thresholds of momentum and Adam. */
-  readonly momentum?: number;
-  readonly beta1?: number;
+  /** Each parameter's rate over the base rate, D, to measure D^1/2 H D^1/2: its limits are of the base rate. */
+  readonly rateFactors?: Float64Array;
 }
 
 /**
@@ -104,19 +108,21 @@ export async function spectrum(
   options: SpectrumOptions,
 ): Promise<SpectrumResult> {
   const started = performance.now();
-  const { curvature: kind = 'hessian', preconditioner } = options;
+  const { curvature: kind = 'hessian', preconditioner, rateFactors } = options;
   if (preconditioner !== undefined && kind !== 'hessian')
     throw new LambdamaxError({ subject: 'preconditioned spectrum', expected: 'the curvature hessian', got: kind });
   await using whole = await adapterCurvature(model, adapter, rows, kind, options);
   const ranges = moduleRanges(adapter.layout);
   const chosen = options.modules ?? [...ranges.keys()];
   const variables = chosen.map((module) => ranges.get(module)!);
-  const curvature = preconditioner ? preconditioned(whole, preconditioner) : whole;
+  const scaled = rateFactors ? rescaled(whole, rateFactors.map(Math.sqrt)) : whole;
+  const curvature = preconditioner ? preconditioned(scaled, preconditioner) : scaled;
   const operator = options.modules ? principalBlock(curvature, variables) : curvature;
   const found = await lanczos(operator, options);
   const quotients = await quotientsAt(operator, found.lambdaMax);
   const lambdaMax = eigenvalue(found.lambdaMax, quotients);
   const lambdaMin = eigenvalue(found.lambdaMin, await quotientsAt(operator, found.lambdaMin));
+  const limiting = thresholdOptions(lambdaMax.value, options);
   const modules = options.perModule ? await perModule(curvature, ranges, chosen, options) : undefined;
   // Where one product is not finite, the outcome says so; others would say it again.
   const { top, ...rest } = found.outcome === 'notFinite' ? {} : await distribution(operator, options);
@@ -140,7 +146,8 @@ export async function spectrum(
     ...(top ? { topEigenvalues, topOutcome: top.outcome } : {}),
     ...rest,
     ...(modules ? { modules } : {}),
-    thresholds: limits(lambdaMax.value, options),
+    thresholds: thresholds(limiting),
+    limits: limits(limiting),
   };
 }
 
@@ -204,9 +211,9 @@ function valueOrNaN(pair: LanczosResult['lambdaMax']): number {
 }
 
 /** An eigenvalue of the preconditioned Hessian says what Adam allows, one of the Hessian what gradient descent does. */
-function limits(lambda: number, { preconditioner, momentum, beta1 }: SpectrumOptions): Thresholds {
-  const memory = { ...(momentum === undefined ? {} : { momentum }), ...(beta1 === undefined ? {} : { beta1 }) };
-  return preconditioner
-    ? thresholds({ lambdaMax: Number.NaN, preconditionedLambdaMax: lambda, ...memory })
-    : thresholds({ lambdaMax: lambda, ...memory });
+function thresholdOptions(lambda: number, options: SpectrumOptions): ThresholdOptions {
+  const { preconditioner, rateFactors } = options;
+  if (!preconditioner) return { ...options, lambdaMax: lambda };
+  const adam = rateFactors ? { twoRateLambdaMax: lambda } : { preconditionedLambdaMax: lambda };
+  return { ...options, ...adam, lambdaMax: Number.NaN };
 }

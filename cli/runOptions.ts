@@ -9,68 +9,101 @@ import { atMostOne, choice, type Given, given, list, number, optional, required,
 
 const schedules = ['constant', 'cosine', 'linear'] as const satisfies readonly ScheduleName[];
 
-/** How a run trains, all but its learning rate */
-export const trainingOptions: OptionGroup = {
-  steps: value('Training', 'N', 'optimizer steps'),
-  epochs: value('Training', 'X', 'passes over the data, instead of --steps (1 if neither is given)'),
-  optimizer: value('Training', 'NAME', optimizerNames.join(', '), 'adamw'),
+/** The settings of optimizers */
+export const optimizerOptions: OptionGroup = {
   betas: value('Training', 'B1,B2', "Adam's decay rates", '0.9,0.999'),
   eps: value('Training', 'X', "Adam's epsilon; 1e-8 if not given, of loft 1e-4"),
   'weight-decay': value('Training', 'X', 'weight decay', '0'),
   momentum: value('Training', 'X', 'heavy-ball momentum of sgd', '0'),
   'lora-plus-ratio': value('Training', 'X', "of lora+: B's learning rate as a multiple of A's; 16 if not given"),
+};
+
+/** How the learning rate goes, over however many steps */
+export const scheduleOptions: OptionGroup = {
   schedule: value('Training', 'NAME', schedules.join(', '), 'cosine'),
   'warmup-steps': value('Training', 'N', 'steps of linear warm-up'),
   'warmup-ratio': value('Training', 'X', 'the same as a part of all steps (0.03 if neither is given)'),
+};
+
+/** How a run trains, all but its learning rate */
+export const trainingOptions: OptionGroup = {
+  steps: value('Training', 'N', 'optimizer steps'),
+  epochs: value('Training', 'X', 'passes over the data, instead of --steps (1 if neither is given)'),
+  optimizer: value('Training', 'NAME', optimizerNames.join(', '), 'adamw'),
+  ...optimizerOptions,
+  ...scheduleOptions,
   'max-grad-norm': value('Training', 'X', 'gradients are scaled down to this norm; not if not given'),
   shuffle: { type: 'boolean', group: 'Training:', describe: 'rows in random order', default: true },
   validation: value('Training', 'FILE[,FILE]', 'data that the adapter is scored on'),
 };
 
-export type TrainingOptions = {
-  readonly optimizer: string;
+export type OptimizerSettings = {
   readonly betas: readonly [beta1: number, beta2: number];
-  readonly eps: number;
   readonly weightDecay: number;
   readonly momentum: number;
+} & Given<{ eps: number | undefined; loraPlusRatio: number | undefined }>;
+
+export function parseOptimizer(args: Arguments): OptimizerSettings {
+  return {
+    ...given({
+      eps: optional(args, 'eps', number({ above: 0 })),
+      loraPlusRatio: optional(args, 'lora-plus-ratio', number({ above: 0 })),
+    }),
+    betas: required(args, 'betas', betas),
+    weightDecay: required(args, 'weight-decay', number({ least: 0 })),
+    momentum: required(args, 'momentum', number({ least: 0, below: 1 })),
+  };
+}
+
+export type ScheduleSettings = {
   readonly schedule: ScheduleName;
-  readonly shuffle: boolean;
 } & Given<{
-  /** Exactly one of these two. */
-  steps: number | undefined;
-  epochs: number | undefined;
   /** Exactly one of these two. */
   warmupSteps: number | undefined;
   warmupRatio: number | undefined;
-  maxGradNorm: number | undefined;
-  loraPlusRatio: number | undefined;
-  validation: readonly string[] | undefined;
 }>;
+
+/** @throws UsageError for both --warmup-steps and --warmup-ratio. */
+export function parseSchedule(args: Arguments): ScheduleSettings {
+  atMostOne(args, 'warmup-steps', 'warmup-ratio');
+  const warmupSteps = optional(args, 'warmup-steps', wholeNumber(0));
+  const ratio = (): number => optional(args, 'warmup-ratio', number({ least: 0, most: 1 })) ?? 0.03;
+  return {
+    ...given({ warmupSteps, warmupRatio: warmupSteps === undefined ? ratio() : undefined }),
+    schedule: required(args, 'schedule', choice(schedules)),
+  };
+}
+
+export type TrainingOptions = OptimizerSettings &
+  ScheduleSettings & {
+    readonly optimizer: string;
+    readonly eps: number;
+    readonly shuffle: boolean;
+  } & Given<{
+    /** Exactly one of these two. */
+    steps: number | undefined;
+    epochs: number | undefined;
+    maxGradNorm: number | undefined;
+    validation: readonly string[] | undefined;
+  }>;
 
 /** @throws UsageError for both --steps and --epochs, or both --warmup-steps and --warmup-ratio. */
 export function parseTraining(args: Arguments): TrainingOptions {
   atMostOne(args, 'steps', 'epochs');
-  atMostOne(args, 'warmup-steps', 'warmup-ratio');
   const optimizer = required(args, 'optimizer', choice(optimizerNames));
   const steps = optional(args, 'steps', wholeNumber(1));
-  const warmupSteps = optional(args, 'warmup-steps', wholeNumber(0));
+  const { eps = optimizer === 'loft' ? 1e-4 : 1e-8, ...settings } = parseOptimizer(args);
   return {
+    ...settings,
+    ...parseSchedule(args),
     ...given({
       steps,
       epochs: steps === undefined ? (optional(args, 'epochs', number({ above: 0 })) ?? 1) : undefined,
-      warmupSteps,
-      warmupRatio:
-        warmupSteps === undefined ? (optional(args, 'warmup-ratio', number({ least: 0, most: 1 })) ?? 0.03) : undefined,
       maxGradNorm: optional(args, 'max-grad-norm', number({ above: 0 })),
-      loraPlusRatio: optional(args, 'lora-plus-ratio', number({ above: 0 })),
       validation: optional(args, 'validation', list(text)),
     }),
     optimizer,
-    betas: required(args, 'betas', betas),
-    eps: optional(args, 'eps', number({ above: 0 })) ?? (optimizer === 'loft' ? 1e-4 : 1e-8),
-    weightDecay: required(args, 'weight-decay', number({ least: 0 })),
-    momentum: required(args, 'momentum', number({ least: 0, below: 1 })),
-    schedule: required(args, 'schedule', choice(schedules)),
+    eps,
     shuffle: args.shuffle !== false,
   };
 }

@@ -1,6 +1,5 @@
-import type { SpectrumOptions, SpectrumResult } from '../analysis/spectrum.ts';
+import { UsageError } from '../errors.ts';
 import type { Arguments, Command } from './command.ts';
-import { costLine } from './cost.ts';
 import { demandAdapter, demandData, openModel, readData } from './inputs.ts';
 import {
   adapterOptions,
@@ -17,9 +16,10 @@ import {
   value,
   warmupOptions,
 } from './options.ts';
-import { type Output, shortNumber } from './output.ts';
-import { distributionLines } from './spectrumBars.ts';
-import { choice, number, optional, required, wholeNumber } from './values.ts';
+import { optimizerOptions, parseOptimizer, parseSchedule, scheduleOptions } from './runOptions.ts';
+import { measureSpectrum, type SpectrumSettings } from './spectrumRun.ts';
+import { spectrumLines } from './spectrumWords.ts';
+import { choice, given, number, optional, required, wholeNumber } from './values.ts';
 
 /** `lambdamax spectrum`: how sharp the loss is. */
 export const command: Command = {
@@ -46,6 +46,14 @@ export const command: Command = {
     density: { type: 'boolean', group: 'Curvature:', describe: 'the density of all eigenvalues besides' },
     'density-probes': value('Curvature', 'N', 'random vectors for --density', '10'),
     'density-steps': value('Curvature', 'N', 'Lanczos steps, so products, for each', '80'),
+    steps: value(
+      'Training',
+      'N',
+      'steps of a run: limits are then of the peak of its schedule, and for its first steps too',
+    ),
+    ...optimizerOptions,
+    momentum: value('Training', 'X', 'heavy-ball momentum, for its limit', '0.9'),
+    ...scheduleOptions,
     ...engineOptions,
   },
   examples: [
@@ -60,56 +68,52 @@ export const command: Command = {
     const data = parseData(args);
     const files = demandData(data);
     const adapterChoice = parseAdapter(args);
-    const modulePattern = parseModules(args);
-    const operator = required(args, 'operator', choice(['hessian', 'ggn', 'adam']));
-    const warmup = parseWarmup(args);
-    const search = {
-      tolerance: required(args, 'tolerance', number({ above: 0, below: 1 })),
-      maxSteps: required(args, 'max-products', wholeNumber(1)),
-      seed: data.seed,
-    };
-    const distribution = parseDistribution(args);
+    const { batchSize, seed } = data;
+    const settings = { ...parseMeasurement(args), batchSize, seed, ...given({ schedule: await parseRates(args) }) };
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
     const rows = await readData(model, files, data, output);
     const start = await demandAdapter(model, adapterChoice, rows);
-    const { matchModules } = await import('../training/checkpoint/matchModules.ts');
-    const modules = modulePattern && matchModules([...start.layout.modules.keys()], modulePattern);
-
-    const { warmUp } = await import('../training/warmup.ts');
-    const { spectrum } = await import('../analysis/spectrum.ts');
-    const { batchSize, seed } = data;
-    const warmed =
-      operator === 'adam' ? await warmUp(model, start, rows, { ...warmup, batchSize, seed }) : { adapter: start };
-    const curvature = operator === 'ggn' ? 'gaussNewton' : 'hessian';
-    output.say(await costLine(model, start.layout, rows, { batchSize, what: curvature }));
-    let progress = output.progress(search.maxSteps, 'products');
-    let shown = 'products';
-    const result = await spectrum(model, warmed.adapter, rows, {
-      ...search,
-      batchSize,
-      curvature,
-      perModule: args['per-module'] === true,
-      ...(modules ? { modules } : {}),
-      ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),
-      ...distribution,
-      onProduct(quantity, products, most) {
-        if (shown !== quantity) {
-          progress.stop();
-          progress = output.progress(most, `products, ${quantity}`);
-          shown = quantity;
-        }
-        progress.update(products);
-      },
-      onStep: ({ products, lambdaMax }) => progress.update(products, `lambda_max ${shortNumber(lambdaMax.value)}`),
-    }).finally(() => progress.stop());
-    const { explain } = await import('../analysis/algorithms/outcome.ts');
-    for (const outcome of new Set([result.outcome, result.topOutcome ?? 'converged']))
-      if (outcome !== 'converged' && outcome !== 'krylovExhausted') output.warn(explain(outcome));
-    output.result(operator === 'adam' ? { ...result, warmup } : result, () => words(result, output));
+    const result = await measureSpectrum(model, start, rows, settings, output);
+    output.result(result, () => spectrumLines(result, output));
   },
 };
 
-function parseDistribution(args: Arguments): Pick<SpectrumOptions, 'topK' | 'traceProducts' | 'density'> {
+/** The rates of the steps of a run over its peak rate; undefined without --steps. */
+async function parseRates(args: Arguments): Promise<readonly number[] | undefined> {
+  const steps = optional(args, 'steps', wholeNumber(1));
+  const { schedule, warmupSteps: chosen, warmupRatio } = parseSchedule(args);
+  const lonely = ['warmup-steps', 'warmup-ratio'].find((name) => steps === undefined && args[name] !== undefined);
+  if (lonely !== undefined)
+    throw new UsageError({
+      subject: `--${lonely}`,
+      expected: '--steps N, of the run that it begins',
+      got: 'no --steps',
+    });
+  if (steps === undefined) return undefined;
+  const { learningRateAt, warmupSteps } = await import('../training/optimizers/schedules.ts');
+  const plan = { schedule, learningRate: 1, steps, warmupSteps: chosen ?? warmupSteps(warmupRatio!, steps) };
+  return Array.from({ length: steps }, (_, step) => learningRateAt(step, plan));
+}
+
+/** What is measured, and how well. */
+function parseMeasurement(args: Arguments): SpectrumSettings {
+  const operator = required(args, 'operator', choice(['hessian', 'ggn', 'adam']));
+  const optimizer = parseOptimizer(args);
+  if (optimizer.loraPlusRatio !== undefined && operator !== 'adam')
+    throw new UsageError({ subject: '--lora-plus-ratio', expected: '--operator adam, which LoRA+ is', got: operator });
+  return {
+    operator,
+    optimizer,
+    warmup: parseWarmup(args),
+    tolerance: required(args, 'tolerance', number({ above: 0, below: 1 })),
+    maxSteps: required(args, 'max-products', wholeNumber(1)),
+    perModule: args['per-module'] === true,
+    ...given({ modulePattern: parseModules(args) }),
+    ...parseDistribution(args),
+  };
+}
+
+function parseDistribution(args: Arguments): Pick<SpectrumSettings, 'topK' | 'traceProducts' | 'density'> {
   const topK = optional(args, 'top-k', wholeNumber(1));
   const traceProducts = required(args, 'trace-products', wholeNumber(3));
   const density = {
@@ -121,48 +125,4 @@ function parseDistribution(args: Arguments): Pick<SpectrumOptions, 'topK' | 'tra
     ...(args.trace === true ? { traceProducts } : {}),
     ...(args.density === true ? { density } : {}),
   };
-}
-
-function words(result: SpectrumResult, output: Output): string[] {
-  const end = (name: string, { value: eigenvalue, residualBound, standardError }: SpectrumResult['lambdaMax']) => {
-    const spread = standardError === null ? '' : `, ${shortNumber(standardError, 2)} standard error over batches`;
-    return `${name} ${shortNumber(eigenvalue, 5)} (within ${shortNumber(residualBound, 2)}${spread})`;
-  };
-  const { gradientDescent, momentum, adam } = result.thresholds;
-  const limits = [
-    ['gradient descent', gradientDescent],
-    ['momentum', momentum],
-    ['Adam', adam],
-  ].filter(([, rate]) => rate !== null);
-  return [
-    end('lambda_max', result.lambdaMax),
-    end('lambda_min', result.lambdaMin),
-    `${result.parameters} parameters of ${result.method}, ${result.tokens} scored tokens in ${result.batches} batches, ` +
-      `loss ${shortNumber(result.loss)}; ${result.outcome} after ${result.products} products, ${shortNumber(result.seconds, 2)} s`,
-    ...sampleSizeLines(result),
-    ...limits.map(([name, rate]) => `stable up to rate ${shortNumber(rate as number)} with ${name}`),
-    ...distributionLines(result, output),
-    ...(result.modules
-      ? [
-          '',
-          ...output.table(
-            ['module', 'parameters', 'lambda_max', 'lambda_min', 'products'],
-            result.modules.map((module) => [
-              module.name,
-              module.parameters,
-              module.lambdaMax,
-              module.lambdaMin,
-              module.products,
-            ]),
-          ),
-        ]
-      : []),
-  ];
-}
-
-function sampleSizeLines({ sampleSize }: SpectrumResult): string[] {
-  if (sampleSize === null) return [];
-  const { relativeError, sequences, low, high } = sampleSize;
-  const interval = low === null ? 'a guess, from so few batches' : `90 % interval ${low} to ${high}`;
-  return [`a standard error of ${100 * relativeError} % takes about ${sequences} sequences (${interval})`];
 }

@@ -44,6 +44,21 @@ function densityLines({ density, parameters }: SpectrumResult, output: Output): 
   return ['', ...output.table(['around', 'eigenvalues', '(logarithmic)'], rows)];
 }
 
+/** Each module's own block, with bars as long as its lambda_max is large. */
+export function moduleLines({ modules }: SpectrumResult, output: Output): string[] {
+  if (modules === undefined) return [];
+  const longest = Math.max(...modules.map(({ lambdaMax }) => lambdaMax));
+  const rows = modules.map(({ name, parameters, lambdaMax, lambdaMin, products }) => [
+    name,
+    parameters,
+    lambdaMin,
+    products,
+    lambdaMax,
+    bar(Math.max(0, lambdaMax) / longest),
+  ]);
+  return ['', ...output.table(['module', 'parameters', 'lambda_min', 'products', 'lambda_max', ''], rows)];
+}
+
 /** A bar of up to 30 characters; `share` from 0 to 1. */
 function bar(share: number): string {
   return '━'.repeat(Math.round(30 * (Number.isFinite(share) ? share : 0)));

@@ -5,6 +5,8 @@ import type { TokenRow } from './data/examples.ts';
 import { stepGradient } from './finetune.ts';
 import type { Model } from './model.ts';
 import { type AdamOptions, adamw } from './optimizers/adamw.ts';
+import { segmentsOf, spread } from './optimizers/groups.ts';
+import { fasterTensors } from './optimizers/loraPlus.ts';
 
 /** A few first steps of Adam. */
 export interface WarmupOptions {
@@ -15,6 +17,8 @@ export interface WarmupOptions {
   /** Of the order of the rows. */
   readonly seed: number;
   readonly adam?: AdamOptions;
+  /** LoRA+'s: the rate of B as a multiple of that of A; absent: one rate. */
+  readonly loraPlusRatio?: number;
 }
 
 /** Where an adapter stands after some steps of Adam, and what Adam divides its steps by there. */
@@ -22,6 +26,8 @@ export interface WarmedUp {
   readonly adapter: Adapter;
   /** P = sqrt(v) + eps for each parameter, v the bias-corrected second moments. */
   readonly preconditioner: Float64Array;
+  /** Each parameter's rate over the base rate. */
+  readonly rateFactors: Float64Array;
 }
 
 /**
@@ -32,14 +38,21 @@ export async function warmUp(
   model: Model,
   start: Adapter,
   rows: readonly TokenRow[],
-  { steps, learningRate, batchSize, seed, adam = {} }: WarmupOptions,
+  { steps, learningRate, batchSize, seed, adam = {}, loraPlusRatio }: WarmupOptions,
 ): Promise<WarmedUp> {
   const adapter = { ...start, parameters: start.parameters.slice() };
-  const optimizer = adamw(layoutTensors(adapter.layout), adam);
+  const specs = layoutTensors(adapter.layout);
+  const faster = loraPlusRatio === undefined ? [] : [fasterTensors(specs, loraPlusRatio)];
+  const groups = [...(adam.groups ?? []), ...faster];
+  const optimizer = adamw(specs, { ...adam, groups });
   for (let step = 0; step < steps; step++) {
     const { gradient } = await stepGradient(model, adapter, stepRows(rows, batchSize, step, seed, true));
     optimizer.step(adapter.parameters, gradient, learningRate);
   }
   const eps = adam.eps ?? 1e-8;
-  return { adapter, preconditioner: optimizer.secondMoment().map((moment) => Math.sqrt(moment) + eps) };
+  return {
+    adapter,
+    preconditioner: optimizer.secondMoment().map((moment) => Math.sqrt(moment) + eps),
+    rateFactors: spread(segmentsOf(specs, { groups }), ({ rateFactor }) => rateFactor),
+  };
 }

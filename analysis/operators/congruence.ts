@@ -1,5 +1,5 @@
 import type { Vector } from '../../compute/tensors.ts';
-import { dot } from '../vectors.ts';
+import { dot, scaleEntries } from '../vectors.ts';
 import { type BatchedOperator, checkLength } from './operator.ts';
 
 /** A linear map C from vectors [size] to vectors of another operator's size. */
@@ -29,4 +29,10 @@ export function congruence(operator: BatchedOperator, map: LinearMap): BatchedOp
       return inner.map(({ scored, value }) => ({ scored, value: value * stretch }));
     },
   };
+}
+
+/** R H R for a diagonal R [size]. */
+export function rescaled(operator: BatchedOperator, diagonal: Vector): BatchedOperator {
+  const multiply = (v: Vector): Vector => scaleEntries(diagonal, v, operator.precision);
+  return congruence(operator, { size: operator.size, forward: multiply, transpose: multiply });
 }

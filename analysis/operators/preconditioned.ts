@@ -1,7 +1,6 @@
 import type { Vector } from '../../compute/tensors.ts';
 import { LambdamaxError } from '../../errors.ts';
-import { scaleEntries } from '../vectors.ts';
-import { congruence } from './congruence.ts';
+import { rescaled } from './congruence.ts';
 import { type BatchedOperator, checkLength } from './operator.ts';
 
 /**
@@ -21,6 +20,5 @@ export function preconditioned(operator: BatchedOperator, diagonal: Vector): Bat
       remedy: 'add eps to the root of the second moments, and take them after at least one step',
     });
   });
-  const multiply = (v: Vector): Vector => scaleEntries(inverseRoot, v, operator.precision);
-  return congruence(operator, { size: operator.size, forward: multiply, transpose: multiply });
+  return rescaled(operator, inverseRoot);
 }

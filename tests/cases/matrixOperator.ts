@@ -1,5 +1,6 @@
 import { Matrix } from 'ml-matrix';
-import type { Precision, SymmetricOperator, Vector } from '../../analysis/operators/operator.ts';
+import { hessian } from '../../analysis/operators/hessian.ts';
+import type { BatchedOperator, Precision, SymmetricOperator, Vector } from '../../analysis/operators/operator.ts';
 import type { Curvature, Linearised } from '../../compute/program.ts';
 import { randomStream } from '../../compute/random.ts';
 import { precisionOf, zeros } from '../../compute/tensors.ts';
@@ -62,4 +63,18 @@ export function linearisedQuadratic(
     [Symbol.asyncDispose]: release,
     isReleased: () => isReleased,
   };
+}
+
+/** A random positive definite matrix G'G / size. */
+export function randomPositive(size: number, seed: number): Matrix {
+  const random = randomStream(seed, 'quadratic');
+  const factor = new Matrix(
+    Array.from({ length: 2 * size }, () => Array.from({ length: size }, () => random.normal())),
+  );
+  return factor.transpose().mmul(factor).div(size);
+}
+
+/** The Hessian of the quadratic x' H x / 2. */
+export function quadraticHessian(matrix: Matrix): Promise<BatchedOperator> {
+  return hessian([{ scored: 1, linearised: linearisedQuadratic(matrix, new Float64Array(matrix.rows), 0) }]);
 }

@@ -38,7 +38,15 @@ interface Spectrum {
     readonly products: number;
   };
   readonly sampleSize: { readonly sequences: number } | null;
-  readonly thresholds: Readonly<Record<'gradientDescent' | 'momentum' | 'adam', number | null>>;
+  readonly thresholds: Readonly<Record<'gradientDescent' | 'momentum' | 'adam', number | null>> & {
+    readonly loraPlus?: number;
+  };
+  readonly limits: readonly {
+    readonly optimizer: string;
+    readonly learningRate: number | null;
+    readonly assumptions: readonly string[];
+  }[];
+  readonly loraPlusRatio?: number;
   readonly warmup?: { readonly steps: number; readonly learningRate: number };
 }
 
@@ -64,7 +72,18 @@ const smallest = ['--method', 'lora', '--rank', '1', '--target-modules', 'q_proj
 const spectrumOf = (...options: readonly string[]) => resultOf<Spectrum>('spectrum', ...llama, ...options);
 const firstLayer = 'model.layers.0.self_attn.';
 const fields = [
-  ...['batches', 'gradientNorm', 'lambdaMax', 'lambdaMin', 'loss', 'method', 'operator', 'outcome', 'parameters'],
+  ...[
+    'batches',
+    'gradientNorm',
+    'lambdaMax',
+    'lambdaMin',
+    'limits',
+    'loss',
+    'method',
+    'operator',
+    'outcome',
+    'parameters',
+  ],
   ...['peakMegabytes', 'products', 'sampleSize', 'seconds', 'thresholds', 'tokens'],
 ];
 
@@ -172,9 +191,48 @@ test('the curvature that Adam sees says what Adam allows, and after which warm-u
     assert.is(result.thresholds.gradientDescent, null);
     assert.is(result.thresholds.momentum, null);
     const words = await commandLine(['spectrum', ...llama, '--data', data, ...smallest, ...options]);
-    assert.match(words.stdout, /\nstable up to rate [\d.e-]+ with Adam\n$/);
+    assert.match(
+      words.stdout,
+      /\nstable up to rate [\d.e-]+ with Adam: 38 \/ lambda_max\(P[^\n]+arXiv 2207\.14484\)\n/,
+    );
+    assert.match(words.stdout, /\nThe limits assume:\n(- [A-Z][^\n]+\.\n)+$/);
     assert.not.match(words.stdout, /gradient descent/);
     assert.match(words.stderr, /a product of \d+ rows of \d+ tokens: about [\d.e-]+ GFLOP and [\d.]+ MB\n/);
+  }));
+
+test('--betas, --momentum, --weight-decay and the schedule of --steps move the limits', () =>
+  inTemporaryFolder(async (folder) => {
+    const data = await writeRows(folder, storedReferenceRows());
+    const of = (...options: readonly string[]) => spectrumOf('--data', data, ...smallest, ...options);
+    const decayed = await of('--momentum', '0.5', '--weight-decay', '0.25');
+    const lambda = decayed.lambdaMax.value + 0.25;
+    const { gradientDescent, momentum } = decayed.thresholds;
+    assertClose([gradientDescent!, momentum!], [2 / lambda, 3 / lambda], 1e-12);
+    const adam = ['--operator', 'adam', '--warmup', '2', '--betas', '0.8,0.99'];
+    const longRun = await of(...adam);
+    assertClose([longRun.thresholds.adam!], [18 / longRun.lambdaMax.value], 1e-12);
+    // Without a warm-up the first step of a schedule decides, where bias correction makes it 1 / (1 - beta1) times as large.
+    const first = await of(...adam, '--steps', '100', '--warmup-steps', '0');
+    assertClose([first.thresholds.adam!], [0.2 * longRun.thresholds.adam!], 1e-12);
+    const { assumptions } = first.limits.find(({ optimizer }) => optimizer === 'adam')!;
+    assert.ok(assumptions.some((sentence) => sentence.includes('peak rate')));
+    const lonely = ['spectrum', ...llama, '--data', data, ...smallest, '--warmup-steps', '3'];
+    await failsClearly(lonely, 2, /--warmup-steps: expected --steps N.*got no --steps/);
+  }));
+
+test('--lora-plus-ratio gives the limit of the base rate: at ratio 1 it is that of Adam', () =>
+  inTemporaryFolder(async (folder) => {
+    const data = await writeRows(folder, storedReferenceRows());
+    const run = ['--data', data, ...smallest, '--warmup', '3'];
+    const adam = await spectrumOf(...run, '--operator', 'adam');
+    const even = await spectrumOf(...run, '--operator', 'adam', '--lora-plus-ratio', '1');
+    assert.is(even.thresholds.adam, null);
+    assert.is(even.thresholds.loraPlus, adam.thresholds.adam!);
+    const faster = await spectrumOf(...run, '--operator', 'adam', '--lora-plus-ratio', '16');
+    assert.is(faster.loraPlusRatio, 16);
+    assert.ok(faster.thresholds.loraPlus! < even.thresholds.loraPlus!);
+    const withoutAdam = ['spectrum', ...llama, ...run, '--lora-plus-ratio', '16'];
+    await failsClearly(withoutAdam, 2, /--lora-plus-ratio: expected --operator adam.*got hessian/);
   }));
 
 test('too few products are said to be too few, and the values are still there', () =>

@@ -10,6 +10,7 @@ interface Rule {
 }
 
 const numbers = [
+  'limits',
   'optimum',
   'predictor',
   'predictorRules',
@@ -17,6 +18,7 @@ const numbers = [
   'regret',
   'statistics',
   'sweep',
+  'thresholds',
   'verdict',
 ];
 const plainNumbers = numbers.map((name) => `analysis/${name}.ts`);
@@ -63,7 +65,10 @@ const rules: Readonly<Record<string, Rule>> = {
     code: ['analysis/vectors.ts', 'analysis/statistics.ts', 'compute/random.ts'],
     types: ['analysis/operators/operator.ts'],
   },
-  'analysis/operators/': { code: ['analysis/vectors.ts', 'training/adapters/layout.ts', 'compute/'] },
+  'analysis/operators/': {
+    code: ['analysis/vectors.ts', 'training/adapters/layout.ts', 'compute/'],
+    types: ['training/optimizers/optimizer.ts'],
+  },
   // These join curvature and training; all else at this level is plain numbers.
   'analysis/index.ts': { code: ['analysis/'] },
   'analysis/distribution.ts': { code: ['analysis/algorithms/'], types: ['analysis/operators/operator.ts'] },

@@ -1,6 +1,6 @@
 import { type TensorSpec, totalSize } from '../../compute/tensors.ts';
 import { LambdamaxError } from '../../errors.ts';
-import { type GroupOptions, segmentsOf } from './groups.ts';
+import { type GroupOptions, segmentsOf, spread } from './groups.ts';
 import {
   type AdaptiveOptimizer,
   checkOption,
@@ -57,6 +57,17 @@ export function adaptive(
   const secondMoment = new Float64Array(size);
   const vectors = { firstMoment, secondMoment };
   let steps = 0;
+  const correctedMoment = (): Float64Array => {
+    if (steps === 0) {
+      throw new LambdamaxError({
+        subject: `the second moment of ${name}`,
+        expected: 'at least one step before it is read',
+        got: `${steps} steps`,
+      });
+    }
+    const correction = 1 / (1 - beta2 ** steps);
+    return secondMoment.map((second) => second * correction);
+  };
 
   return {
     name,
@@ -85,16 +96,21 @@ export function adaptive(
       restoreVectors(name, vectors, state);
       steps = state.steps;
     },
-    secondMoment() {
-      if (steps === 0) {
-        throw new LambdamaxError({
-          subject: `the second moment of ${name}`,
-          expected: 'at least one step before it is read',
-          got: `${steps} steps`,
-        });
-      }
-      const correction = 1 / (1 - beta2 ** steps);
-      return secondMoment.map((second) => second * correction);
+    secondMoment: correctedMoment,
+    stepRule() {
+      const factors = spread(segments, ({ rateFactor }) => rateFactor);
+      const decays = spread(segments, ({ weightDecay }) => weightDecay);
+      const none = new Float64Array(size);
+      const firstCorrection = 1 - beta1 ** steps;
+      return {
+        memory: beta1,
+        gain: 1 - beta1,
+        scale: correctedMoment().map((second, index) =>
+          second === 0 ? 0 : factors[index]! / (firstCorrection * (Math.sqrt(second) + eps)),
+        ),
+        penalty: decay === 'penalty' ? decays : none,
+        decay: decay === 'decoupled' ? decays.map((rate, index) => rate * factors[index]!) : none,
+      };
     },
   };
 }

@@ -76,6 +76,13 @@ export function segmentsOf(specs: readonly TensorSpec[], options: GroupOptions):
   return segments;
 }
 
+/** One value for each parameter [size], the same throughout a segment. */
+export function spread(segments: readonly Segment[], value: (segment: Segment) => number): Float64Array {
+  const values = new Float64Array(segments.at(-1)?.end ?? 0);
+  for (const segment of segments) values.fill(value(segment), segment.start, segment.end);
+  return values;
+}
+
 function patternOf({ tensors }: ParameterGroup): RegExp {
   try {
     return new RegExp(tensors);

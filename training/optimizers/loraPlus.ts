@@ -1,6 +1,7 @@
 import type { TensorSpec } from '../../compute/tensors.ts';
 import { UsageError } from '../../errors.ts';
 import { type AdamOptions, adaptive } from './adamw.ts';
+import type { ParameterGroup } from './groups.ts';
 import { type AdaptiveOptimizer, checkOption } from './optimizer.ts';
 
 /** LoRA+'s settings: those of AdamW, and one. */
@@ -18,10 +19,16 @@ export interface LoraPlusOptions extends AdamOptions {
  */
 export function loraPlus(parameters: readonly TensorSpec[], options: LoraPlusOptions = {}): AdaptiveOptimizer {
   const { loraPlusRatio = 16, groups = [], ...adam } = options;
-  checkOption('--lora-plus-ratio', loraPlusRatio, 'a number above 0', (value) => value > 0 && value < Infinity);
+  const faster = fasterTensors(parameters, loraPlusRatio);
+  return adaptive('lora+', 'decoupled', parameters, { ...adam, groups: [...groups, faster] });
+}
+
+/** The group of B and of trainable vectors, whose rate is `ratio` times that of the rest. Throws as {@link loraPlus}. */
+export function fasterTensors(parameters: readonly TensorSpec[], ratio: number): ParameterGroup {
+  checkOption('--lora-plus-ratio', ratio, 'a number above 0', (value) => value > 0 && value < Infinity);
   if (!parameters.some(({ name }) => /lora_B/.test(name))) {
     throw new UsageError({
-      subject: '--optimizer lora+',
+      subject: 'LoRA+',
       expected: 'an adapter with factors A and B',
       got: `tensors such as ${parameters[0]?.name}`,
       remedy: 'use adamw',
@@ -30,6 +37,5 @@ export function loraPlus(parameters: readonly TensorSpec[], options: LoraPlusOpt
   const vectors = parameters
     .filter(({ shape }) => shape.length === 1)
     .map(({ name }) => `^${name.replaceAll('.', '\\.')}$`);
-  const faster = { tensors: ['lora_B', ...vectors].join('|'), rateFactor: loraPlusRatio };
-  return adaptive('lora+', 'decoupled', parameters, { ...adam, groups: [...groups, faster] });
+  return { tensors: ['lora_B', ...vectors].join('|'), rateFactor: ratio };
 }

@@ -11,6 +11,28 @@ export interface OptimizerState {
   readonly vectors: Readonly<Record<string, Float64Array>>;
 }
 
+/**
+ * A step as a linear rule in the deviation x and the gradient g, with all that it is multiplied by held as in the last step:
+ *
+ *     m <- memory m + gain (g + penalty x)          x <- x - rate (scale m + decay x)
+ *
+ * entry by entry [size]. Whether training is stable near a point follows from this and the curvature there.
+ */
+export interface StepRule {
+  /** From 0 to below 1. */
+  readonly memory: number;
+  readonly gain: number;
+  /**
+   * Rate factors; of Adam, over P with both bias corrections. Zero where the gradient has always been zero, as that of A is at
+   * B = 0: P would be eps alone, and the parameter has not moved.
+   */
+  readonly scale: Float64Array;
+  /** Weight decay that is a part of the gradient. */
+  readonly penalty: Float64Array;
+  /** Weight decay beside it. */
+  readonly decay: Float64Array;
+}
+
 /** A rule that moves parameters along a gradient. */
 export interface Optimizer {
   readonly name: string;
@@ -30,6 +52,12 @@ export interface Optimizer {
   restore(state: OptimizerState): void;
   /** See {@link AdaptiveOptimizer}; absent where the optimizer keeps none. */
   secondMoment?(): Float64Array;
+  /**
+   * The last step as a linear rule; absent where steps are not of its form.
+   *
+   * @throws LambdamaxError before the first step, where the rule depends on the steps taken.
+   */
+  stepRule?(): StepRule;
 }
 
 /** An optimizer that divides by the root of a running mean of squared gradients. */

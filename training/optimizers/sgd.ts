@@ -1,5 +1,5 @@
 import { type TensorSpec, totalSize } from '../../compute/tensors.ts';
-import { type GroupOptions, segmentsOf } from './groups.ts';
+import { type GroupOptions, segmentsOf, spread } from './groups.ts';
 import { checkOption, checkStep, copyVectors, type Optimizer, restoreVectors } from './optimizer.ts';
 
 /** Settings of gradient descent; the defaults are PyTorch's. */
@@ -46,5 +46,12 @@ export function sgd(specs: readonly TensorSpec[], options: SgdOptions = {}): Opt
       restoreVectors('sgd', vectors, state);
       steps = state.steps;
     },
+    stepRule: () => ({
+      memory: momentum,
+      gain: 1,
+      scale: spread(segments, ({ rateFactor }) => rateFactor),
+      penalty: spread(segments, ({ weightDecay }) => weightDecay),
+      decay: new Float64Array(size),
+    }),
   };
 }

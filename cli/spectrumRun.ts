@@ -1,0 +1,74 @@
+import type { SpectrumOptions, SpectrumResult } from '../analysis/spectrum.ts';
+import type { Adapter } from '../training/adapters/create.ts';
+import type { TokenRow } from '../training/data/examples.ts';
+import type { Model } from '../training/model.ts';
+import { costLine } from './cost.ts';
+import type { WarmupSettings } from './options.ts';
+import { type Output, shortNumber } from './output.ts';
+import type { OptimizerSettings } from './runOptions.ts';
+import { given } from './values.ts';
+
+/** What is measured of an adapter, and how well. */
+export interface SpectrumSettings
+  extends Pick<
+    SpectrumOptions,
+    'tolerance' | 'maxSteps' | 'perModule' | 'topK' | 'traceProducts' | 'density' | 'schedule'
+  > {
+  readonly operator: SpectrumResult['operator'];
+  /** Of the warm-up of `adam`, and of the limits. */
+  readonly optimizer: OptimizerSettings;
+  readonly warmup: WarmupSettings;
+  /** `--modules` */
+  readonly modulePattern?: string;
+}
+
+/** A spectrum, and the warm-up before it if there was one. */
+export type MeasuredSpectrum = SpectrumResult & {
+  readonly warmup?: WarmupSettings;
+  readonly loraPlusRatio?: number;
+};
+
+/** Measures the spectrum where an adapter stands, for Adam's after a warm-up; shows how it goes, and warns if it went badly. */
+export async function measureSpectrum(
+  model: Model,
+  start: Adapter,
+  rows: readonly TokenRow[],
+  settings: SpectrumSettings & { readonly batchSize: number; readonly seed: number },
+  output: Output,
+): Promise<MeasuredSpectrum> {
+  const { operator, optimizer, warmup, modulePattern, batchSize, seed, ...rest } = settings;
+  const { betas, eps, weightDecay, momentum, loraPlusRatio } = optimizer;
+  const { matchModules } = await import('../training/checkpoint/matchModules.ts');
+  const { warmUp } = await import('../training/warmup.ts');
+  const { spectrum } = await import('../analysis/spectrum.ts');
+  const modules = modulePattern && matchModules([...start.layout.modules.keys()], modulePattern);
+  const adam = { betas, weightDecay, ...given({ eps }) };
+  const warmed =
+    operator === 'adam'
+      ? await warmUp(model, start, rows, { ...warmup, batchSize, seed, adam, ...given({ loraPlusRatio }) })
+      : undefined;
+  const curvature = operator === 'ggn' ? 'gaussNewton' : 'hessian';
+  output.say(await costLine(model, start.layout, rows, { batchSize, what: curvature }));
+  let progress = output.progress(settings.maxSteps!, 'products');
+  let shown = 'products';
+  const result = await spectrum(model, warmed?.adapter ?? start, rows, {
+    ...rest,
+    ...{ batchSize, seed, curvature, momentum, weightDecay, beta1: betas[0] },
+    ...(modules ? { modules } : {}),
+    ...(warmed ? { preconditioner: warmed.preconditioner } : {}),
+    ...(warmed && loraPlusRatio !== undefined ? { rateFactors: warmed.rateFactors } : {}),
+    onProduct(quantity, products, most) {
+      if (shown !== quantity) {
+        progress.stop();
+        progress = output.progress(most, `products, ${quantity}`);
+        shown = quantity;
+      }
+      progress.update(products);
+    },
+    onStep: ({ products, lambdaMax }) => progress.update(products, `lambda_max ${shortNumber(lambdaMax.value)}`),
+  }).finally(() => progress.stop());
+  const { explain } = await import('../analysis/algorithms/outcome.ts');
+  for (const outcome of new Set([result.outcome, result.topOutcome ?? 'converged']))
+    if (outcome !== 'converged' && outcome !== 'krylovExhausted') output.warn(explain(outcome));
+  return warmed ? { ...result, warmup, ...given({ loraPlusRatio }) } : result;
+}
