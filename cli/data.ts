@@ -8,29 +8,29 @@ export const command: Command = {
   usage: 'data',
   summary: "Write a task's problems",
   options: {
-    task: value('Data', 'NAME', 'math: word problems of a small world with worked answers', 'math'),
-    families: value('Data', 'NAME', 'finetuning, or pretraining: those that the bundled model has seen', 'finetuning'),
+    task: value('Data', 'NAME|FILE.ts', 'code, commonsense, instructions, math, or your own', 'math'),
     split: value('Data', 'NAME', 'train, validation, test; disjoint whatever the seed', 'train'),
-    limit: value('Data', 'N', 'rows', '1000'),
-    seed: value('Data', 'N', 'seed', '0'),
+    count: {
+      ...value('Data', 'N', 'rows (if not given 2000 to train on, 200 to validate, 500 to test with)'),
+      alias: 'limit',
+    },
+    seed: value('Data', 'N', 'seed', '1'),
     out: value('Data', 'FILE', '.jsonl file; standard output if not given'),
   },
-  examples: [['data --split validation --limit 256 --out validation.jsonl', 'writes 256 rows']],
+  examples: [['data --task math --split validation --count 256 --out validation.jsonl', 'writes 256 rows']],
   async run(args, output) {
-    required(args, 'task', choice(['math'], ' (no other is built in this version)'));
-    const request = {
-      families: required(args, 'families', choice(['finetuning', 'pretraining'])),
-      split: required(args, 'split', choice(['train', 'validation', 'test'])),
-      count: required(args, 'limit', wholeNumber(1)),
-      seed: required(args, 'seed', wholeNumber(0)),
-    } as const;
+    const split = required(args, 'split', choice(['train', 'validation', 'test']));
+    const count = optional(args, 'count', wholeNumber(1));
+    const seed = required(args, 'seed', wholeNumber(0));
     const out = optional(args, 'out', text);
     if (out === undefined && output.json) {
       throw new UsageError({ subject: '--json', expected: '--out FILE beside it', got: 'none' });
     }
-    const { problemLines, problems } = await import('../training/tasks/math/problems.ts');
-    const rows = problems(request);
-    const lines = problemLines(rows);
+    const { loadTask } = await import('../training/tasks/index.ts');
+    const { defaultSplits, generatedRows } = await import('../training/tasks/splits.ts');
+    const family = await loadTask(required(args, 'task', text));
+    const rows = generatedRows(family, { split, count: count ?? defaultSplits[split].count, seed });
+    const lines = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
     if (out !== undefined) {
       const { writeText } = await import('./writeText.ts');
       await writeText(out, lines);

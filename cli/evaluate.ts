@@ -1,10 +1,9 @@
-import { UsageError } from '../errors.ts';
 import type { EvaluateTaskResult } from '../training/evaluateTask.ts';
-import type { Proportion } from '../training/tasks/proportion.ts';
 import type { Arguments, Command } from './command.ts';
 import { demandData, openAdapter, openModel, readData } from './inputs.ts';
 import {
   adapterOptions,
+  type DataOptions,
   dataOptions,
   engineOptions,
   modelOptions,
@@ -12,10 +11,18 @@ import {
   parseData,
   parseEngine,
   parseModel,
-  value,
 } from './options.ts';
-import { type Output, shortNumber } from './output.ts';
-import { given, required, text, wholeNumber } from './values.ts';
+import { type Output, percent, shortNumber } from './output.ts';
+import {
+  type ExaminationOptions,
+  examinationOf,
+  examinationOptions,
+  parseExamination,
+  readTask,
+  readTaskRows,
+  type Task,
+} from './taskInputs.ts';
+import { given } from './values.ts';
 
 /** `lambdamax evaluate`: how well a model predicts some rows, or solves the problems of a task. */
 export const command: Command = {
@@ -25,30 +32,26 @@ export const command: Command = {
     ...modelOptions,
     ...adapterOptions,
     ...dataOptions,
-    task: value('Task', 'NAME|FILE.ts', 'also answer and judge: code, commonsense, instructions, math, or your own'),
-    'max-new-tokens': value('Task', 'N', 'tokens of an answer, unless it ends before', '256'),
-    exact: {
-      type: 'boolean',
-      group: 'Task:',
-      describe: 'answer nothing: count the responses that greedy decoding would write word for word',
-    },
+    ...examinationOptions,
     'per-row': { type: 'boolean', group: 'Output:', describe: 'the loss, and the answer, of each row (with --json)' },
     ...engineOptions,
   },
   examples: [
     ['evaluate --data test.jsonl --adapter runs/my-run/adapter', 'with a trained adapter'],
-    ['evaluate --task math', "answers 128 problems of the little world, the bundled model's"],
+    ['evaluate --task math', "answers 500 problems of the little world, the bundled model's"],
     ['evaluate --task instructions --data ifeval.jsonl --model org/name --template chat', 'a real test'],
   ],
   async run(args, output) {
-    if (args.exact === true && args.task === undefined)
-      throw new UsageError({ subject: '--exact', expected: '--task beside it', got: 'none' });
-    await (args.task === undefined ? evaluateRows : evaluateProblems)(args, output);
+    const data = parseData(args);
+    const examination = parseExamination(args);
+    if (data.task === undefined) return evaluateRows(args, output, data);
+    const { task: name, data: files, limit } = data;
+    const task = await readTask(name, { split: 'test', ...given({ files, limit }) });
+    return evaluateProblems(args, output, task, { ...data, ...examination });
   },
 };
 
-async function evaluateRows(args: Arguments, output: Output): Promise<void> {
-  const data = parseData(args);
+async function evaluateRows(args: Arguments, output: Output, data: DataOptions): Promise<void> {
   const files = demandData(data);
   const adapterChoice = parseAdapter(args);
   await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
@@ -63,36 +66,20 @@ async function evaluateRows(args: Arguments, output: Output): Promise<void> {
   ]);
 }
 
-async function evaluateProblems(args: Arguments, output: Output): Promise<void> {
-  const { data: files, limit, template, maxLength, batchSize, promptField, responseField } = parseData(args);
-  const maxNewTokens = required(args, 'max-new-tokens', wholeNumber(1));
-  if (promptField !== undefined || responseField !== undefined)
-    throw new UsageError({
-      subject: '--prompt-field and --response-field',
-      expected: 'no --task beside them',
-      got: 'both',
-      remedy: 'a task knows its fields; read others with a TaskFamily of your own, --task ./FILE.ts',
-    });
-  const { loadTask } = await import('../training/tasks/index.ts');
-  const { readProblems, taskTokenRows } = await import('../training/taskData.ts');
-  const family = await loadTask(required(args, 'task', text));
-  const problems = await readProblems(family, given({ files, limit }));
+async function evaluateProblems(
+  args: Arguments,
+  output: Output,
+  task: Task,
+  options: DataOptions & ExaminationOptions,
+): Promise<void> {
   const adapterChoice = parseAdapter(args);
   await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
-  const reading = { maxLength, ...given({ template }) };
-  const rows = await taskTokenRows(model, family, problems, reading);
-  const cut = rows.filter(({ isCut }) => isCut).length;
-  if (cut > 0)
-    output.say(`cut to --max-length ${maxLength} tokens: the responses of ${cut} of ${rows.length} problems`);
-  const adapter = await openAdapter(
-    model,
-    adapterChoice,
-    rows.flatMap(({ row }) => row ?? []),
-  );
+  const adapter = await openAdapter(model, adapterChoice, await readTaskRows(model, task, options, output));
   const { evaluateTask } = await import('../training/evaluateTask.ts');
+  const { family, problems, ...examination } = examinationOf(task, options);
   const progress = output.progress(problems.length, 'answers');
   const result = await evaluateTask(model, family, problems, {
-    ...{ ...reading, ...given({ adapter }), batchSize, maxNewTokens, exactOnly: args.exact === true },
+    ...{ ...examination, ...given({ adapter }), batchSize: options.batchSize },
     onProgress: (done) => progress.update(done),
   }).finally(progress.stop);
   output.result(jsonOf(result, args['per-row'] === true), () => wordsOf(result));
@@ -109,8 +96,6 @@ function jsonOf({ loss, accuracy, ...result }: EvaluateTaskResult, perRow: boole
 }
 
 function wordsOf({ loss, accuracy, metric, metrics, correct, seconds }: EvaluateTaskResult): string[] {
-  const percent = ({ value, low, high }: Proportion) =>
-    `${(100 * value).toFixed(1)} % (95 %: ${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`;
   return [
     `${metric}: ${percent(accuracy)}`,
     ...Object.entries(metrics).map(([name, share]) => `${name}: ${percent(share)}`),

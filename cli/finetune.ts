@@ -4,9 +4,10 @@ import type { FinetuneOptions } from '../training/finetune.ts';
 import type { StepMetrics } from '../training/metrics.ts';
 import type { ParameterGroup } from '../training/optimizers/groups.ts';
 import type { RunFolderOptions } from '../training/runFolder.ts';
+import type { ValidationScore } from '../training/validation.ts';
 import type { Arguments, Command } from './command.ts';
 import { costLine } from './cost.ts';
-import { demandAdapter, demandData, openModel, readData } from './inputs.ts';
+import { demandAdapter, openModel } from './inputs.ts';
 import {
   adapterOptions,
   dataOptions,
@@ -20,7 +21,7 @@ import {
   parseOut,
   value,
 } from './options.ts';
-import { shortNumber } from './output.ts';
+import { percent, shortNumber } from './output.ts';
 import {
   learningRateOption,
   parseLearningRate,
@@ -28,6 +29,7 @@ import {
   type TrainingOptions,
   trainingOptions,
 } from './runOptions.ts';
+import { demandSource, examinationOptions, parseExamination, readTrainingRows, readValidation } from './taskInputs.ts';
 import { given, list, named, number, optional, wholeNumber } from './values.ts';
 
 /** `lambdamax finetune`: one run. */
@@ -38,6 +40,7 @@ export const command: Command = {
     ...modelOptions,
     ...adapterOptions,
     ...dataOptions,
+    ...examinationOptions,
     'micro-batch': value('Data', 'N', 'rows computed at once; gradients are added up over a step'),
     ...learningRateOption,
     ...trainingOptions,
@@ -56,22 +59,26 @@ export const command: Command = {
   ],
   async run(args, output) {
     const data = parseData(args);
-    const files = demandData(data);
+    demandSource(data);
+    const examination = parseExamination(args);
     const adapterChoice = parseAdapter(args);
     const training = parseTraining(args);
     const learningRate = parseLearningRate(args);
     const microBatch = optional(args, 'micro-batch', wholeNumber(1));
     const maxLoss = optional(args, 'max-loss', number({ above: 0 }));
     const validateEvery = optional(args, 'validate-every', wholeNumber(1));
-    if (validateEvery !== undefined && training.validation === undefined)
+    const isValidated = training.validation !== undefined || (data.task !== undefined && data.data === undefined);
+    if (validateEvery !== undefined && !isValidated)
       throw new UsageError({ subject: '--validate-every', expected: '--validation FILE', got: 'no --validation' });
     const groups = parseGroups(args);
     const out = parseOut(args);
     const saving = parseSaving(args, out);
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
-    const rows = await readData(model, files, data, output);
+    const rows = await readTrainingRows(model, data, output);
     const adapter = await demandAdapter(model, adapterChoice, rows);
-    const validation = training.validation && (await readData(model, training.validation, data, output));
+    const { validation: validationFiles } = training;
+    const reading = { ...data, ...given({ validation: validationFiles }) };
+    const validation = await readValidation(model, reading, examination, output);
     const plain = await finetuneSettings(training, { ...data, learningRate }, rows.length);
     const settings = { ...plain, optimizerOptions: { ...plain.optimizerOptions, groups } };
 
@@ -101,11 +108,18 @@ export const command: Command = {
       `${result.status} after ${result.steps} steps: loss ${shortNumber(result.initialLoss)} -> ` +
         `${result.finalLoss === null ? result.reason : shortNumber(result.finalLoss)}` +
         `${result.validationLoss === null ? '' : `, validation ${shortNumber(result.validationLoss)}`}`,
+      ...accuracyLine(result),
       ...(result.adapter === null ? [] : [result.adapter]),
       ...(out === undefined ? [] : [join(out, 'metrics.jsonl')]),
     ]);
   },
 };
+
+function accuracyLine({ accuracy, accuracyInterval }: ValidationScore): string[] {
+  if (accuracy === null) return [];
+  const [low, high] = accuracyInterval!;
+  return [`accuracy ${percent({ value: accuracy, low, high })}`];
+}
 
 /** `--save-every` and `--resume`, which need a folder. */
 function parseSaving(args: Arguments, out: string | undefined): RunFolderOptions {

@@ -92,7 +92,8 @@ export async function readData(
   return rows;
 }
 
-function countOf(rows: number): string {
+/** So many rows, in words. */
+export function countOf(rows: number): string {
   return rows === 1 ? '1 row' : `${rows} rows`;
 }
 

@@ -4,10 +4,11 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 if (existsSync(new URL('./index.ts', import.meta.url))) {
-  const { register } = await import('tsx/esm/api');
   // Ours, and not one of the folder that the user happens to be in: it also makes `lambdamax/training` in a user's own file
   // mean these sources.
-  register({ tsconfig: fileURLToPath(new URL('../tsconfig.json', import.meta.url)) });
+  process.env.TSX_TSCONFIG_PATH = fileURLToPath(new URL('../tsconfig.json', import.meta.url));
+  // That file is CommonJS where no package.json says otherwise, and ours are modules.
+  for (const api of ['tsx/cjs/api', 'tsx/esm/api']) (await import(api)).register();
   const { start } = await import('./index.ts');
   await start();
 } else {

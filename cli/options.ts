@@ -116,6 +116,11 @@ export const dataOptions: OptionGroup = {
     'FILE[,FILE]',
     '.jsonl or .json with question/answer, instruction/output, or input_ids and labels',
   ),
+  task: value(
+    'Data',
+    'NAME|FILE.ts',
+    'code, commonsense, instructions, math, or your own: it reads --data, or without it has problems of its own',
+  ),
   template: value(
     'Data',
     'TEXT',
@@ -135,19 +140,29 @@ export type DataOptions = {
   readonly seed: number;
 } & Given<{
   data: readonly string[] | undefined;
+  task: string | undefined;
   template: string | undefined;
   promptField: string | undefined;
   responseField: string | undefined;
   limit: number | undefined;
 }>;
 
-/** @throws UsageError for --template together with --prompt-field. */
+/** @throws UsageError for --template together with --prompt-field, and for --task with either field. */
 export function parseData(args: Arguments): DataOptions {
+  const field = ['prompt-field', 'response-field'].find((name) => args[name] !== undefined);
+  if (args.task !== undefined && field !== undefined)
+    throw new UsageError({
+      subject: `--${field} beside --task`,
+      expected: 'one of them',
+      got: 'both',
+      remedy: 'a task knows its fields; read others with a TaskFamily of your own, --task ./FILE.ts',
+    });
   // These say how prompts are written, not which fields they come from.
   if (args.template !== 'chat' && args.template !== 'alpaca') atMostOne(args, 'template', 'prompt-field');
   return {
     ...given({
       data: optional(args, 'data', list(text)),
+      task: optional(args, 'task', text),
       // Not trimmed: white space at the end of a template decides how the response follows.
       template: args.template === undefined ? undefined : String(args.template),
       promptField: optional(args, 'prompt-field', text),

@@ -68,6 +68,12 @@ export function shortNumber(value: number, digits = 4): string {
   return isPlain ? String(rounded) : rounded.toExponential().replace('e+', 'e');
 }
 
+/** A share as a percentage, with its 95 % confidence interval. */
+export function percent({ value, low, high }: { readonly value: number; readonly low: number; readonly high: number }) {
+  const [share, from, to] = [value, low, high].map((part) => (100 * part).toFixed(1));
+  return `${share} % (95 %: ${from} to ${to})`;
+}
+
 function alignedLines(
   header: readonly string[],
   rows: readonly (readonly Cell[])[],

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.ts';
 import type { Arguments, Command } from './command.ts';
-import { demandAdapter, demandData, openModel, readData } from './inputs.ts';
+import { demandAdapter, openModel } from './inputs.ts';
 import {
   adapterOptions,
   dataOptions,
@@ -19,6 +19,7 @@ import {
 import { optimizerOptions, parseOptimizer, parseSchedule, scheduleOptions } from './runOptions.ts';
 import { measureSpectrum, type SpectrumSettings } from './spectrumRun.ts';
 import { spectrumLines } from './spectrumWords.ts';
+import { demandSource, readTrainingRows } from './taskInputs.ts';
 import { choice, given, number, optional, required, wholeNumber } from './values.ts';
 
 /** `lambdamax spectrum`: how sharp the loss is. */
@@ -66,12 +67,12 @@ export const command: Command = {
   ],
   async run(args, output) {
     const data = parseData(args);
-    const files = demandData(data);
+    demandSource(data);
     const adapterChoice = parseAdapter(args);
     const { batchSize, seed } = data;
     const settings = { ...parseMeasurement(args), batchSize, seed, ...given({ schedule: await parseRates(args) }) };
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
-    const rows = await readData(model, files, data, output);
+    const rows = await readTrainingRows(model, data, output);
     const start = await demandAdapter(model, adapterChoice, rows);
     const result = await measureSpectrum(model, start, rows, settings, output);
     output.result(result, () => spectrumLines(result, output));

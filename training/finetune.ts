@@ -10,6 +10,7 @@ import { clipGlobalNorm, globalNorm } from './optimizers/clipping.ts';
 import { createOptimizer, type OptimizerOptions } from './optimizers/index.ts';
 import { learningRateAt, type Schedule } from './optimizers/schedules.ts';
 import type { RunState } from './runState.ts';
+import { type Validation, type ValidationScore, validate } from './validation.ts';
 
 /** How an adapter is trained. */
 export interface FinetuneOptions extends Schedule {
@@ -25,8 +26,8 @@ export interface FinetuneOptions extends Schedule {
   readonly shuffle: boolean;
   /** Gradients with a larger norm are scaled down to it; null or absent: never. */
   readonly maxGradNorm?: number | null;
-  /** Rows that the trained adapter is scored on, */
-  readonly validation?: readonly TokenRow[];
+  /** What the trained adapter is scored on, */
+  readonly validation?: Validation;
   /** and also after every so many steps. */
   readonly validateEvery?: number;
   /** A loss above it is a divergence; if absent, twice the loss of the first step or of knowing nothing, log vocabulary. */
@@ -40,8 +41,8 @@ export interface FinetuneOptions extends Schedule {
   readonly from?: RunState;
 }
 
-/** What became of a run. */
-export interface FinetuneResult {
+/** What became of a run; it has no score without validation, and none after a divergence. */
+export interface FinetuneResult extends ValidationScore {
   readonly status: 'finished' | 'diverged';
   /** Steps taken. */
   readonly steps: number;
@@ -51,10 +52,6 @@ export interface FinetuneResult {
   readonly initialLoss: number;
   /** After the last step, on the rows that the last tenth of the steps saw (at most 512); null after a divergence. */
   readonly finalLoss: number | null;
-  /** Null without validation rows, and after a divergence. */
-  readonly validationLoss: number | null;
-  /** Null: only a task can tell. */
-  readonly accuracy: number | null;
   /** Why training was ended early, in words. */
   readonly reason: string | null;
   readonly seconds: number;
@@ -81,21 +78,18 @@ export async function finetune(
     optimizer.restore(from.optimizer);
     adapter.parameters.set(from.parameters);
   }
-  const scoreOf = async (scored: readonly TokenRow[]) => (await evaluate(model, scored, { adapter, batchSize })).loss;
-  const ended = (
-    outcome: Pick<FinetuneResult, 'status' | 'finalLoss' | 'validationLoss' | 'reason'>,
-  ): FinetuneResult => ({
-    status: outcome.status,
+  const ended = (finalLoss: number | null, score: ValidationScore, reason: string | null): FinetuneResult => ({
+    status: reason === null ? 'finished' : 'diverged',
     steps: taken,
     tokens,
     initialLoss,
-    finalLoss: outcome.finalLoss,
-    validationLoss: outcome.validationLoss,
-    accuracy: null,
-    reason: outcome.reason,
+    finalLoss,
+    ...score,
+    reason,
     seconds: elapsed(),
   });
 
+  let score: ValidationScore | undefined;
   while (taken < steps) {
     const step = taken;
     const chosen = rowsOf(step);
@@ -111,12 +105,12 @@ export async function finetune(
     const reason = divergence(taken, value, gradientNorm, maxLoss);
     if (reason !== null) {
       options.onStep?.({ ...metrics, seconds: elapsed() });
-      return ended({ status: 'diverged', finalLoss: null, validationLoss: null, reason });
+      return ended(null, unscored, reason);
     }
     optimizer.step(adapter.parameters, gradient, learningRate);
     const isDue = validation !== undefined && taken % validateEvery === 0;
-    const validated = isDue ? { validationLoss: await scoreOf(validation) } : {};
-    options.onStep?.({ ...metrics, ...validated, seconds: elapsed() });
+    score = isDue ? await validate(model, adapter, validation, batchSize) : undefined;
+    options.onStep?.({ ...metrics, ...stepScore(score ?? unscored), seconds: elapsed() });
     if (taken % saveEvery === 0 || taken === steps) {
       const { parameters } = adapter;
       const state = { steps: taken, tokens, initialLoss, seconds: elapsed(), parameters, optimizer: optimizer.state() };
@@ -126,12 +120,21 @@ export async function finetune(
 
   const last = Array.from({ length: Math.ceil(steps / 10) }, (_, back) => steps - 1 - back);
   const recent = new Set(last.flatMap(rowsOf));
-  const finalLoss = await scoreOf([...recent].slice(0, 512));
-  const validationLoss = validation ? await scoreOf(validation) : null;
-  const unusable = [finalLoss, validationLoss].find((loss) => loss !== null && !Number.isFinite(loss));
-  const reason = unusable === undefined ? ruin(initialLoss, finalLoss) : `loss is ${unusable} at the end`;
-  if (reason !== null) return ended({ status: 'diverged', finalLoss: null, validationLoss: null, reason });
-  return ended({ status: 'finished', finalLoss, validationLoss, reason: null });
+  const seen = [...recent].slice(0, 512);
+  const { loss: finalLoss } = await evaluate(model, seen, { adapter, batchSize });
+  const ruined = ruin(initialLoss, finalLoss);
+  if (ruined !== null) return ended(null, unscored, ruined);
+  score ??= validation ? await validate(model, adapter, validation, batchSize) : unscored;
+  const { validationLoss } = score;
+  const isUsable = validationLoss === null || Number.isFinite(validationLoss);
+  return isUsable ? ended(finalLoss, score, null) : ended(null, unscored, `loss is ${validationLoss} at the end`);
+}
+
+const unscored: ValidationScore = { validationLoss: null, accuracy: null, accuracyInterval: null };
+
+/** What metrics.jsonl says of a score: what there is. */
+function stepScore({ validationLoss, accuracy }: ValidationScore): Pick<StepMetrics, 'validationLoss' | 'accuracy'> {
+  return { ...(validationLoss !== null && { validationLoss }), ...(accuracy !== null && { accuracy }) };
 }
 
 /** The mean loss over a step's scored positions and its gradient, added up over micro-batches in proportion to those. */
@@ -172,6 +175,7 @@ function divergence(step: number, loss: number, gradientNorm: number, maxLoss: n
  * rate; one that ends half as high again as it began has broken what the base model knew.
  */
 function ruin(initialLoss: number, finalLoss: number): string | null {
+  if (!Number.isFinite(finalLoss)) return `loss is ${finalLoss} at the end`;
   const broken = finalLoss > 1.5 * initialLoss;
   return broken ? `loss ${finalLoss.toFixed(2)} at the end, ${initialLoss.toFixed(2)} at the start` : null;
 }

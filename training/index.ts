@@ -32,4 +32,6 @@ export { readProblems } from './taskData.ts';
 export { loadTask, taskFamilies } from './tasks/index.ts';
 export { type Proportion, proportion } from './tasks/proportion.ts';
 export { scoreResponses, type TaskScore } from './tasks/score.ts';
-export type { TaskFamily, TaskProblem, TaskRow, Verdict } from './tasks/task.ts';
+export { defaultSplits } from './tasks/splits.ts';
+export type { TaskFamily, TaskProblem, TaskRequest, TaskRow, Verdict } from './tasks/task.ts';
+export type { Examination, Validation, ValidationScore } from './validation.ts';

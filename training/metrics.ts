@@ -15,6 +15,8 @@ export interface StepMetrics {
   readonly tokens: number;
   /** After the step, if validation was due. */
   readonly validationLoss?: number;
+  /** Likewise, if it was on the problems of a task: the share that is solved. */
+  readonly accuracy?: number;
   /** Since the run began. */
   readonly seconds: number;
 }

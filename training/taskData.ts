@@ -1,47 +1,58 @@
-import { LambdamaxError } from '../errors.ts';
 import { toChatPrompt } from './data/chat.ts';
 import { chatTemplateName, promptTokens, type TokenRow, toTokenRows } from './data/examples.ts';
 import { toTextExample } from './data/prompts.ts';
 import { readRows } from './data/rows.ts';
 import type { Model } from './model.ts';
-import type { TaskFamily, TaskProblem, TaskSplit } from './tasks/task.ts';
+import { defaultSplits, generatedRows } from './tasks/splits.ts';
+import type { TaskFamily, TaskProblem, TaskRow, TaskSplit } from './tasks/task.ts';
 
 /** Which problems of a family are read. */
 export interface ReadProblemsOptions {
-  /** .jsonl and .json files in a format that the family knows; default: problems of the little world. */
+  /** .jsonl and .json files in a format that the family knows; default: problems of its own. */
   readonly files?: readonly string[];
-  /** Of the little world; default `test`. */
+  /** Of its own; default `test`. */
   readonly split?: TaskSplit;
-  /** Only the first so many; of the little world default 128. */
+  /** Only the first so many; of its own default that of `defaultSplits`. */
   readonly limit?: number;
-  /** Of the little world; default 1, that of the stored splits. */
+  /** Of its own; default 1, that of the stored splits. */
   readonly seed?: number;
 }
 
+/** A row that holds a problem. */
+export interface ProblemRow {
+  readonly row: TaskRow;
+  /** Where it is from, for errors to name. */
+  readonly subject: string;
+}
+
 /**
- * Problems of a family, from files or from its own generator. Throws a LambdamaxError that names the file, line or row that
- * is wrong, and if there are no files for a family without a generator.
+ * The rows of a family's problems, from files or from its own generator. Throws a LambdamaxError that names the file or line
+ * that is wrong, and if there are no files for a family without a generator.
  */
-export async function readProblems(
+export async function readProblemRows(
   family: TaskFamily,
-  { files, split = 'test', limit, seed = 1 }: ReadProblemsOptions = {},
-): Promise<TaskProblem[]> {
+  { files, split = 'test', limit, seed = defaultSplits[split].seed }: ReadProblemsOptions = {},
+): Promise<ProblemRow[]> {
   if (files === undefined) {
-    if (family.generate === undefined) {
-      const [subject, expected] = [`task ${family.name}`, 'files with its problems (--data)'];
-      throw new LambdamaxError({ subject, expected, got: 'none, and it has no problems of its own' });
-    }
-    const rows = family.generate({ split, count: limit ?? 128, seed });
-    return rows.map((row, index) => family.read(row, `problem ${index + 1}`));
+    const count = limit ?? defaultSplits[split].count;
+    return generatedRows(family, { split, count, seed }).map((row, index) => ({
+      row,
+      subject: `problem ${index + 1} of ${family.name}`,
+    }));
   }
-  const problems: TaskProblem[] = [];
+  const found: ProblemRow[] = [];
   for (const file of files) {
-    const left = limit === undefined ? undefined : limit - problems.length;
+    const left = limit === undefined ? undefined : limit - found.length;
     if (left === 0) break;
     const rows = await readRows([file], left === undefined ? {} : { limit: left });
-    for (const [index, row] of rows.entries()) problems.push(family.read(row, `row ${index + 1} of ${file}`));
+    for (const [index, row] of rows.entries()) found.push({ row, subject: `row ${index + 1} of ${file}` });
   }
-  return problems;
+  return found;
+}
+
+/** Problems of a family. Throws as {@link readProblemRows}, and a LambdamaxError that names a row that is no problem. */
+export async function readProblems(family: TaskFamily, options: ReadProblemsOptions = {}): Promise<TaskProblem[]> {
+  return (await readProblemRows(family, options)).map(({ row, subject }) => family.read(row, subject));
 }
 
 /** How problems become tokens. */

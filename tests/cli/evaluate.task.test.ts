@@ -91,8 +91,8 @@ test('wrong usage', async () => {
   await failsClearly(['evaluate', '--task', 'maths'], 2, /--task: expected code, commonsense, .*got maths/);
   await failsClearly(['evaluate', '--task', './none.ts'], 1, /--task \.\/none\.ts: expected a file/);
   await failsClearly(['evaluate', '--exact', '--data', 'rows.jsonl'], 2, /--exact: expected --task beside it/);
-  await failsClearly(['evaluate', '--task', 'math', '--prompt-field', 'a'], 2, /--prompt-field.*no --task beside/);
-  await failsClearly(['evaluate', '--task', 'code'], 1, /task code: expected files with its problems/);
+  await failsClearly(['evaluate', '--task', 'math', '--prompt-field', 'a'], 2, /--prompt-field beside --task/);
+  await failsClearly(['evaluate', '--task', 'code'], 1, /task code: expected problems of its own, got none; .*--data/);
 });
 
 test('a row that is wrong is named with its file before the model is opened', () =>

@@ -130,7 +130,7 @@ test('a family without problems of its own asks for files', async () => {
     assert.unreachable();
   } catch (error) {
     assert.instance(error, LambdamaxError);
-    assert.match((error as Error).message, /task code: expected files with its problems \(--data\)/);
+    assert.match((error as Error).message, /task code: expected problems of its own, got none; .*files \(--data\)/);
   }
 });
 

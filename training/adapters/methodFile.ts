@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
-import { isAbsolute, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { isAbsolute } from 'node:path';
 import { LambdamaxError } from '../../errors.ts';
+import { importDefault } from '../userModule.ts';
 import type { AdapterForm, AdapterMethod } from './adapter.ts';
 
 /** Whether `--method` names a file of the user's own: `./my-variant.ts`. */
@@ -19,19 +18,9 @@ export async function loadMethod(name: string, option = '--method'): Promise<Ada
     const { adapterMethod } = await import('./index.ts');
     return adapterMethod(name, option);
   }
-  const fault = (expected: string, got: unknown, cause?: unknown) =>
-    new LambdamaxError({ subject: `${option} ${name}`, expected, got, ...(cause === undefined ? {} : { cause }) });
-  const file = resolve(name);
-  if (!existsSync(file)) throw fault('a file', 'no such file');
-  let module: { readonly default?: unknown };
-  try {
-    module = await import(pathToFileURL(file).href);
-  } catch (cause) {
-    const [said] = (cause as Error).message.split('\n');
-    const isTypeScript = (cause as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION';
-    throw fault(isTypeScript ? 'JavaScript, or Node 22.18 or newer' : 'a file that can be loaded', said, cause);
-  }
-  const method = (module.default ?? {}) as Partial<AdapterMethod>;
+  const subject = `${option} ${name}`;
+  const fault = (expected: string, got: unknown) => new LambdamaxError({ subject, expected, got });
+  const method: Partial<AdapterMethod> = await importDefault(name, subject);
   const fields = { ...method, 'form.name': method.form?.name };
   for (const [field, type] of [
     ['initialise', 'function'],

@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { LambdamaxError, UsageError } from '../../errors.ts';
+import { importDefault } from '../userModule.ts';
 import { codeFamily } from './code/family.ts';
 import { commonsenseFamily } from './commonsense/family.ts';
 import { instructionsFamily } from './instructions/family.ts';
@@ -27,19 +25,11 @@ export async function loadTask(name: string): Promise<TaskFamily> {
     const names = taskFamilies.map((family) => family.name).join(', ');
     throw new UsageError({ subject: '--task', expected: `${names} or a file of your own, ./NAME.ts`, got: name });
   }
-  if (!existsSync(name)) throw new LambdamaxError({ subject, expected: 'a file', got: 'no such file' });
-  let module: { readonly default?: Partial<TaskFamily> };
-  try {
-    module = await import(pathToFileURL(resolve(name)).href);
-  } catch (cause) {
-    const got = (cause as Error).message.split('\n')[0];
-    throw new LambdamaxError({ subject, expected: 'a file that can be loaded', got, cause });
-  }
-  const family = (module.default ?? {}) as Readonly<Record<string, unknown>>;
+  const family = await importDefault(name, subject);
   for (const [field, type] of Object.entries(demanded)) {
     if (typeof family[field] === type) continue;
     const expected = `a default export with a ${type} ${field}, a TaskFamily`;
     throw new LambdamaxError({ subject, expected, got: typeof family[field] });
   }
-  return { ...(module.default as TaskFamily), name };
+  return { ...(family as unknown as TaskFamily), name };
 }

@@ -1,0 +1,43 @@
+import type { Adapter } from './adapters/create.ts';
+import type { TokenRow } from './data/examples.ts';
+import { evaluate } from './evaluate.ts';
+import { type EvaluateTaskOptions, evaluateTask } from './evaluateTask.ts';
+import type { Model } from './model.ts';
+import type { TaskFamily, TaskProblem } from './tasks/task.ts';
+
+/** The problems of a task, and how a model is examined on them. */
+export interface Examination
+  extends Pick<EvaluateTaskOptions, 'template' | 'maxLength' | 'maxNewTokens' | 'exactOnly'> {
+  readonly family: TaskFamily;
+  readonly problems: readonly TaskProblem[];
+}
+
+/** What a trained adapter is scored on: rows by their loss, the problems of a task also by how many are solved. */
+export type Validation = readonly TokenRow[] | Examination;
+
+/** How good a trained adapter is. */
+export interface ValidationScore {
+  /** Null for problems without responses. */
+  readonly validationLoss: number | null;
+  /** The share of problems solved, from 0 to 1; null for rows. */
+  readonly accuracy: number | null;
+  /** Its 95 % confidence interval (Wilson). */
+  readonly accuracyInterval: readonly [low: number, high: number] | null;
+}
+
+/** Scores an adapter, `batchSize` rows at a time. Throws as `evaluateTask`. */
+export async function validate(
+  model: Model,
+  adapter: Adapter,
+  validation: Validation,
+  batchSize: number,
+): Promise<ValidationScore> {
+  if (!('family' in validation)) {
+    const { loss } = await evaluate(model, validation, { adapter, batchSize });
+    return { validationLoss: loss, accuracy: null, accuracyInterval: null };
+  }
+  const { family, problems, ...options } = validation;
+  const { loss, accuracy } = await evaluateTask(model, family, problems, { ...options, adapter, batchSize });
+  const { value, low, high } = accuracy;
+  return { validationLoss: loss?.loss ?? null, accuracy: value, accuracyInterval: [low, high] };
+}
