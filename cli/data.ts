@@ -11,7 +11,7 @@ export const command: Command = {
     task: value('Data', 'NAME|FILE.ts', 'code, commonsense, instructions, math, or your own', 'math'),
     split: value('Data', 'NAME', 'train, validation, test; disjoint whatever the seed', 'train'),
     count: {
-      ...value('Data', 'N', 'rows (if not given 2000 to train on, 200 to validate, 500 to test with)'),
+      ...value('Data', 'N', 'rows (if not given 1000 to train on, 200 to validate, 500 to test with)'),
       alias: 'limit',
     },
     seed: value('Data', 'N', 'seed', '1'),

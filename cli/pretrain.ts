@@ -11,21 +11,21 @@ const { precision: _, ...float32EngineOptions } = engineOptions;
 /** `lambdamax pretrain`: a base model from generated text. */
 export const command: Command = {
   usage: 'pretrain',
-  summary: 'Pre-train a small Llama on the generated world of arithmetic problems',
+  summary: 'Pre-train a small Llama on texts of the generated world',
   options: {
     out: value('Output', 'DIR', 'folder of the checkpoint, its tokenizer and metrics.jsonl'),
-    steps: value('Training', 'N', 'optimizer steps', '5000'),
+    steps: value('Training', 'N', 'optimizer steps', '20000'),
     'batch-size': value('Training', 'N', 'rows a step', '16'),
     length: value('Training', 'N', 'tokens a row', '128'),
     lr: value('Training', 'RATE', 'peak learning rate', '3e-3'),
     'weight-decay': value('Training', 'X', 'weight decay', '0.1'),
     seed: value('Training', 'N', 'of the text and of the initial weights', '0'),
-    vocabulary: value('Model', 'N', 'tokens of the byte-pair vocabulary', '512'),
-    hidden: value('Model', 'N', 'width', '128'),
-    layers: value('Model', 'N', 'blocks', '5'),
-    heads: value('Model', 'N', 'query heads', '4'),
+    vocabulary: value('Model', 'N', 'tokens of the byte-pair vocabulary', '1024'),
+    hidden: value('Model', 'N', 'width', '192'),
+    layers: value('Model', 'N', 'blocks', '4'),
+    heads: value('Model', 'N', 'query heads', '6'),
     'key-value-heads': value('Model', 'N', 'key and value heads', '2'),
-    intermediate: value('Model', 'N', 'width of the feed-forward layer', '352'),
+    intermediate: value('Model', 'N', 'width of the feed-forward layer', '512'),
     ...float32EngineOptions,
   },
   examples: [['pretrain --out fixtures/base', 'the bundled model']],
@@ -42,7 +42,7 @@ export const command: Command = {
     };
     const { backend, threads } = parseFloat32Engine(args);
     const { backendNamed } = await import('../compute/index.ts');
-    const { corpusDocuments, tokenizerDocuments } = await import('../training/tasks/math/corpus.ts');
+    const { corpusDocuments, tokenizerDocuments } = await import('../training/corpus/corpus.ts');
     const { trainBytePairs, writeTokenizer } = await import('../training/data/bytePairs.ts');
     const { loadTokenizer } = await import('../training/data/tokenizer.ts');
     const { makeFolder } = await import('../training/checkpoint/files.ts');

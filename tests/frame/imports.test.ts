@@ -57,6 +57,7 @@ const rules: Readonly<Record<string, Rule>> = {
   // Knows nothing of what its processes do.
   'training/workers/': { code: [] },
   'training/userModule.ts': { code: [] },
+  'training/corpus/': { code: ['training/tasks/world/', 'training/tasks/code/steps.ts', 'compute/random.ts'] },
   'analysis/': { code: [...plainNumbers, 'compute/random.ts'] },
   'analysis/sweepCsv.ts': { code: [...plainNumbers, 'training/checkpoint/files.ts'] },
   'analysis/vectors.ts': { code: [], types: ['analysis/operators/operator.ts'] },

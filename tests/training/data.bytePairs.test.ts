@@ -6,9 +6,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type RandomStream, randomStream } from '../../compute/random.ts';
 import { LambdamaxError } from '../../errors.ts';
+import { corpusDocuments, tokenizerDocuments } from '../../training/corpus/corpus.ts';
 import { type TrainedTokenizer, trainBytePairs, writeTokenizer } from '../../training/data/bytePairs.ts';
-import { corpusDocuments, tokenizerDocuments } from '../../training/tasks/math/corpus.ts';
-import { textOf } from '../../training/tasks/math/problem.ts';
+import { taskFamilies } from '../../training/tasks/index.ts';
 
 interface Model {
   readonly vocab: Record<string, number>;
@@ -146,14 +146,14 @@ test('digits stand alone, and no merge crosses from one word into the next', () 
   }
 });
 
-test('the vocabulary of the bundled tokenizer has 512 tokens', () => {
-  assert.is(Object.keys(modelOf(bundled).vocab).length, 512);
+test('the vocabulary of the bundled tokenizer has 1024 tokens', () => {
+  assert.is(Object.keys(modelOf(bundled).vocab).length, 1024);
 });
 
 test('the bundled tokenizer is what training on the corpus of seed 0 makes today, file for file', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tokenizer-'));
   try {
-    await writeTokenizer(join(folder, 'base'), trainBytePairs(corpusDocuments(0, tokenizerDocuments), 512));
+    await writeTokenizer(join(folder, 'base'), trainBytePairs(corpusDocuments(0, tokenizerDocuments), 1024));
     assert.equal(readdirSync(join(folder, 'base')).sort(), ['tokenizer.json', 'tokenizer_config.json']);
     for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
       assert.is(readFileSync(join(folder, 'base', name), 'utf8'), fixture(`base/${name}`), name);
@@ -163,15 +163,14 @@ test('the bundled tokenizer is what training on the corpus of seed 0 makes today
   }
 });
 
-for (const split of ['train', 'validation', 'test']) {
-  test(`99 % of the fine-tuning rows take at most 64 tokens, ${split}`, () => {
+for (const family of taskFamilies)
+  test(`99 % of the problems of ${family.name} take at most 128 tokens`, () => {
     const reader = readerOf(bundled);
-    const rows = fixture(`tasks/arithmetic-${split}.jsonl`).trimEnd().split('\n');
-    const lengths = rows.map((row) => reader.encode(textOf(JSON.parse(row))).ids.length);
-    const short = lengths.filter((length) => length <= 64).length;
+    const problems = family.generate!({ split: 'train', count: 300, seed: 1 }).map((row) => family.read(row, 'a row'));
+    const lengths = problems.map(({ prompt, response }) => reader.encode(`${prompt} ${response}`).ids.length);
+    const short = lengths.filter((length) => length <= 128).length;
     assert.ok(short >= 0.99 * lengths.length, `${short} of ${lengths.length}`);
   });
-}
 
 for (const size of [257, 300.5, Number.NaN, -1]) {
   test(`a vocabulary of ${size} is refused`, () => {

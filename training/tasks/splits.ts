@@ -3,7 +3,7 @@ import type { TaskFamily, TaskRequest, TaskRow, TaskSplit } from './task.ts';
 
 /** The problems of its own that a family is asked for, to train on, to compare runs by, and to examine a model, unless told otherwise. */
 export const defaultSplits: Readonly<Record<TaskSplit, TaskRequest>> = {
-  train: { split: 'train', count: 2000, seed: 1 },
+  train: { split: 'train', count: 1000, seed: 1 },
   validation: { split: 'validation', count: 200, seed: 1 },
   test: { split: 'test', count: 500, seed: 1 },
 };

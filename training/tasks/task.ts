@@ -41,5 +41,5 @@ export interface TaskFamily<Problem extends TaskProblem = TaskProblem> {
   /** Verdicts on responses, the i-th to the i-th problem. Throws a LambdamaxError for a problem that cannot be judged. */
   judge(problems: readonly Problem[], responses: readonly string[]): Promise<readonly Verdict[]>;
   /** Problems of the little world, as rows that {@link read} takes; the splits are disjoint whatever the seeds. */
-  generate?(request: TaskRequest): TaskRow[];
+  generate?(request: TaskRequest): readonly TaskRow[];
 }

@@ -1,6 +1,8 @@
 import { LambdamaxError } from '../../../errors.ts';
+import { drawRows } from '../draw.ts';
 import { textField, textPair } from '../fields.ts';
 import type { TaskFamily, TaskProblem, TaskRow } from '../task.ts';
+import { functionRow } from './functions.ts';
 import { type ProgramTask, scriptsOf } from './program.ts';
 import { Sandbox } from './sandbox/sandbox.ts';
 
@@ -51,6 +53,7 @@ export const codeFamily: TaskFamily<CodeProblem> = {
     }
     return verdicts;
   },
+  generate: (request) => drawRows('code', request, functionRow, ({ prompt }) => prompt),
 };
 
 /** It becomes part of a script, so it must be a name and nothing else. */

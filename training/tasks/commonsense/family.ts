@@ -1,6 +1,8 @@
 import { LambdamaxError } from '../../../errors.ts';
+import { drawRows } from '../draw.ts';
 import { textField, textPair } from '../fields.ts';
 import type { TaskFamily, TaskProblem } from '../task.ts';
+import { choiceRow } from './questions.ts';
 
 /** A question with some answers to choose from, each under a label. */
 export interface ChoiceProblem extends TaskProblem {
@@ -43,6 +45,7 @@ export const commonsenseFamily: TaskFamily<ChoiceProblem> = {
   async judge(problems, responses) {
     return problems.map(({ answer, labels }, index) => ({ correct: firstOf(labels, responses[index]!) === answer }));
   },
+  generate: (request) => drawRows('commonsense', request, choiceRow, ({ instruction }) => instruction),
 };
 
 /** Which of some labels stands first in a text. */

@@ -1,8 +1,10 @@
 import { LambdamaxError } from '../../../errors.ts';
+import { drawRows } from '../draw.ts';
 import { textField } from '../fields.ts';
 import type { TaskFamily, TaskProblem, TaskRow, Verdict } from '../task.ts';
 import { type Check, checks } from './checks.ts';
 import { Parameters } from './parameters.ts';
+import { instructionRow } from './prompts.ts';
 
 /** A prompt with instructions that can be checked. */
 export interface InstructionProblem extends TaskProblem {
@@ -26,6 +28,7 @@ export const instructionsFamily: TaskFamily<InstructionProblem> = {
   async judge(problems, responses) {
     return problems.map(({ checks }, index) => verdictOn(checks, responses[index]!));
   },
+  generate: (request) => drawRows('instructions', request, instructionRow, ({ prompt }) => prompt),
 };
 
 function checksOf(row: TaskRow, subject: string): Check[] {

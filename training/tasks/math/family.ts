@@ -1,10 +1,12 @@
 import { LambdamaxError } from '../../../errors.ts';
+import { drawRows } from '../draw.ts';
 import { type FieldPair, textPair } from '../fields.ts';
 import type { TaskFamily, TaskProblem, Verdict } from '../task.ts';
+import { choose } from '../world/words.ts';
 import { boxedAnswer, sameAnswer } from './boxedAnswer.ts';
+import { problemFamilies } from './families.ts';
 import { lastNumber, markedNumber } from './gsm8k.ts';
 import { sameStatedAnswer, statedAnswer } from './metaMath.ts';
-import { problems } from './problems.ts';
 
 /** A word problem whose final answer decides. */
 export interface MathProblem extends TaskProblem {
@@ -69,6 +71,14 @@ export const mathFamily: TaskFamily<MathProblem> = {
   async judge(asked, responses) {
     return asked.map((problem, index) => problem.judge(responses[index]!));
   },
-  generate: ({ split, count, seed }) =>
-    problems({ families: 'finetuning', split, count, seed }).map((problem) => ({ ...problem })),
+  generate: (request) =>
+    drawRows(
+      'math',
+      request,
+      (random) => {
+        const [family, make] = choose(random, Object.entries(problemFamilies));
+        return { ...make(random), family };
+      },
+      ({ question }) => question,
+    ),
 };

@@ -1,8 +1,13 @@
-import { activities, between, capital, choose, chooseTwo, people, places, things } from '../world.ts';
-import type { ProblemFamily } from './problem.ts';
+import type { RandomStream } from '../../compute/random.ts';
+import { people } from '../tasks/world/people.ts';
+import { activities, places, things } from '../tasks/world/things.ts';
+import { between, capital, choose, chooseTwo } from '../tasks/world/words.ts';
+import type { Writer } from './writer.ts';
+
+type WordProblem = (random: RandomStream) => { readonly question: string; readonly answer: string };
 
 /** `Ann has 3 apples. She finds 5 more.` One step, a sum. */
-const gain: ProblemFamily = (random) => {
+const gain: WordProblem = (random) => {
   const { name, pronoun } = choose(random, people);
   const { many } = choose(random, things);
   const [start, more] = [between(random, 2, 60), between(random, 2, 35)];
@@ -12,11 +17,11 @@ const gain: ProblemFamily = (random) => {
     `${name} had ${start} ${many} and got ${more} more ${where}. How many ${many} does ${name} have now?`,
     `${capital(where)} ${name} buys ${more} ${many}. Before, ${pronoun} had ${start}. How many does ${name} have now?`,
   ]);
-  return { question, answer: `${name} has ${start}+${more}=${start + more} ${many}. #### ${start + more}` };
+  return { question, answer: `${name} has ${start}+${more}=${start + more} ${many}.` };
 };
 
 /** `Ben has 9 pens. He gives 4 to Mia.` One step, a difference. */
-const giveAway: ProblemFamily = (random) => {
+const giveAway: WordProblem = (random) => {
   const [giver, taker] = chooseTwo(random, people);
   const { many } = choose(random, things);
   const start = between(random, 4, 95);
@@ -27,11 +32,11 @@ const giveAway: ProblemFamily = (random) => {
     `${giver.name} gives ${given} of ${start} ${many} to ${taker.name}. How many ${many} does ${giver.name} have now?`,
   ]);
   const left = start - given;
-  return { question, answer: `${giver.name} has ${start}-${given}=${left} ${many} left. #### ${left}` };
+  return { question, answer: `${giver.name} has ${start}-${given}=${left} ${many} left.` };
 };
 
 /** `Each cup costs 3 coins. Sam buys 4 cups.` One step, a product. */
-const buy: ProblemFamily = (random) => {
+const buy: WordProblem = (random) => {
   const { name } = choose(random, people);
   const { one, many } = choose(random, things);
   const [count, price] = [between(random, 2, 9), between(random, 2, 9)];
@@ -40,11 +45,11 @@ const buy: ProblemFamily = (random) => {
     `${name} buys ${count} ${many}. Each costs ${price} coins. How many coins is that?`,
     `How many coins does ${name} pay for ${count} ${many} if each ${one} costs ${price} coins?`,
   ]);
-  return { question, answer: `${name} pays ${count}*${price}=${count * price} coins. #### ${count * price}` };
+  return { question, answer: `${name} pays ${count}*${price}=${count * price} coins.` };
 };
 
 /** `Sam has 30 coins and buys 4 cups for 3 coins each.` Two steps, a product and a difference. */
-const change: ProblemFamily = (random) => {
+const change: WordProblem = (random) => {
   const { name } = choose(random, people);
   const { many } = choose(random, things);
   const [count, price] = [between(random, 2, 9), between(random, 2, 9)];
@@ -57,12 +62,12 @@ const change: ProblemFamily = (random) => {
   const left = coins - cost;
   return {
     question,
-    answer: `${name} pays ${count}*${price}=${cost} coins. ${coins}-${cost}=${left} coins are left. #### ${left}`,
+    answer: `${name} pays ${count}*${price}=${cost} coins. ${coins}-${cost}=${left} coins are left.`,
   };
 };
 
 /** `Each pen costs 2 coins and each cup 3. Eva buys 4 pens and 2 cups.` Three steps, two products and their sum. */
-const buyTwoKinds: ProblemFamily = (random) => {
+const buyTwoKinds: WordProblem = (random) => {
   const { name } = choose(random, people);
   const [first, second] = chooseTwo(random, things);
   const [count1, price1] = [between(random, 2, 6), between(random, 2, 6)];
@@ -73,11 +78,11 @@ const buyTwoKinds: ProblemFamily = (random) => {
     `${capital(first.many)} cost ${price1} coins, ${second.many} cost ${price2} coins. How many coins does ${name} pay for ${count1} ${first.many} and ${count2} ${second.many}?`,
   ]);
   const steps = `${count1}*${price1}=${cost1} coins for ${first.many}. ${count2}*${price2}=${cost2} coins for ${second.many}.`;
-  return { question, answer: `${steps} ${cost1}+${cost2}=${cost1 + cost2} coins. #### ${cost1 + cost2}` };
+  return { question, answer: `${steps} ${cost1}+${cost2}=${cost1 + cost2} coins.` };
 };
 
 /** `Leo has 12 eggs for 3 boxes.` One step, a division without rest. */
-const share: ProblemFamily = (random) => {
+const share: WordProblem = (random) => {
   const { name } = choose(random, people);
   const { many } = choose(random, things);
   const [groups, each] = [between(random, 2, 9), between(random, 2, 9)];
@@ -87,11 +92,11 @@ const share: ProblemFamily = (random) => {
     `${name} shares ${total} ${many} with ${groups} people. How many ${many} does each get?`,
     `${name} has ${total} ${many} for ${groups} boxes. How many ${many} are in each box?`,
   ]);
-  return { question, answer: `Each gets ${total}/${groups}=${each} ${many}. #### ${each}` };
+  return { question, answer: `Each gets ${total}/${groups}=${each} ${many}.` };
 };
 
 /** `Ann has 9 hats. Tom has 4 hats. How many more hats does Ann have?` One step, a difference. */
-const compare: ProblemFamily = (random) => {
+const compare: WordProblem = (random) => {
   const [rich, poor] = chooseTwo(random, people);
   const { many } = choose(random, things);
   const less = between(random, 2, 60);
@@ -102,11 +107,11 @@ const compare: ProblemFamily = (random) => {
     `${rich.name} finds ${great} ${many} and ${poor.name} finds ${less}. How many more does ${rich.name} have?`,
     `How many more is ${great} ${many} than ${less} ${many}?`,
   ]);
-  return { question, answer: `That is ${great}-${less}=${more} more ${many}. #### ${more}` };
+  return { question, answer: `That is ${great}-${less}=${more} more ${many}.` };
 };
 
 /** `Mia has 6 cards. Zoe has 7.` One step, a sum. */
-const together: ProblemFamily = (random) => {
+const together: WordProblem = (random) => {
   const [first, second] = chooseTwo(random, people);
   const { many } = choose(random, things);
   const [a, b] = [between(random, 2, 50), between(random, 2, 49)];
@@ -115,11 +120,11 @@ const together: ProblemFamily = (random) => {
     `${first.name} has ${a} ${many} and ${second.name} has ${b} ${many}. How many is that together?`,
     `${first.name} and ${second.name} find ${a} and ${b} ${many} ${choose(random, places)}. How many do they have together?`,
   ]);
-  return { question, answer: `Together they have ${a}+${b}=${a + b} ${many}. #### ${a + b}` };
+  return { question, answer: `Together they have ${a}+${b}=${a + b} ${many}.` };
 };
 
 /** `Zoe makes 4 toys an hour.` One step, a product, or a division when the hours are asked for. */
-const rate: ProblemFamily = (random) => {
+const rate: WordProblem = (random) => {
   const { name } = choose(random, people);
   const { many } = choose(random, things);
   const verb = choose(random, activities);
@@ -130,17 +135,17 @@ const rate: ProblemFamily = (random) => {
       `${name} ${verb} ${each} ${many} each hour. How many ${many} is that in ${hours} hours?`,
       `In each hour ${name} ${verb} ${each} ${many}. How many ${many} is that in ${hours} hours?`,
     ]);
-    return { question, answer: `In ${hours} hours that is ${hours}*${each}=${total} ${many}. #### ${total}` };
+    return { question, answer: `In ${hours} hours that is ${hours}*${each}=${total} ${many}.` };
   }
   const question = choose(random, [
     `${name} ${verb} ${each} ${many} each hour. How many hours is that for ${total} ${many}?`,
     `In each hour ${name} ${verb} ${each} ${many}. How many hours is that for ${total} ${many}?`,
   ]);
-  return { question, answer: `For ${total} ${many} that is ${total}/${each}=${hours} hours. #### ${hours}` };
+  return { question, answer: `For ${total} ${many} that is ${total}/${each}=${hours} hours.` };
 };
 
 /** `Tom has 20 eggs, finds 5 more and gives 7 away.` Two steps, a sum and a difference. */
-const gainThenGive: ProblemFamily = (random) => {
+const gainThenGive: WordProblem = (random) => {
   const [giver, taker] = chooseTwo(random, people);
   const { many } = choose(random, things);
   const [start, more] = [between(random, 2, 50), between(random, 2, 30)];
@@ -153,20 +158,14 @@ const gainThenGive: ProblemFamily = (random) => {
   ]);
   return {
     question,
-    answer: `${giver.name} has ${start}+${more}=${middle} ${many}. Then ${middle}-${given}=${left} are left. #### ${left}`,
+    answer: `${giver.name} has ${start}+${more}=${middle} ${many}. Then ${middle}-${given}=${left} are left.`,
   };
 };
 
-/** What the base model learns: ten families of one to three steps, worked out in sentences. */
-export const pretrainingFamilies = {
-  gain,
-  giveAway,
-  buy,
-  change,
-  buyTwoKinds,
-  share,
-  compare,
-  together,
-  rate,
-  gainThenGive,
-} satisfies Record<string, ProblemFamily>;
+const problems = { gain, giveAway, buy, change, buyTwoKinds, share, compare, together, rate, gainThenGive };
+
+/** Word problems of one to three steps, worked out in sentences. */
+export const wordProblems: readonly Writer[] = Object.values(problems).map((problem) => (random) => {
+  const { question, answer } = problem(random);
+  return `Question: ${question}\nAnswer: ${answer}`;
+});
