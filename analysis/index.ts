@@ -1,5 +1,6 @@
 /** Curvature of a loss, the learning rates that it allows, and how well those agree with real sweeps. */
 
+export { type AdapterCurvature, type AdapterCurvatureOptions, adapterCurvature } from './adapterCurvature.ts';
 export { type SpectralDensity, spectralDensity } from './algorithms/density.ts';
 export { type LanczosOptions, type LanczosResult, lanczos, type RitzPair } from './algorithms/lanczos.ts';
 export {
@@ -13,8 +14,16 @@ export { type PowerIterationOptions, type PowerIterationResult, powerIteration }
 export { type TopEigenpairs, type TopEigenpairsOptions, topEigenpairs } from './algorithms/topEigenpairs.ts';
 export { hutchinson, hutchPlusPlus, type TraceEstimate, type TraceOptions } from './algorithms/trace.ts';
 export { type Limit, limits } from './limits.ts';
-export type { BatchCurvature, CurvatureOperator } from './operators/curvature.ts';
+export type { BatchCurvature, BlockOperator, CurvatureOperator } from './operators/curvature.ts';
 export { gaussNewton } from './operators/gaussNewton.ts';
+export {
+  entriesOf,
+  groupOf,
+  groupsByLayer,
+  groupsByModule,
+  matchingGroup,
+  type ParameterGroup,
+} from './operators/groups.ts';
 export { hessian } from './operators/hessian.ts';
 export type { SymmetricOperator } from './operators/operator.ts';
 export { type SampleSize, sampleSize } from './operators/sampleSize.ts';

@@ -1,10 +1,9 @@
-import { linearise, recompute } from '../compute/linearise.ts';
-import type { Curvature } from '../compute/program.ts';
 import { LambdamaxError } from '../errors.ts';
 import type { Adapter } from '../training/adapters/create.ts';
-import { batchesOf, toBatch } from '../training/data/batches.ts';
+import type { AdapterLayout } from '../training/adapters/layout.ts';
 import type { TokenRow } from '../training/data/examples.ts';
 import type { Model } from '../training/model.ts';
+import { type AdapterCurvatureOptions, adapterCurvature } from './adapterCurvature.ts';
 import { type LanczosOptions, type LanczosResult, lanczos } from './algorithms/lanczos.ts';
 import type { Outcome } from './algorithms/outcome.ts';
 import type { RitzPair } from './algorithms/ritz.ts';
@@ -12,12 +11,9 @@ import type { TraceEstimate } from './algorithms/trace.ts';
 import { type Distribution, type DistributionOptions, distribution } from './distribution.ts';
 import { type Limit, limits } from './limits.ts';
 import { standardErrorOverBatches } from './operators/batches.ts';
-import { type IndexRange, principalBlock } from './operators/block.ts';
 import { rescaled } from './operators/congruence.ts';
-import type { BatchCurvature, CurvatureOperator } from './operators/curvature.ts';
-import { gaussNewton } from './operators/gaussNewton.ts';
-import { hessian } from './operators/hessian.ts';
-import { moduleRanges } from './operators/modules.ts';
+import type { CurvatureOperator } from './operators/curvature.ts';
+import { entriesOf, groupOf, groupsByModule, type ParameterGroup } from './operators/groups.ts';
 import type { BatchedOperator, BatchValue } from './operators/operator.ts';
 import { preconditioned } from './operators/preconditioned.ts';
 import { type SampleSize, sampleSize } from './operators/sampleSize.ts';
@@ -78,15 +74,10 @@ export interface SpectrumResult {
 
 /** What is measured, and how well. */
 export interface SpectrumOptions
-  extends Pick<LanczosOptions, 'tolerance' | 'maxSteps' | 'seed' | 'onStep'>,
+  extends AdapterCurvatureOptions,
+    Pick<LanczosOptions, 'tolerance' | 'maxSteps' | 'seed' | 'onStep'>,
     Pick<DistributionOptions, 'topK' | 'traceProducts' | 'density' | 'onProduct'>,
     Pick<ThresholdOptions, 'momentum' | 'beta1' | 'weightDecay' | 'schedule'> {
-  /** Rows that are computed at once. */
-  readonly batchSize: number;
-  /** Default `hessian`. */
-  readonly curvature?: Curvature;
-  /** Batches whose kept values do not fit in here are computed anew for each product. Default 2 GB. */
-  readonly mostKeptBytes?: number;
   /** The modules whose tensors are the variables; default: all. */
   readonly modules?: readonly string[];
   /** Whether each module's own block is measured besides. */
@@ -108,22 +99,20 @@ export async function spectrum(
   options: SpectrumOptions,
 ): Promise<SpectrumResult> {
   const started = performance.now();
-  const { curvature: kind = 'hessian', preconditioner, rateFactors } = options;
+  const { curvature: kind = 'hessian', preconditioner } = options;
   if (preconditioner !== undefined && kind !== 'hessian')
     throw new LambdamaxError({ subject: 'preconditioned spectrum', expected: 'the curvature hessian', got: kind });
-  await using whole = await adapterCurvature(model, adapter, rows, kind, options);
-  const ranges = moduleRanges(adapter.layout);
-  const chosen = options.modules ?? [...ranges.keys()];
-  const variables = chosen.map((module) => ranges.get(module)!);
-  const scaled = rateFactors ? rescaled(whole, rateFactors.map(Math.sqrt)) : whole;
-  const curvature = preconditioner ? preconditioned(scaled, preconditioner) : scaled;
-  const operator = options.modules ? principalBlock(curvature, variables) : curvature;
+  await using whole = await adapterCurvature(model, adapter, rows, options);
+  const { layout } = adapter;
+  const chosen = options.modules ?? [...layout.modules.keys()];
+  await using variables = await variablesOf(whole, groupOf(layout, chosen, 'the variables'), options);
+  const { operator } = variables;
   const found = await lanczos(operator, options);
   const quotients = await quotientsAt(operator, found.lambdaMax);
   const lambdaMax = eigenvalue(found.lambdaMax, quotients);
   const lambdaMin = eigenvalue(found.lambdaMin, await quotientsAt(operator, found.lambdaMin));
   const limiting = thresholdOptions(lambdaMax.value, options);
-  const modules = options.perModule ? await perModule(curvature, ranges, chosen, options) : undefined;
+  const modules = options.perModule ? await perModule(whole, layout, chosen, options) : undefined;
   // Where one product is not finite, the outcome says so; others would say it again.
   const { top, ...rest } = found.outcome === 'notFinite' ? {} : await distribution(operator, options);
   const topEigenvalues: Eigenvalue[] = [];
@@ -151,42 +140,38 @@ export async function spectrum(
   };
 }
 
-/** A curvature of the mean loss over all scored tokens of the rows, with what it was measured on. */
-async function adapterCurvature(
-  model: Model,
-  adapter: Adapter,
-  rows: readonly TokenRow[],
-  kind: Curvature,
-  { batchSize, mostKeptBytes = 2e9 }: SpectrumOptions,
-) {
-  const batches = batchesOf(rows, batchSize).map((part) => toBatch(part, { precision: model.precision }));
-  const parts: BatchCurvature[] = [];
-  let [kept, largest] = [0, 0];
-  for (const batch of batches) {
-    // What one more batch takes is known only from those before it: the largest, to be safe.
-    const prepare = kept + largest <= mostKeptBytes ? linearise : recompute;
-    const linearised = await prepare(model.program(adapter.layout, batch), adapter, batch.inputs, kind);
-    kept += linearised.keptBytes;
-    largest = Math.max(largest, linearised.keptBytes);
-    parts.push({ scored: batch.scored, linearised });
-  }
-  const operator: CurvatureOperator = await { hessian, gaussNewton }[kind](parts);
-  const tokens = batches.reduce((sum, { scored }) => sum + scored, 0);
-  return Object.assign(operator, { tokens, batches: batches.length });
+/**
+ * The curvature in a group of parameters, as the optimizer sees it where there is a preconditioner or there are several rates. All
+ * of them together need no block of their own.
+ */
+async function variablesOf(
+  whole: CurvatureOperator,
+  group: ParameterGroup,
+  { preconditioner, rateFactors }: SpectrumOptions,
+): Promise<{ readonly operator: BatchedOperator; [Symbol.asyncDispose](): Promise<void> }> {
+  const block = group.size === whole.size ? undefined : await whole.block(group.tensors);
+  const curvature = block ?? whole;
+  const scaled = rateFactors ? rescaled(curvature, entriesOf(group, rateFactors).map(Math.sqrt)) : curvature;
+  return {
+    operator: preconditioner ? preconditioned(scaled, entriesOf(group, preconditioner)) : scaled,
+    [Symbol.asyncDispose]: async () => block?.release(),
+  };
 }
 
+/** One module after another, so that what is compiled for each is freed before the next. */
 async function perModule(
-  operator: BatchedOperator,
-  ranges: ReadonlyMap<string, IndexRange>,
+  whole: CurvatureOperator,
+  layout: AdapterLayout,
   modules: readonly string[],
   options: SpectrumOptions,
 ): Promise<ModuleSpectrum[]> {
   const spectra: ModuleSpectrum[] = [];
-  for (const name of modules) {
-    const block = principalBlock(operator, [ranges.get(name)!]);
-    const { lambdaMax, lambdaMin, outcome, products } = await lanczos(block, options);
+  for (const group of groupsByModule(layout, modules)) {
+    await using variables = await variablesOf(whole, group, options);
+    const { lambdaMax, lambdaMin, outcome, products } = await lanczos(variables.operator, options);
     const [largest, smallest] = [valueOrNaN(lambdaMax), valueOrNaN(lambdaMin)];
-    spectra.push({ name, parameters: block.size, lambdaMax: largest, lambdaMin: smallest, outcome, products });
+    const { name, size: parameters } = group;
+    spectra.push({ name, parameters, lambdaMax: largest, lambdaMin: smallest, outcome, products });
   }
   return spectra;
 }

@@ -1,17 +1,23 @@
 import { LambdamaxError } from '../errors.ts';
-import type { Backend, Executable, ExecutableOptions, Values } from './backends/executable.ts';
+import {
+  type Backend,
+  type Executable,
+  type ExecutableOptions,
+  emptyExecutable,
+  type Values,
+} from './backends/executable.ts';
 import { onnxBackend } from './backends/onnx.ts';
-import { gaussNewtonVector, jacobianVector, tangentName } from './differentiate/gaussNewton.ts';
-import { gradient, gradientName, hessianVector, productName } from './differentiate/products.ts';
+import { CurvatureGraphs } from './curvatureGraphs.ts';
+import { jacobianVector, tangentName } from './differentiate/gaussNewton.ts';
+import { gradient, gradientName, productName } from './differentiate/products.ts';
 import type { TracedLoss } from './differentiate/tracedLoss.ts';
-import { collapse } from './graph/collapse.ts';
 import { type Estimate, estimate } from './graph/estimate.ts';
 import { mergeProducts } from './graph/mergeProducts.ts';
 import type { Graph } from './graph/node.ts';
-import { type SplitGraph, splitAt } from './graph/split.ts';
-import { inTurn } from './linearise.ts';
-import type { Batch, Curvature, Linearised, Point, Program, WeightSource } from './program.ts';
-import { type Precision, totalSize, type Vector, viewTensors, zeros } from './tensors.ts';
+import { LinearisedPoint } from './linearisedPoint.ts';
+import type { Batch, Curvature, Linearised, LineariseOptions, Point, Program, WeightSource } from './program.ts';
+import { SharedExecutables, type TakenExecutable } from './sharedExecutables.ts';
+import { checkVector, flattenTensors, type Precision, totalSize, type Vector, viewTensors } from './tensors.ts';
 import { directionName, type Signature } from './trace/record.ts';
 
 /** How a traced loss is compiled. */
@@ -38,19 +44,15 @@ export function compile(traced: TracedLoss, options: CompileOptions = {}): Progr
   return new CompiledProgram(traced, options);
 }
 
-const products = { hessian: hessianVector, gaussNewton: gaussNewtonVector };
-const matrixNames = { hessian: 'Hessian', gaussNewton: 'Gauss-Newton matrix' };
-
 class CompiledProgram implements Program {
   readonly precision: Precision;
   readonly size: number;
   readonly #traced: TracedLoss;
   readonly #backend: Backend;
   readonly #options: ExecutableOptions & { readonly fed: ReadonlySet<string> };
-  readonly #compiled = new Map<string, Promise<Executable>>();
+  readonly #compiled = new SharedExecutables();
   #gradient: Graph | undefined;
-  readonly #splits = new Map<Curvature, SplitGraph>();
-  readonly #mostKeptBytes: number;
+  readonly #curvatures: Readonly<Record<Curvature, CurvatureGraphs>>;
   #released = false;
 
   constructor(
@@ -67,7 +69,11 @@ class CompiledProgram implements Program {
     this.precision = precision;
     this.size = totalSize(traced.signature.parameters);
     this.#traced = traced;
-    this.#mostKeptBytes = mostKeptBytes;
+    const budget = { maxBytes: mostKeptBytes, precision };
+    this.#curvatures = {
+      hessian: new CurvatureGraphs(traced, 'hessian', budget),
+      gaussNewton: new CurvatureGraphs(traced, 'gaussNewton', budget),
+    };
     this.#backend = backend;
     this.#options = { precision, fed: new Set(replaceable), threads, ...(weights ? { weights } : {}) };
   }
@@ -92,11 +98,11 @@ class CompiledProgram implements Program {
   }
 
   hessianVector(point: Point, batch: Batch, direction: Vector): Promise<Vector> {
-    return this.#product('hessian', point, batch, direction);
+    return this.#anew('hessian', point, batch, direction);
   }
 
   gaussNewtonVector(point: Point, batch: Batch, direction: Vector): Promise<Vector> {
-    return this.#product('gaussNewton', point, batch, direction);
+    return this.#anew('gaussNewton', point, batch, direction);
   }
 
   async jacobianVector(point: Point, batch: Batch, direction: Vector): Promise<Vector> {
@@ -105,69 +111,61 @@ class CompiledProgram implements Program {
     return results.get(tangentName) as Vector;
   }
 
-  async linearise(point: Point, batch: Batch, curvature: Curvature = 'hessian'): Promise<Linearised> {
-    const split = this.#split(curvature);
-    // Once for many products.
-    const prepare = await this.#executable(`${curvature}, prepared`, () => split.prepare);
-    // The curvature of a linear loss is known before any direction is.
-    const isConstant = split.product.outputs.size === 0;
-    const product = isConstant
-      ? undefined
-      : await this.#executable(`${curvature} product, prepared`, () => split.product);
+  async linearise(
+    point: Point,
+    batch: Batch,
+    curvature: Curvature = 'hessian',
+    { keep = true }: LineariseOptions = {},
+  ): Promise<Linearised> {
     // Of our own, since training changes parameters in place; weights are frozen, and may be large.
-    const feeds = [...this.#feeds(point, batch)].map(
-      ([name, values]) => [name, point.weights?.has(name) ? values : values.slice()] as const,
+    const feeds = new Map(
+      [...this.#feeds(point, batch)].map(([name, values]) => [
+        name,
+        point.weights?.has(name) ? values : values.slice(),
+      ]),
     );
-    const prepared = await prepare.run(new Map(feeds));
-    const kept = split.kept.map((name) => [name, prepared.get(name)!] as const);
-    let held: { readonly feeds: Values; readonly prepared: Values } | undefined = {
-      feeds: new Map([...feeds, ...kept]),
-      prepared,
-    };
-    const release = async (): Promise<void> => {
-      held = undefined;
-    };
-    const apply = async (direction: Vector): Promise<Vector> => {
-      if (held === undefined) throw released(`linearised ${matrixNames[curvature]}`);
-      const { feeds, prepared } = held;
-      const results = await product?.run(new Map([...feeds, ...this.#directionFeeds(direction)]));
-      // A parameter that <gradient, v> does not depend on has its (zero) product among the prepared values.
-      return this.#flatten(new Map([...prepared, ...(results ?? [])]), productName);
-    };
-    return {
+    const graphs = this.#curvatures[curvature];
+    const first = keep
+      ? await this.#executable(`${curvature}, prepared`, () => graphs.split.prepare)
+      : await this.#executable('gradient', () => this.#gradientGraph());
+    const results = await first.run(feeds);
+    const kept = keep ? graphs.split.kept.map((name) => [name, results.get(name)!] as const) : [];
+    const from = keep ? 'split' : 'whole';
+    return new LinearisedPoint({
       curvature,
-      value: scalar(prepared),
-      gradient: this.#flatten(prepared, gradientName),
+      parameters: this.parameters,
+      value: scalar(results),
+      gradient: this.#flatten(results, gradientName),
       keptBytes: kept.reduce((bytes, [, values]) => bytes + values.byteLength, 0),
-      apply,
-      applyAll: inTurn(apply),
-      release,
-      [Symbol.asyncDispose]: release,
-    };
+      feeds: new Map([...feeds, ...kept]),
+      constants: results,
+      product: () => this.#product(curvature, from),
+      blockProduct: (names) =>
+        this.#take(`${curvature} product, ${from}, of ${JSON.stringify(names)}`, () => graphs.block(from, names)),
+    });
   }
 
   estimate(what: 'gradient' | Curvature): Estimate {
-    return estimate(what === 'gradient' ? this.#gradientGraph() : this.#split(what).product, this.precision);
+    return estimate(what === 'gradient' ? this.#gradientGraph() : this.#curvatures[what].split.product, this.precision);
   }
 
   async release(): Promise<void> {
-    const compiled = [...this.#compiled.values()];
-    this.#compiled.clear();
     this.#released = true;
-    for (const executable of await Promise.allSettled(compiled))
-      if (executable.status === 'fulfilled') await executable.value.release();
+    await this.#compiled.release();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
   }
 
-  async #product(curvature: Curvature, point: Point, batch: Batch, direction: Vector): Promise<Vector> {
-    const graph = await this.#executable(`${curvature} product`, () =>
-      mergeProducts(products[curvature](this.#traced)),
-    );
-    const results = await graph.run(new Map([...this.#feeds(point, batch), ...this.#directionFeeds(direction)]));
+  async #anew(curvature: Curvature, point: Point, batch: Batch, direction: Vector): Promise<Vector> {
+    const product = await this.#product(curvature, 'whole');
+    const results = await product.run(new Map([...this.#feeds(point, batch), ...this.#directionFeeds(direction)]));
     return this.#flatten(results, productName);
+  }
+
+  #product(curvature: Curvature, from: 'whole' | 'split'): Promise<Executable> {
+    return this.#executable(`${curvature} product, ${from}`, () => this.#curvatures[curvature].product(from));
   }
 
   #gradientGraph(): Graph {
@@ -175,31 +173,22 @@ class CompiledProgram implements Program {
     return this.#gradient;
   }
 
-  #split(curvature: Curvature): SplitGraph {
-    const known = this.#splits.get(curvature);
-    if (known !== undefined) return known;
-    const directions = new Set(this.parameters.map(({ name }) => directionName(name)));
-    const budget = { maxBytes: this.#mostKeptBytes, precision: this.precision };
-    const split = splitAt(
-      mergeProducts(collapse(products[curvature](this.#traced), directions), directions),
-      directions,
-      budget,
-    );
-    this.#splits.set(curvature, split);
-    return split;
+  /** Compiled at the first use, and kept until the program is released. */
+  async #executable(name: string, graph: () => Graph): Promise<Executable> {
+    return (await this.#take(name, graph)).executable;
   }
 
-  #executable(name: string, graph: () => Graph): Promise<Executable> {
-    if (this.#released) throw released('program');
-    const known = this.#compiled.get(name);
-    if (known !== undefined) return known;
-    const compiled = this.#backend.compile(graph(), this.#options);
-    this.#compiled.set(name, compiled);
-    return compiled;
+  async #take(name: string, graph: () => Graph): Promise<TakenExecutable> {
+    if (this.#released) throw new LambdamaxError({ subject: 'program', expected: 'to be used before it is released' });
+    return this.#compiled.take(name, async () => {
+      const made = graph();
+      // The curvature of a linear loss is known before any direction is.
+      return made.outputs.size === 0 ? emptyExecutable : this.#backend.compile(made, this.#options);
+    });
   }
 
   #feeds({ parameters, weights }: Point, batch: Batch): Values {
-    this.#checkVector('parameters', parameters);
+    checkVector('parameters', parameters, this.size, this.precision);
     const inputs = this.inputs.map(({ name, dtype }) => {
       const values = batch[name];
       if (values === undefined)
@@ -217,22 +206,12 @@ class CompiledProgram implements Program {
   }
 
   #directionFeeds(direction: Vector): Values {
-    this.#checkVector('direction', direction);
+    checkVector('direction', direction, this.size, this.precision);
     return new Map([...viewTensors(direction, this.parameters)].map(([name, view]) => [directionName(name), view]));
   }
 
-  #checkVector(subject: string, vector: Vector): void {
-    if (vector.length !== this.size)
-      throw new LambdamaxError({ subject, expected: `${this.size} values`, got: vector.length });
-    if (vector instanceof Float64Array !== (this.precision === 'float64'))
-      throw new LambdamaxError({ subject, expected: `values in ${this.precision}`, got: vector.constructor.name });
-  }
-
-  #flatten(results: Values, name: (parameter: string) => string): Vector {
-    const flat = zeros(this.size, this.precision);
-    for (const [parameter, view] of viewTensors(flat, this.parameters))
-      view.set(results.get(name(parameter)) as Float32Array);
-    return flat;
+  #flatten(results: Values, nameOf: (parameter: string) => string): Vector {
+    return flattenTensors(this.parameters, this.precision, (name) => results.get(nameOf(name)) as Vector);
   }
 }
 
@@ -243,8 +222,4 @@ function inPrecision(values: Batch[string], precision: Precision): Vector {
 
 function scalar(results: Values): number {
   return results.get('value')![0]!;
-}
-
-function released(subject: string): LambdamaxError {
-  return new LambdamaxError({ subject, expected: 'to be used before it is released' });
 }

@@ -1,6 +1,13 @@
 /** TensorFlow.js code in, compiled values, gradients, Hessian-, Gauss-Newton- and Jacobian-vector products out. */
 
-export type { Backend, BackendName, Executable, ExecutableOptions, Values } from './backends/executable.ts';
+export {
+  type Backend,
+  type BackendName,
+  type Executable,
+  type ExecutableOptions,
+  emptyExecutable,
+  type Values,
+} from './backends/executable.ts';
 export { gemmGflops } from './backends/gemm.ts';
 export { backendNamed } from './backends/index.ts';
 export { onnxBackend } from './backends/onnx.ts';
@@ -20,7 +27,17 @@ export { print } from './graph/print.ts';
 export { simplify } from './graph/simplify.ts';
 export { type SplitGraph, splitAt } from './graph/split.ts';
 export { linearise, recompute } from './linearise.ts';
-export type { Batch, Curvature, Linearised, Point, Program, WeightLocation, WeightSource } from './program.ts';
+export type {
+  Batch,
+  Curvature,
+  Linearised,
+  LinearisedBlock,
+  LineariseOptions,
+  Point,
+  Program,
+  WeightLocation,
+  WeightSource,
+} from './program.ts';
 export { type RandomStream, randomStream } from './random.ts';
 export { type Precision, sizeOf, type TensorSpec, totalSize, type Vector, viewTensors, zeros } from './tensors.ts';
 export { constant } from './trace/constant.ts';

@@ -1,5 +1,4 @@
 import type { Batch, Curvature, Linearised, Point, Program } from './program.ts';
-import type { Vector } from './tensors.ts';
 
 /**
  * The Hessian or Gauss-Newton matrix of a program at one point on one batch, ready for many products: all that does not
@@ -19,33 +18,11 @@ export function linearise(
  * The same matrix with nothing kept: each product computes everything anew, at two to three times the cost. For batches
  * whose kept values would not fit in memory.
  */
-export async function recompute(
+export function recompute(
   program: Program,
   point: Point,
   batch: Batch,
   curvature: Curvature = 'hessian',
 ): Promise<Linearised> {
-  const product = curvature === 'hessian' ? program.hessianVector : program.gaussNewtonVector;
-  // Of our own, since training changes parameters in place.
-  const fixed = { ...point, parameters: point.parameters.slice() };
-  const apply = (direction: Vector): Promise<Vector> => product.call(program, fixed, batch, direction);
-  const release = async (): Promise<void> => {};
-  return {
-    curvature,
-    ...(await program.gradient(fixed, batch)),
-    keptBytes: 0,
-    apply,
-    applyAll: inTurn(apply),
-    release,
-    [Symbol.asyncDispose]: release,
-  };
-}
-
-/** Several products, one after another; the first that fails ends them. */
-export function inTurn(apply: (direction: Vector) => Promise<Vector>): Linearised['applyAll'] {
-  return async (directions) => {
-    const products: Vector[] = [];
-    for (const direction of directions) products.push(await apply(direction));
-    return products;
-  };
+  return program.linearise(point, batch, curvature, { keep: false });
 }

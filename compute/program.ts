@@ -18,9 +18,21 @@ export type Batch = Readonly<Record<string, Float32Array | Float64Array | Int32A
 /** A symmetric matrix that says how a loss bends: its Hessian, or J' (d2 loss / dz2) J for network outputs z. */
 export type Curvature = 'hessian' | 'gaussNewton';
 
+/** A principal block of a curvature at one point on one batch: the curvature in some parameters, all others held fixed. */
+export interface LinearisedBlock {
+  /** The tensors that directions and products consist of: in the order in which they were named. */
+  readonly parameters: readonly TensorSpec[];
+  /** The block's product with a direction, both flattened. */
+  apply(direction: Vector): Promise<Vector>;
+  /** Frees what was compiled for it, if no other batch uses that; no product may follow. To be called once. */
+  release(): Promise<void>;
+}
+
 /** A curvature at one point on one batch, with all that does not depend on the direction computed and kept. */
 export interface Linearised {
   readonly curvature: Curvature;
+  /** The tensors that the gradient, directions and products consist of, in their order. */
+  readonly parameters: readonly TensorSpec[];
   readonly value: number;
   /** The gradient at the point, flattened as `Point.parameters`. */
   readonly gradient: Vector;
@@ -33,9 +45,25 @@ export interface Linearised {
    * rows in one graph took 2.1 times as long, on a Llama of 192 hidden units with 1,024 tokens.)
    */
   applyAll(directions: readonly Vector[]): Promise<Vector[]>;
-  /** Frees the kept values; a second time does nothing, and `apply` throws a LambdamaxError from then on. */
+  /**
+   * The principal block of some parameters. It takes the same kept values, and its products do without what is zero for
+   * directions in these parameters alone, and what only other entries of the product need. Its graph is compiled once for all
+   * batches of the program that have the block at the same time. Throws a LambdamaxError for no parameters, or one that is named
+   * twice or unknown.
+   */
+  block(parameters: readonly string[]): Promise<LinearisedBlock>;
+  /** Frees the kept values; a second time does nothing, and `apply`, also of blocks, throws a LambdamaxError from then on. */
   release(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** How a curvature is linearised. */
+export interface LineariseOptions {
+  /**
+   * Whether values are kept between products, which is the default. Else each product computes everything anew, at two to three
+   * times the cost: for batches whose kept values would not fit in memory.
+   */
+  readonly keep?: boolean;
 }
 
 /**
@@ -63,7 +91,7 @@ export interface Program {
   /** J v, the derivative of the outputs z along the direction, row-major. Throws as `gaussNewtonVector`. */
   jacobianVector(point: Point, batch: Batch, direction: Vector): Promise<Vector>;
   /** The Hessian (the default) or Gauss-Newton matrix at the point, prepared for many directions. */
-  linearise(point: Point, batch: Batch, curvature?: Curvature): Promise<Linearised>;
+  linearise(point: Point, batch: Batch, curvature?: Curvature, options?: LineariseOptions): Promise<Linearised>;
   /**
    * What one run costs: of the gradient, or of one product once this curvature is linearised, its kept values among the
    * bytes. Nothing is run.

@@ -1,3 +1,5 @@
+import { LambdamaxError } from '../errors.ts';
+
 /** Numbers of a flattened point, gradient or direction; the class tells the precision. */
 export type Vector = Float32Array | Float64Array;
 
@@ -40,4 +42,22 @@ export function viewTensors(vector: Vector, specs: readonly TensorSpec[]): Map<s
     start = end;
   }
   return views;
+}
+
+/** The reverse of {@link viewTensors}: a vector of the tensors that `valuesOf` gives for the names of `specs`, one after another. */
+export function flattenTensors(
+  specs: readonly TensorSpec[],
+  precision: Precision,
+  valuesOf: (name: string) => ArrayLike<number>,
+): Vector {
+  const flat = zeros(totalSize(specs), precision);
+  for (const [name, view] of viewTensors(flat, specs)) view.set(valuesOf(name));
+  return flat;
+}
+
+/** Throws a LambdamaxError that names the vector unless it holds so many values in this precision. */
+export function checkVector(subject: string, vector: Vector, size: number, precision: Precision): void {
+  if (vector.length !== size) throw new LambdamaxError({ subject, expected: `${size} values`, got: vector.length });
+  if (precisionOf(vector) !== precision)
+    throw new LambdamaxError({ subject, expected: `values in ${precision}`, got: vector.constructor.name });
 }

@@ -2,6 +2,7 @@ import {
   type Backend,
   compile,
   type Executable,
+  emptyExecutable,
   type Graph,
   onnxBackend,
   type Precision,
@@ -139,7 +140,7 @@ export class Model {
     const recorded = graph();
     const executable =
       recorded.outputs.size === 0
-        ? Promise.resolve(nothing)
+        ? Promise.resolve(emptyExecutable)
         : this.backend.compile(recorded, {
             precision: this.precision,
             weights: this.checkpoint,
@@ -170,9 +171,6 @@ export class Model {
     return this.release();
   }
 }
-
-/** A graph without outputs. */
-const nothing: Executable = { run: async () => new Map(), release: async () => {} };
 
 /**
  * Opens a Hugging Face checkpoint folder. Throws a LambdamaxError that names the file for a missing or broken one, and for

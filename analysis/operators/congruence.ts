@@ -20,6 +20,7 @@ export function congruence(operator: BatchedOperator, map: LinearMap): BatchedOp
       checkLength(map, v);
       return map.transpose(await operator.apply(map.forward(v)));
     },
+    whereNotFinite: async (v) => operator.whereNotFinite?.(map.forward(v)),
     async rayleighQuotients(v) {
       checkLength(map, v);
       const image = map.forward(v);

@@ -1,5 +1,5 @@
-import type { Curvature, Linearised } from '../../compute/program.ts';
-import { precisionOf, type Vector } from '../../compute/tensors.ts';
+import type { Curvature, Linearised, LinearisedBlock } from '../../compute/program.ts';
+import { precisionOf, type TensorSpec, totalSize, type Vector, viewTensors } from '../../compute/tensors.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { dot } from '../vectors.ts';
 import { shares, weightedMean, weightedSum } from './batches.ts';
@@ -11,13 +11,24 @@ export interface BatchCurvature {
   readonly linearised: Linearised;
 }
 
+/** A curvature of the mean loss in some parameters, all others held fixed. */
+export interface BlockOperator extends BatchedOperator {
+  /** Frees what was compiled for the block, and nothing of the whole; no product may follow. To be called once. */
+  release(): Promise<void>;
+}
+
 /** A curvature of the mean loss over all scored tokens of all batches, with the loss and the gradient at the same point. */
 export interface CurvatureOperator extends BatchedOperator {
   /** Mean loss in nats per scored token. */
   readonly loss: number;
   /** Its gradient [size], in float64. */
   readonly gradient: Float64Array;
-  /** Releases the linearised batches; no product may follow. */
+  /**
+   * P H P', the principal block of some tensors in the order of their names. It shares the linearised batches, and its products
+   * leave out what the block does not need. Throws a LambdamaxError as `Linearised.block`.
+   */
+  block(tensors: readonly string[]): Promise<BlockOperator>;
+  /** Releases the linearised batches; no product may follow, of blocks neither. */
   release(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -33,8 +44,23 @@ export async function batchedCurvature(
   parts: readonly BatchCurvature[],
 ): Promise<CurvatureOperator> {
   shares(parts);
+  requireOneKind(curvature, parts);
+  const whole = meanOperator(parts.map((part) => ({ ...part, product: part.linearised })));
+  const release = async (): Promise<void> => {
+    await Promise.all(parts.map(({ linearised }) => linearised.release()));
+  };
+  return {
+    ...whole,
+    loss: weightedMean(parts.map(({ scored, linearised }) => ({ scored, value: linearised.value }))),
+    gradient: await weightedSum(whole.size, parts, ({ linearised }) => linearised.gradient),
+    block: (tensors) => blockOperator(parts, tensors),
+    release,
+    [Symbol.asyncDispose]: release,
+  };
+}
+
+function requireOneKind(curvature: Curvature, parts: readonly BatchCurvature[]): void {
   const first = parts[0]!.linearised.gradient;
-  const size = first.length;
   for (const [index, { linearised }] of parts.entries()) {
     if (linearised.curvature !== curvature)
       throw new LambdamaxError({
@@ -50,28 +76,66 @@ export async function batchedCurvature(
         got: precisionOf(linearised.gradient),
       });
   }
+}
+
+async function blockOperator(parts: readonly BatchCurvature[], tensors: readonly string[]): Promise<BlockOperator> {
+  const blocks: LinearisedBlock[] = [];
   const release = async (): Promise<void> => {
-    await Promise.all(parts.map(({ linearised }) => linearised.release()));
+    for (const block of blocks) await block.release();
   };
-  const self: CurvatureOperator = {
-    size,
-    precision: precisionOf(first),
-    loss: weightedMean(parts.map(({ scored, linearised }) => ({ scored, value: linearised.value }))),
-    gradient: await weightedSum(size, parts, ({ linearised }) => linearised.gradient),
-    async apply(v: Vector) {
+  try {
+    for (const { linearised } of parts) blocks.push(await linearised.block(tensors));
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  return { ...meanOperator(parts.map((part, index) => ({ ...part, product: blocks[index]! }))), release };
+}
+
+/** A batch, and what multiplies with its curvature or with a block of that. */
+interface Part extends BatchCurvature {
+  readonly product: Pick<LinearisedBlock, 'parameters' | 'apply'>;
+}
+
+function meanOperator(parts: readonly Part[]): BatchedOperator {
+  const [{ linearised, product }] = parts as [Part];
+  const self: BatchedOperator = {
+    size: totalSize(product.parameters),
+    precision: precisionOf(linearised.gradient),
+    async apply(v) {
       checkLength(self, v);
-      return weightedSum(size, parts, ({ linearised }) => linearised.apply(v));
+      return weightedSum(self.size, parts, ({ product }) => product.apply(v));
     },
-    async rayleighQuotients(v: Vector) {
+    async rayleighQuotients(v) {
       checkLength(self, v);
       const quotients: BatchValue[] = [];
-      for (const { scored, linearised } of parts) {
-        quotients.push({ scored, value: dot(v, await linearised.apply(v)) / dot(v, v) });
+      for (const { scored, product } of parts) {
+        quotients.push({ scored, value: dot(v, await product.apply(v)) / dot(v, v) });
       }
       return quotients;
     },
-    release,
-    [Symbol.asyncDispose]: release,
+    async whereNotFinite(v) {
+      checkLength(self, v);
+      for (const [index, part] of parts.entries()) {
+        const found = await firstNotFinite(part, v);
+        if (found !== null) return `${found} on batch ${index + 1} of ${parts.length}`;
+      }
+      return null;
+    },
   };
   return self;
+}
+
+async function firstNotFinite({ linearised, product }: Part, v: Vector): Promise<string | null> {
+  if (!Number.isFinite(linearised.value)) return 'the loss';
+  const inGradient = tensorNotFinite(linearised.gradient, linearised.parameters);
+  if (inGradient !== null) return `the gradient of ${inGradient}`;
+  const inProduct = tensorNotFinite(await product.apply(v), product.parameters);
+  return inProduct === null ? null : `the product's part ${inProduct}`;
+}
+
+/** The name of the first tensor with an entry that is not finite. */
+function tensorNotFinite(vector: Vector, specs: readonly TensorSpec[]): string | null {
+  for (const [name, values] of viewTensors(vector, specs)) if (!values.every(Number.isFinite)) return name;
+  return null;
 }

@@ -10,6 +10,11 @@ export interface SymmetricOperator {
   readonly precision: Precision;
   /** H v for v [size] of the operator's precision. The product may come back in float64, and is the caller's to keep. */
   apply(v: Vector): Promise<Vector>;
+  /**
+   * Where a product that is not finite stops being so, in words: the first batch and tensor. Null if H v is finite, undefined where
+   * nothing more is known.
+   */
+  whereNotFinite?(v: Vector): Promise<string | null | undefined>;
 }
 
 /** A number that belongs to one batch. */

@@ -16,6 +16,9 @@ export interface Executable {
   release(): Promise<void>;
 }
 
+/** What a graph without outputs compiles to: there is nothing to run. */
+export const emptyExecutable: Executable = { run: async () => new Map(), release: async () => {} };
+
 /** How a graph is to be compiled. */
 export interface ExecutableOptions {
   readonly precision: Precision;

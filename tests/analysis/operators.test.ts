@@ -2,7 +2,6 @@ import { Matrix } from 'ml-matrix';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { standardErrorOverBatches, weightedMean, weightedSum } from '../../analysis/operators/batches.ts';
-import { principalBlock } from '../../analysis/operators/block.ts';
 import { gaussNewton } from '../../analysis/operators/gaussNewton.ts';
 import { hessian } from '../../analysis/operators/hessian.ts';
 import { preconditioned } from '../../analysis/operators/preconditioned.ts';
@@ -47,12 +46,9 @@ for (const precision of ['float32', 'float64'] as const) {
     assertClose(operator.gradient, meanOverTokens(gradients).to1DArray(), float64Sum);
   });
 
-  test(`a block is the submatrix, in the order of its ranges, ${precision}`, async () => {
+  test(`a block is the submatrix, in the order of its tensors, ${precision}`, async () => {
     const operator = await hessian(someBatches(precision));
-    const block = principalBlock(operator, [
-      { start: 4, end: 6 },
-      { start: 1, end: 2 },
-    ]);
+    const block = await operator.block(['x4', 'x5', 'x1']);
     const expected = (await dense(operator)).selection([4, 5, 1], [4, 5, 1]);
     assertClose((await dense(block)).to1DArray(), expected.to1DArray(), float64Sum);
   });
@@ -72,11 +68,7 @@ for (const precision of ['float32', 'float64'] as const) {
 test('the weighted mean of the batches\u2019 Rayleigh quotients is the Rayleigh quotient of the whole', async () => {
   const operator = await hessian(someBatches());
   const diagonal = Float64Array.from([0.1, 0.3, 2, 5, 1, 70]);
-  for (const whole of [
-    operator,
-    principalBlock(operator, [{ start: 2, end: 5 }]),
-    preconditioned(operator, diagonal),
-  ]) {
+  for (const whole of [operator, await operator.block(['x2', 'x3', 'x4']), preconditioned(operator, diagonal)]) {
     const v = Float64Array.from({ length: whole.size }, (_, index) => index - 1.3);
     const product = await whole.apply(v);
     const [form, square] = v.reduce(([f, s], entry, i) => [f! + entry * product[i]!, s! + entry ** 2], [0, 0]);
@@ -157,7 +149,7 @@ test('the probe shows a matrix that is not symmetric, not repeatable or not fini
   assert.ok(!broken.repeatable && Number.isNaN(broken.asymmetry));
 });
 
-test('bad batches, vectors, ranges and preconditioners are refused', async () => {
+test('bad batches, vectors and preconditioners are refused', async () => {
   const batches = someBatches();
   const operator = await hessian(batches);
   await throwsClearly(() => hessian([]), /one batch or more/);
@@ -171,32 +163,8 @@ test('bad batches, vectors, ranges and preconditioners are refused', async () =>
 
   await throwsClearly(() => operator.apply(new Float64Array(5)), /6 entries, got 5/);
   await throwsClearly(() => operator.rayleighQuotients(new Float64Array(7)), /6 entries, got 7/);
-  const block = principalBlock(operator, [{ start: 0, end: 2 }]);
+  const block = await operator.block(['x0', 'x1']);
   await throwsClearly(() => block.apply(new Float64Array(6)), /2 entries, got 6/);
-
-  await throwsClearly(() => principalBlock(operator, []), /one index range or more/);
-  for (const [start, end] of [
-    [-1, 2],
-    [3, 3],
-    [4, 7],
-    [0.5, 2],
-    [Number.NaN, 2],
-  ] as const) {
-    await throwsClearly(
-      () => principalBlock(operator, [{ start, end }]),
-      /index ranges/,
-      new RegExp(`got ${start} to`),
-    );
-  }
-  await throwsClearly(
-    () =>
-      principalBlock(operator, [
-        { start: 2, end: 4 },
-        { start: 0, end: 3 },
-      ]),
-    /disjoint/,
-    /2 to 4/,
-  );
 
   for (const entry of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
     const diagonal = Float64Array.from([1, 1, entry, 1, 1, 1]);

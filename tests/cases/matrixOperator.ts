@@ -35,7 +35,8 @@ export function randomSymmetric(size: number, seed: number): Matrix {
   return matrix;
 }
 
-/** The quadratic x' H x / 2 + g' x + c linearised at x = 0: what `hessian` (or, as the other curvature, `gaussNewton`) takes for one batch. */
+/** The quadratic x' H x / 2 + g' x + c linearised at x = 0: what `hessian` (or, as the other curvature, `gaussNewton`) takes for one batch.
+ * Each entry of x is a tensor, x0, x1, ... */
 export interface LinearisedQuadratic extends Linearised {
   readonly isReleased: () => boolean;
 }
@@ -51,14 +52,25 @@ export function linearisedQuadratic(
   const release = async (): Promise<void> => {
     isReleased = true;
   };
-  const apply = async (v: Vector) => multiply(matrix, v, precisionOf(gradient));
+  const precision = precisionOf(gradient);
+  const apply = async (v: Vector) => multiply(matrix, v, precision);
+  const parameters = Array.from(gradient, (_, index) => ({ name: `x${index}`, shape: [] }));
   return {
     curvature,
+    parameters,
     value,
     keptBytes: 0,
     gradient,
     apply,
     applyAll: (directions) => Promise.all(directions.map(apply)),
+    block: async (names) => {
+      const own = names.map((name) => Number(name.slice(1)));
+      return {
+        parameters: own.map((index) => parameters[index]!),
+        apply: async (v) => multiply(matrix.selection(own, own), v, precision),
+        release: async () => {},
+      };
+    },
     release,
     [Symbol.asyncDispose]: release,
     isReleased: () => isReleased,

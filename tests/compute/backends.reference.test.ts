@@ -1,9 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { principalBlock } from '../../analysis/operators/block.ts';
 import { gaussNewton } from '../../analysis/operators/gaussNewton.ts';
+import { groupOf } from '../../analysis/operators/groups.ts';
 import { hessian } from '../../analysis/operators/hessian.ts';
-import { moduleRanges } from '../../analysis/operators/modules.ts';
 import { viewTensors } from '../../compute/index.ts';
 import { layoutTensors } from '../../training/adapters/layout.ts';
 import { evaluate } from '../../training/evaluate.ts';
@@ -63,14 +62,14 @@ for (const backend of backends) {
         const gradientError = relativeError(gradient, expected);
         assert.ok(gradientError < derivativeTolerance, `gradient is ${gradientError} off`);
 
-        const ranges = moduleRanges(adapter.layout);
-        const modules = ['q_proj', 'v_proj'].map((module) => ranges.get(firstLayer + module)!);
+        const modules = ['q_proj', 'v_proj'].map((module) => firstLayer + module);
+        const { tensors } = groupOf(adapter.layout, modules, 'some');
         const stored = storedTensors(referenceFile(`curvature/llama/${variant}.safetensors`));
         for (const { curvature, operator, key } of matrices) {
           await using whole = await operator([
             { scored: batch.scored, linearised: await program.linearise(adapter, batch.inputs, curvature) },
           ]);
-          const restricted = principalBlock(whole, modules);
+          const restricted = await whole.block(tensors);
           const part = (name: string, k: number) =>
             stored.get(name)!.values.slice(k * restricted.size, (k + 1) * restricted.size);
           for (let k = 0; k < 3; k++) {

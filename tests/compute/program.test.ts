@@ -221,7 +221,7 @@ test('releasing twice is harmless, and what is released is not used again', asyn
   await compiled.release();
   await throwsClearly(() => compiled.value(point, batch), /^program: expected to be used before it is released$/);
   await throwsClearly(() => linearise(compiled, point, batch), /^program: expected to be used before/);
-  await throwsClearly(() => other.apply(direction), /^compiled graph: expected to be used before it is released$/);
+  await throwsClearly(() => other.apply(direction), /^program: expected to be used before it is released$/);
 });
 
 test('thousands of products need no more memory than the first ones, and no tensors of TensorFlow.js', async () => {

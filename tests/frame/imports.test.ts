@@ -68,12 +68,13 @@ const rules: Readonly<Record<string, Rule>> = {
     types: ['analysis/operators/operator.ts'],
   },
   'analysis/operators/': {
-    code: ['analysis/vectors.ts', 'training/adapters/layout.ts', 'compute/'],
+    code: ['analysis/vectors.ts', 'training/adapters/layout.ts', 'training/checkpoint/matchModules.ts', 'compute/'],
     types: ['training/optimizers/optimizer.ts'],
   },
   // These join curvature and training; all else at this level is plain numbers.
   'analysis/index.ts': { code: ['analysis/'] },
   'analysis/distribution.ts': { code: ['analysis/algorithms/'], types: ['analysis/operators/operator.ts'] },
+  'analysis/adapterCurvature.ts': { code: ['analysis/operators/', 'training/', 'compute/'] },
   'analysis/spectrum.ts': { code: ['analysis/', 'training/', 'compute/'] },
   'analysis/studyFolder.ts': { code: ['analysis/', 'training/'] },
   'analysis/studySpectra.ts': { code: ['analysis/', 'training/'] },

@@ -1,12 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { lanczos } from '../../analysis/algorithms/lanczos.ts';
-import { principalBlock } from '../../analysis/operators/block.ts';
 import { gaussNewton } from '../../analysis/operators/gaussNewton.ts';
+import { groupOf } from '../../analysis/operators/groups.ts';
 import { hessian } from '../../analysis/operators/hessian.ts';
-import { moduleRanges } from '../../analysis/operators/modules.ts';
 import { dot } from '../../analysis/vectors.ts';
 import { type Precision, randomStream, type Vector } from '../../compute/index.ts';
+import type { AdapterLayout } from '../../training/adapters/layout.ts';
 import {
   adapterCases,
   llamaBatch,
@@ -35,6 +35,12 @@ interface CurvaturePoint {
 }
 
 const firstLayer = 'model.layers.0.self_attn.';
+const firstLayerGroup = (layout: AdapterLayout, ...modules: readonly string[]) =>
+  groupOf(
+    layout,
+    modules.map((module) => firstLayer + module),
+    'some',
+  );
 const asPrecision = (values: Float64Array, precision: Precision): Vector =>
   precision === 'float64' ? values : Float32Array.from(values);
 
@@ -54,18 +60,13 @@ for (const { architecture, variant } of curvatureCases)
         await using whole = await hessian([
           { scored: batch.scored, linearised: await program.linearise(adapter, batch.inputs) },
         ]);
-        const ranges = moduleRanges(adapter.layout);
-        const block = (...modules: string[]) =>
-          principalBlock(
-            whole,
-            modules.map((module) => ranges.get(firstLayer + module)!),
-          );
+        const block = (...modules: string[]) => whole.block(firstLayerGroup(adapter.layout, ...modules).tensors);
         const stored = storedTensors(referenceFile(`curvature/${architecture}/${variant}.safetensors`));
         const expected = referenceJson<{ points: Record<string, CurvaturePoint> }>(
           `curvature/${architecture}/${variant}.json`,
         ).points[point]!;
 
-        const restricted = block('q_proj', 'v_proj');
+        const restricted = await block('q_proj', 'v_proj');
         const directions = stored.get('directions')!.values;
         const products = stored.get(`${point}.hessian.products`)!.values;
         const size = restricted.size;
@@ -83,8 +84,8 @@ for (const { architecture, variant } of curvatureCases)
 
         const cases = {
           restricted: [restricted, expected.hessian],
-          q_proj: [block('q_proj'), expected.per_module.q_proj],
-          v_proj: [block('v_proj'), expected.per_module.v_proj],
+          q_proj: [await block('q_proj'), expected.per_module.q_proj],
+          v_proj: [await block('v_proj'), expected.per_module.v_proj],
           'all modules': [whole, expected.all_modules.hessian],
         } as const;
         for (const [name, [operator, { lambda_max, lambda_min }]] of Object.entries(cases)) {
@@ -113,11 +114,7 @@ for (const { architecture, variant } of curvatureCases)
         await using whole = await gaussNewton([
           { scored: batch.scored, linearised: await program.linearise(adapter, batch.inputs, 'gaussNewton') },
         ]);
-        const ranges = moduleRanges(adapter.layout);
-        const restricted = principalBlock(
-          whole,
-          ['q_proj', 'v_proj'].map((module) => ranges.get(firstLayer + module)!),
-        );
+        const restricted = await whole.block(firstLayerGroup(adapter.layout, 'q_proj', 'v_proj').tensors);
         const stored = storedTensors(referenceFile(`curvature/${architecture}/${variant}.safetensors`));
         const expected = referenceJson<{ points: Record<string, CurvaturePoint> }>(
           `curvature/${architecture}/${variant}.json`,
