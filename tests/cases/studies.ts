@@ -1,5 +1,6 @@
 import type { RunConfiguration, StudyPlan } from '../../training/sweep/plan.ts';
 import type { RunResult } from '../../training/sweep/record.ts';
+import { proportion } from '../../training/tasks/proportion.ts';
 
 /** A small plan; the models and data in it are names only. */
 export function somePlan(changes: Partial<StudyPlan> = {}): StudyPlan {
@@ -48,4 +49,16 @@ export function parabolaResult({ method, learningRate, seed, steps }: RunConfigu
   if (distance > Math.log(5)) return { status: 'diverged', steps: 7, finalLoss: Number.NaN, validationLoss: null };
   const loss = 2 + 0.07 * distance ** 2 + 0.003 * seed;
   return { status: 'finished', steps, finalLoss: loss - 0.1, validationLoss: loss };
+}
+
+/**
+ * A run that is also examined: all of 200 problems are solved where its loss is that of {@link parabolaResult} and low, and
+ * within two powers of ten ever fewer and then none.
+ */
+export function plateauResult(run: RunConfiguration): RunResult {
+  const result = parabolaResult(run);
+  if (result.status === 'diverged') return { ...result, finalLoss: null };
+  const solved = Math.round(200 * Math.min(1, Math.max(0, 1.4 - 3 * (result.validationLoss! - 2))));
+  const { value, low, high } = proportion(solved, 200);
+  return { ...result, accuracy: value, accuracyInterval: [low, high] };
 }

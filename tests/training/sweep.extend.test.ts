@@ -11,6 +11,7 @@ import {
   type RatePoint,
   usualLimits,
 } from '../../training/sweep/extend.ts';
+import { proportion } from '../../training/tasks/proportion.ts';
 
 type Landscape = (learningRate: number) => number | null;
 
@@ -75,6 +76,91 @@ test('where all rates diverge, the grid goes down until one does not', () => {
   const points = extended((rate) => (rate > 2e-6 ? null : 2 + Math.log(rate / 1e-6) ** 2), [1e-3, 2e-3], 'lower');
   assert.ok(points.every(({ learningRate }) => learningRate <= 2e-3));
   assert.is(bracket(points, 'lower').below, true);
+});
+
+/** Accuracies over 200 problems with the losses beside them, tried as {@link extended} tries. */
+function examined(accuracy: Landscape, loss: Landscape | null, grid: readonly number[]): RatePoint[] {
+  const at = (learningRate: number): RatePoint => {
+    const solved = accuracy(learningRate);
+    const share = solved === null ? null : proportion(Math.round(200 * solved), 200);
+    return {
+      learningRate,
+      score: share?.value ?? null,
+      ...{ low: share?.low ?? null, loss: loss?.(learningRate) ?? null },
+    };
+  };
+  const points = grid.map(at);
+  for (;;) {
+    const rates = nextRates(points, 'higher', gridFactor(grid));
+    if (rates.length === 0) return points;
+    points.push(...rates.map(at));
+  }
+}
+const lossFrom =
+  (optimum: number): Landscape =>
+  (rate) =>
+    2 + 0.07 * Math.log(rate / optimum) ** 2;
+const coarse = [6.25e-5, 2.5e-4, 1e-3, 4e-3];
+
+for (const [what, plateau] of [
+  ['nothing is solved', 0],
+  ['guessing solves a quarter', 0.25],
+  ['all is solved', 1],
+] as const)
+  test(`where ${what} at any rate, the loss beside it decides`, () => {
+    const points = examined(() => plateau, lossFrom(1.1e-2), coarse);
+    const { best, below, above } = bracket(points, 'higher');
+    assert.is(best!.learningRate, 1.6e-2);
+    assert.ok(below && above);
+    assert.ok(points.length <= 8, `${points.length} rates`);
+  });
+
+test('without a loss beside it, a plateau ends at the limits', () => {
+  const points = examined(() => 0, null, coarse);
+  assert.ok(points.length <= usualLimits.mostRates);
+  const { below, above } = bracket(points, 'higher');
+  assert.equal([below, above], [false, false]);
+});
+
+for (let seed = 0; seed < 20; seed++)
+  test(`a plateau of accuracy with noise is bracketed on both sides of it, seed ${seed}`, () => {
+    const random = randomStream(seed, 'plateaus');
+    const centre = 10 ** (-4 + 3 * random.uniform());
+    const width = 1 + 2 * random.uniform();
+    const top = 0.3 + 0.7 * random.uniform();
+    const accuracy: Landscape = (rate) => {
+      const outside = Math.max(0, Math.abs(Math.log(rate / centre)) - width);
+      const share = top * Math.exp(-(outside ** 2));
+      return (
+        Array.from({ length: 200 }, () => (random.uniform() < share ? 1 : 0)).reduce<number>((a, b) => a + b, 0) / 200
+      );
+    };
+    // As is usual, the loss is best at a lower rate than the accuracy.
+    const points = examined(accuracy, lossFrom(centre / 2), coarse);
+    const { best, below, above } = bracket(points, 'higher');
+    assert.ok(below && above);
+    const off = Math.abs(Math.log(best!.learningRate / centre));
+    assert.ok(off <= width + Math.log(gridFactor(coarse)), `off by ${Math.exp(off)}`);
+  });
+
+test('of equal accuracies the lower loss is the best, and a higher accuracy whatever its loss', () => {
+  const point = (learningRate: number, score: number, loss: number): RatePoint => ({
+    learningRate,
+    score,
+    loss,
+    low: 0,
+  });
+  const tied = [point(1e-4, 0.5, 2), point(2e-4, 0.5, 1), point(4e-4, 0.5, 3)];
+  assert.is(bracket(tied, 'higher').best!.learningRate, 2e-4);
+  assert.is(bracket([...tied, point(8e-4, 0.6, 9)], 'higher').best!.learningRate, 8e-4);
+});
+
+test('an accuracy within the interval of the best closes nothing, one below it does', () => {
+  const { value: best, low } = proportion(120, 200);
+  const points = (worse: number): RatePoint[] =>
+    [worse, worse, best, null].map((score, index) => ({ learningRate: 1e-4 * 2 ** index, score, low }));
+  assert.equal(nextRates(points(low + 0.005), 'higher', 2), [5e-5]);
+  assert.equal(nextRates(points(low - 0.005), 'higher', 2), []);
 });
 
 test('a landscape without an optimum ends at the limits', () => {

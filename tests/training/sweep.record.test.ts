@@ -14,8 +14,9 @@ import {
   runFolder,
   writeSpectrum,
 } from '../../training/sweep/record.ts';
-import { type ExecuteRun, sweep } from '../../training/sweep/sweep.ts';
-import { parabolaResult, somePlan } from '../cases/studies.ts';
+import type { ExecuteRun } from '../../training/sweep/runs.ts';
+import { sweep } from '../../training/sweep/sweep.ts';
+import { parabolaResult, plateauResult, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { throwsClearly } from '../oracles/throws.ts';
 
@@ -75,10 +76,27 @@ test('results.csv has the columns that scripts rely on, in a fixed order, and no
     const lines = csv.split('\n');
     assert.is(
       lines[0],
-      'configuration,method,learningRate,seed,status,score,finalLoss,validationLoss,accuracy,steps,key',
+      'configuration,method,learningRate,seed,status,score,finalLoss,validationLoss,accuracy,steps,key,accuracyLow,accuracyHigh',
     );
-    assert.match(lines[1]!, /^pissa,pissa,0\.0001,0,finished,3\.0\d+,2\.9\d+,3\.0\d+,,100,[0-9a-f]{12}$/);
+    assert.match(lines[1]!, /^pissa,pissa,0\.0001,0,finished,3\.0\d+,2\.9\d+,3\.0\d+,,100,[0-9a-f]{12},,$/);
     assert.is(resultsCsv(plan, [...runs].reverse()), csv);
+  }));
+
+test('an accuracy stands there with its interval, and the loss beside it', () =>
+  inTemporaryFolder(async (study) => {
+    const { runs } = await sweep(somePlan({ score: 'accuracy' }), {
+      study,
+      execute: async (run) => plateauResult(run),
+    });
+    const [, ...lines] = (await readFile(join(study, 'results.csv'), 'utf8')).trimEnd().split('\n');
+    for (const [index, { key, result }] of runs.entries()) {
+      const { validationLoss, accuracy, accuracyInterval } = result;
+      const [low, high] = accuracyInterval ?? ['', ''];
+      const score = accuracy ?? '';
+      const tail = `${result.finalLoss ?? ''},${validationLoss ?? ''},${score},${result.steps},${key},${low},${high}`;
+      assert.ok(lines[index]!.endsWith(`,${result.status},${score},${tail}`), lines[index]);
+    }
+    assert.ok(runs.some(({ result }) => result.accuracy === 1));
   }));
 
 test('a diverged run has no score; numbers that JSON lacks are empty', () =>

@@ -4,7 +4,7 @@ import type { FinetuneOptions } from '../finetune.ts';
 import type { Model } from '../model.ts';
 import { finetuneInFolder } from '../runFolder.ts';
 import type { RunConfiguration } from './plan.ts';
-import type { ExecuteRun } from './sweep.ts';
+import type { ExecuteRun } from './runs.ts';
 
 /** What the runs of a sweep train on. */
 export interface SweepData {

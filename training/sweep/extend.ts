@@ -2,6 +2,10 @@
 export interface RatePoint {
   readonly learningRate: number;
   readonly score: number | null;
+  /** The lower end of its confidence interval, of a score that is a share of problems solved. */
+  readonly low?: number | null;
+  /** The validation loss beside such a share, which decides where shares cannot. */
+  readonly loss?: number | null;
 }
 
 /** Which scores are better. */
@@ -14,7 +18,7 @@ export interface ExtensionLimits {
   readonly highest: number;
   /** No more rates than this in all. */
   readonly mostRates: number;
-  /** A rate is clearly worse when its score is worse than the best by more than this part of the best's size. */
+  /** A loss is clearly worse than the best when it is larger by more than this part of the best's size. */
   readonly margin: number;
   /** So many clearly worse rates are wanted on either side of the best; one that diverged is enough by itself. */
   readonly worseRates: number;
@@ -34,7 +38,14 @@ export interface Bracket {
   readonly above: boolean;
 }
 
-/** The best rate and whether each side of it is bracketed. Of equal scores the lowest rate counts as the best. */
+/**
+ * The best rate and whether each side of it is bracketed. Of equal scores the lower loss beside them is better, and then the
+ * lower rate.
+ *
+ * A loss is clearly worse than the best beyond the margin. A share is where it lies below the confidence interval of the best
+ * one; and, since no share is better than the best, so is a rate whose loss is clearly worse. That closes the sides where
+ * shares cannot: where nothing is solved, where all is, and where guessing solves as much.
+ */
 export function bracket(
   points: readonly RatePoint[],
   direction: Direction,
@@ -42,10 +53,9 @@ export function bracket(
 ): Bracket {
   const best = bestPoint(points, direction);
   if (best === null) return { best, below: false, above: points.length > 0 };
-  const threshold = limits.margin * Math.abs(best.score);
   const closed = (side: readonly RatePoint[]): boolean =>
     side.some(({ score }) => score === null) ||
-    side.filter(({ score }) => loss(score!, direction) - loss(best.score, direction) > threshold).length >=
+    side.filter((point) => isClearlyWorse(point as ScoredPoint, best, direction, limits.margin)).length >=
       limits.worseRates;
   return {
     best,
@@ -110,18 +120,32 @@ export function gridFactor(rates: readonly number[]): number {
   return Math.max(factor, Math.SQRT2);
 }
 
-function bestPoint(points: readonly RatePoint[], direction: Direction): (RatePoint & { score: number }) | null {
-  const scored = points.filter((point): point is RatePoint & { score: number } => point.score !== null);
-  const ascending = scored.sort((a, b) => a.learningRate - b.learningRate);
-  return ascending.reduce<(RatePoint & { score: number }) | null>(
-    (best, point) => (best === null || loss(point.score, direction) < loss(best.score, direction) ? point : best),
-    null,
+type ScoredPoint = RatePoint & { readonly score: number };
+
+function bestPoint(points: readonly RatePoint[], direction: Direction): ScoredPoint | null {
+  const scored = points.filter((point): point is ScoredPoint => point.score !== null);
+  const [best = null] = scored.sort(
+    (a, b) => badness(a, direction) - badness(b, direction) || lossGap(a, b) || a.learningRate - b.learningRate,
+  );
+  return best;
+}
+
+function isClearlyWorse(point: ScoredPoint, best: ScoredPoint, direction: Direction, margin: number): boolean {
+  const noise = best.low == null ? margin * Math.abs(best.score) : best.score - best.low;
+  return (
+    badness(point, direction) - badness(best, direction) > noise ||
+    lossGap(point, best) > margin * Math.abs(best.loss ?? 0)
   );
 }
 
 /** The score turned so that lower is better. */
-function loss(score: number, direction: Direction): number {
+function badness({ score }: ScoredPoint, direction: Direction): number {
   return direction === 'lower' ? score : -score;
+}
+
+/** How much larger the loss beside the first score is; 0 where there is none to compare. */
+function lossGap({ loss: a }: RatePoint, { loss: b }: RatePoint): number {
+  return a == null || b == null ? 0 : a - b;
 }
 
 /** Four digits are enough for a rate that we choose, and read better in tables. */

@@ -27,6 +27,7 @@ export interface RunResult {
   readonly finalLoss?: number | null | undefined;
   readonly validationLoss?: number | null | undefined;
   readonly accuracy?: number | null | undefined;
+  readonly accuracyInterval?: readonly [low: number, high: number] | null | undefined;
   /** Folder of the adapter; in `result.json` relative to the run's own folder. */
   readonly adapter?: string | null | undefined;
 }
@@ -63,6 +64,7 @@ const resultSchema: z.ZodType<RunResult> = z.looseObject({
   finalLoss: loss,
   validationLoss: loss,
   accuracy: loss,
+  accuracyInterval: z.tuple([z.number(), z.number()]).nullish(),
   adapter: z.string().nullish(),
 });
 
@@ -132,7 +134,8 @@ export async function readRun(
 export async function beginRun(folder: string, configuration: RunConfiguration): Promise<string> {
   const path = runFolder(folder, runKey(configuration));
   try {
-    await rm(path, { recursive: true, force: true });
+    // A worker process that has not yet noticed the end of its killed study may still be writing there.
+    await rm(path, { recursive: true, force: true, maxRetries: 5 });
   } catch (cause) {
     throw fileFault(path, 'a folder to write a run in', cause);
   }
@@ -181,7 +184,8 @@ export async function writeResults(folder: string, plan: StudyPlan, runs: readon
  * study that was killed and resumed gives the same bytes.
  */
 export function resultsCsv(plan: StudyPlan, runs: readonly FinishedRun[]): string {
-  const header = 'configuration,method,learningRate,seed,status,score,finalLoss,validationLoss,accuracy,steps,key';
+  const header =
+    'configuration,method,learningRate,seed,status,score,finalLoss,validationLoss,accuracy,steps,key,accuracyLow,accuracyHigh';
   const lines = inOrder(plan, runs).map(({ key, configuration, result }) =>
     [
       configurationName(configuration),
@@ -195,6 +199,7 @@ export function resultsCsv(plan: StudyPlan, runs: readonly FinishedRun[]): strin
       result.accuracy,
       result.steps,
       key,
+      ...(result.accuracyInterval ?? [null, null]),
     ]
       .map(csvField)
       .join(','),
@@ -297,7 +302,8 @@ async function readJsonOrNull(path: string): Promise<unknown> {
   }
 }
 
-function inOrder(plan: StudyPlan, runs: readonly FinishedRun[]): FinishedRun[] {
+/** Runs by method in the plan's order, learning rate and seed: the order of `results.csv`. */
+export function inOrder(plan: StudyPlan, runs: readonly FinishedRun[]): FinishedRun[] {
   const place = (run: FinishedRun): number[] => [
     plan.methods.indexOf(run.configuration.method),
     run.configuration.learningRate,

@@ -10,41 +10,17 @@ import {
   type RatePoint,
   usualLimits,
 } from './extend.ts';
-import { type RunConfiguration, runConfiguration, runKey, type ScoreMeasure, type StudyPlan } from './plan.ts';
-import {
-  beginRun,
-  type FinishedRun,
-  finishRun,
-  isScored,
-  type OpenStudy,
-  openStudy,
-  type RunResult,
-  readRun,
-  scoreOf,
-  writeResults,
-} from './record.ts';
-
-/** A sweep has begun a run, finished it, or found it done. */
-export interface SweepProgress {
-  readonly event: 'started' | 'finished' | 'found';
-  readonly key: string;
-  readonly configuration: RunConfiguration;
-  /** Null as long as the run is not done. */
-  readonly result: RunResult | null;
-  /** Runs done so far. */
-  readonly done: number;
-  /** Runs in all as far as can be told: grids may still be extended. */
-  readonly planned: number;
-}
-
-/** Trains one run in its folder. Divergence is a result; only what cannot go on is thrown. */
-export type ExecuteRun = (run: RunConfiguration, folder: string) => Promise<RunResult>;
+import type { ScoreMeasure, StudyPlan } from './plan.ts';
+import { type FinishedRun, type OpenStudy, openStudy, type RunResult, scoreOf } from './record.ts';
+import { type ExecuteRun, StudyRuns, type SweepProgress } from './runs.ts';
 
 /** What a sweep needs besides its plan. */
 export interface SweepOptions {
   /** The study folder, or one that is open already (and then stays open). */
   readonly study: string | OpenStudy;
   readonly execute: ExecuteRun;
+  /** How many runs `execute` is given at once; default 1. */
+  readonly atOnce?: number;
   readonly onProgress?: (progress: SweepProgress) => void;
 }
 
@@ -64,6 +40,7 @@ export interface SweepRecord {
   readonly plan: StudyPlan;
   readonly folder: string;
   readonly methods: readonly MethodSweep[];
+  /** In the order of `results.csv`. */
   readonly runs: readonly FinishedRun[];
 }
 
@@ -73,11 +50,11 @@ export function directionOf(measure: ScoreMeasure): Direction {
 }
 
 /**
- * Carries out a plan, one run after another, skipping those that are done. For each method the first seed runs on the
- * grid, which is extended until the best rate is bracketed and then halved beside it; after that the further seeds run
- * near each method's best rate. Which runs there are follows from the plan and the scores alone, so that a sweep that
- * was killed goes on as if it had not been.
- * @throws LambdamaxError that names the run and its folder when a run fails; the runs before it are kept.
+ * Carries out a plan, skipping the runs that are done. For each method the first seed runs on the grid, which is extended
+ * until the best rate is bracketed and then halved beside it; after that the further seeds run near the method's best rate.
+ * Methods go side by side. Which runs there are follows from the plan and the scores alone, so that a sweep that was killed
+ * goes on as if it had not been, however many runs are made at once.
+ * @throws LambdamaxError that names the run and its folder when a run fails; those that are done by then are kept.
  */
 export async function sweep(plan: StudyPlan, options: SweepOptions): Promise<SweepRecord> {
   const { study } = options;
@@ -90,86 +67,46 @@ export async function sweep(plan: StudyPlan, options: SweepOptions): Promise<Swe
   }
 }
 
-async function carryOut(plan: StudyPlan, study: OpenStudy, options: SweepOptions): Promise<SweepRecord> {
-  const { folder } = study;
-  const direction = directionOf(plan.score);
-  const [firstSeed, ...furtherSeeds] = plan.seeds;
-  if (firstSeed === undefined) throw new LambdamaxError({ subject: 'seeds of the plan', expected: 'one or more' });
-  const finished = new Map<string, FinishedRun>();
-  let planned = plan.methods.length * plan.grid.length;
-
-  const run = async (method: string, learningRate: number, seed: number): Promise<RatePoint> => {
-    const configuration = runConfiguration(plan, { method, learningRate, seed });
-    const key = runKey(configuration);
-    const report = (event: SweepProgress['event'], result: RunResult | null): void =>
-      options.onProgress?.({ event, key, configuration, result, done: finished.size, planned });
-
-    let result = await readRun(folder, configuration, plan.score);
-    const found = result !== null;
-    if (result === null) {
-      report('started', null);
-      result = await executed(study, configuration, plan.score, options.execute);
-    }
-    finished.set(key, { key, configuration, result });
-    await writeResults(folder, plan, [...finished.values()]);
-    report(found ? 'found' : 'finished', result);
-    return { learningRate, score: scoreOf(result, plan.score) };
-  };
-
-  const methods: MethodSweep[] = [];
-  for (const method of plan.methods) {
-    const points: RatePoint[] = [];
-    const runAll = async (rates: readonly number[]): Promise<void> => {
-      for (const rate of rates) points.push(await run(method, rate, firstSeed));
-    };
-    const limits: ExtensionLimits = { ...usualLimits, mostRates: plan.mostRates };
-    await runAll(plan.grid);
-    const factor = gridFactor(plan.grid);
-    for (;;) {
-      const rates = nextRates(points, direction, factor, limits);
-      if (rates.length === 0) break;
-      planned += rates.length;
-      await runAll(rates);
-    }
-    for (let pass = 0; pass < plan.refinements; pass++) {
-      const rates = halfSteps(points, direction);
-      planned += rates.length;
-      await runAll(rates);
-    }
-    points.sort((a, b) => a.learningRate - b.learningRate);
-    const { best, below, above } = bracket(points, direction, limits);
-    methods.push({ method, points, best, bracketed: below && above });
-  }
-
-  const repeats = methods.flatMap(({ method, points }) =>
-    nearBest(points, direction, plan.seedsNearBest ?? points.length).map((rate) => ({ method, rate })),
-  );
-  planned += repeats.length * furtherSeeds.length;
-  for (const seed of furtherSeeds) {
-    for (const { method, rate } of repeats) await run(method, rate, seed);
-  }
-  return { plan, folder, methods, runs: [...finished.values()] };
+async function carryOut(
+  plan: StudyPlan,
+  study: OpenStudy,
+  { execute, atOnce = 1, onProgress }: SweepOptions,
+): Promise<SweepRecord> {
+  const runs = new StudyRuns(study, execute, atOnce, onProgress);
+  const sweeps = plan.methods.map((method) => sweepMethod(plan, method, runs));
+  // None may go on when the study is let go.
+  await Promise.allSettled(sweeps);
+  return { plan, folder: study.folder, methods: await Promise.all(sweeps), runs: runs.finished };
 }
 
-async function executed(
-  { folder }: OpenStudy,
-  configuration: RunConfiguration,
-  measure: ScoreMeasure,
-  execute: ExecuteRun,
-): Promise<RunResult> {
-  const { method, learningRate, seed } = configuration;
-  const path = await beginRun(folder, configuration);
-  const subject = `run ${method} at learning rate ${learningRate}, seed ${seed}, in ${path}`;
-  let result: RunResult;
-  try {
-    result = await execute(configuration, path);
-  } catch (cause) {
-    const remedy = cause instanceof Error ? cause.message : String(cause);
-    throw new LambdamaxError({ subject, expected: 'training to go through', remedy, cause });
+async function sweepMethod(plan: StudyPlan, method: string, runs: StudyRuns): Promise<MethodSweep> {
+  const direction = directionOf(plan.score);
+  const limits: ExtensionLimits = { ...usualLimits, mostRates: plan.mostRates };
+  const [firstSeed, ...furtherSeeds] = plan.seeds;
+  if (firstSeed === undefined) throw new LambdamaxError({ subject: 'seeds of the plan', expected: 'one or more' });
+  const points: RatePoint[] = [];
+  const tryRates = async (rates: readonly number[]): Promise<void> => {
+    const results = await runs.all(rates.map((learningRate) => ({ method, learningRate, seed: firstSeed })));
+    points.push(...results.map((result, index) => ratePoint(rates[index]!, result, plan.score)));
+  };
+  await tryRates(plan.grid);
+  const factor = gridFactor(plan.grid);
+  for (;;) {
+    const rates = nextRates(points, direction, factor, limits);
+    if (rates.length === 0) break;
+    await tryRates(rates);
   }
-  const stored = JSON.parse(JSON.stringify(result)) as RunResult;
-  if (!isScored(stored, measure)) {
-    throw new LambdamaxError({ subject, expected: `a result with ${measure}`, got: result[measure] ?? 'none' });
-  }
-  return finishRun(folder, configuration, result);
+  for (let pass = 0; pass < plan.refinements; pass++) await tryRates(halfSteps(points, direction));
+  points.sort((a, b) => a.learningRate - b.learningRate);
+  const repeated = nearBest(points, direction, plan.seedsNearBest ?? points.length);
+  await runs.all(furtherSeeds.flatMap((seed) => repeated.map((learningRate) => ({ method, learningRate, seed }))));
+  const { best, below, above } = bracket(points, direction, limits);
+  return { method, points, best, bracketed: below && above };
+}
+
+/** What a result says about its rate; beside an accuracy stand its confidence interval and the validation loss. */
+function ratePoint(learningRate: number, result: RunResult, measure: ScoreMeasure): RatePoint {
+  const score = scoreOf(result, measure);
+  if (measure !== 'accuracy') return { learningRate, score };
+  return { learningRate, score, low: result.accuracyInterval?.[0] ?? null, loss: result.validationLoss ?? null };
 }

@@ -1,0 +1,124 @@
+import pLimit from 'p-limit';
+import { LambdamaxError } from '../../errors.ts';
+import { type RunConfiguration, runConfiguration, runKey, type ScoreMeasure } from './plan.ts';
+import {
+  beginRun,
+  type FinishedRun,
+  finishRun,
+  inOrder,
+  isScored,
+  type OpenStudy,
+  type RunResult,
+  readRun,
+  writeResults,
+} from './record.ts';
+
+/** A sweep has begun a run, finished it, or found it done. */
+export interface SweepProgress {
+  readonly event: 'started' | 'finished' | 'found';
+  readonly key: string;
+  readonly configuration: RunConfiguration;
+  /** Null as long as the run is not done. */
+  readonly result: RunResult | null;
+  /** Runs done so far. */
+  readonly done: number;
+  /** Runs in all as far as can be told: grids may still be extended. */
+  readonly planned: number;
+}
+
+/** Trains one run in its folder. Divergence is a result; only what cannot go on is thrown. */
+export type ExecuteRun = (run: RunConfiguration, folder: string) => Promise<RunResult>;
+
+/** Which run of a plan. */
+export interface RunChoice {
+  readonly method: string;
+  readonly learningRate: number;
+  readonly seed: number;
+}
+
+/** The runs of a study as they are made: each once, so many at a time, in the order in which they are asked for. */
+export class StudyRuns {
+  readonly #study: OpenStudy;
+  readonly #execute: ExecuteRun;
+  readonly #onProgress: (progress: SweepProgress) => void;
+  readonly #limit: ReturnType<typeof pLimit>;
+  readonly #finished = new Map<string, FinishedRun>();
+  #planned = 0;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(
+    study: OpenStudy,
+    execute: ExecuteRun,
+    atOnce: number,
+    onProgress: (progress: SweepProgress) => void = () => {},
+  ) {
+    this.#study = study;
+    this.#execute = execute;
+    this.#onProgress = onProgress;
+    this.#limit = pLimit(atOnce);
+  }
+
+  /** All that are done, in the order of `results.csv`. */
+  get finished(): FinishedRun[] {
+    return inOrder(this.#study.plan, [...this.#finished.values()]);
+  }
+
+  /**
+   * The results of some runs, which are found in the study or made. Once a run has failed no other begins; those that are
+   * under way come to their end and are kept. Throws then what was thrown first, a LambdamaxError that names run and folder.
+   */
+  async all(choices: readonly RunChoice[]): Promise<RunResult[]> {
+    this.#planned += choices.length;
+    const runs = choices.map((choice) => this.#limit(() => this.#one(choice)));
+    await Promise.allSettled(runs);
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return Promise.all(runs);
+  }
+
+  async #one(choice: RunChoice): Promise<RunResult> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    try {
+      return await this.#findOrMake(runConfiguration(this.#study.plan, choice));
+    } catch (error) {
+      this.#failure ??= { error };
+      throw error;
+    }
+  }
+
+  async #findOrMake(configuration: RunConfiguration): Promise<RunResult> {
+    const { folder, plan } = this.#study;
+    const key = runKey(configuration);
+    const report = (event: SweepProgress['event'], result: RunResult | null): void =>
+      this.#onProgress({ event, key, configuration, result, done: this.#finished.size, planned: this.#planned });
+    const found = await readRun(folder, configuration, plan.score);
+    if (found === null) report('started', null);
+    const result = found ?? (await executed(folder, configuration, plan.score, this.#execute));
+    this.#finished.set(key, { key, configuration, result });
+    await writeResults(folder, plan, this.finished);
+    report(found === null ? 'finished' : 'found', result);
+    return result;
+  }
+}
+
+async function executed(
+  folder: string,
+  configuration: RunConfiguration,
+  measure: ScoreMeasure,
+  execute: ExecuteRun,
+): Promise<RunResult> {
+  const { method, learningRate, seed } = configuration;
+  const path = await beginRun(folder, configuration);
+  const subject = `run ${method} at learning rate ${learningRate}, seed ${seed}, in ${path}`;
+  let result: RunResult;
+  try {
+    result = await execute(configuration, path);
+  } catch (cause) {
+    const remedy = cause instanceof Error ? cause.message : String(cause);
+    throw new LambdamaxError({ subject, expected: 'training to go through', remedy, cause });
+  }
+  const stored = JSON.parse(JSON.stringify(result)) as RunResult;
+  if (!isScored(stored, measure)) {
+    throw new LambdamaxError({ subject, expected: `a result with ${measure}`, got: result[measure] ?? 'none' });
+  }
+  return finishRun(folder, configuration, result);
+}
