@@ -14,6 +14,7 @@ export { type PowerIterationOptions, type PowerIterationResult, powerIteration }
 export { type TopEigenpairs, type TopEigenpairsOptions, topEigenpairs } from './algorithms/topEigenpairs.ts';
 export { hutchinson, hutchPlusPlus, type TraceEstimate, type TraceOptions } from './algorithms/trace.ts';
 export { type Limit, limits } from './limits.ts';
+export { type LineSearchResult, lineSearch } from './lineSearch.ts';
 export type { BatchCurvature, BlockOperator, CurvatureOperator } from './operators/curvature.ts';
 export { gaussNewton } from './operators/gaussNewton.ts';
 export {
@@ -32,3 +33,4 @@ export { type Eigenvalue, type SpectrumOptions, type SpectrumResult, spectrum } 
 export type { Sweep, SweepConfiguration, SweepRun } from './sweep.ts';
 export { readSweepCsv } from './sweepCsv.ts';
 export { type ThresholdOptions, type Thresholds, thresholds } from './thresholds.ts';
+export { type UpdateCurvature, type UpdateCurvatureOptions, updateCurvature } from './updateCurvature.ts';

@@ -31,6 +31,19 @@ export function standardError(values: readonly number[]): number | null {
   return Math.sqrt(squares / (values.length - 1) / values.length);
 }
 
+/**
+ * mean(numerators) / mean(denominators), and its standard error over the pairs, by linearisation: that of the mean of
+ * (a_i - ratio b_i) over mean(b). Cochran, Sampling Techniques, 3rd edition, chapter 6. Null below two pairs.
+ */
+export function ratioOfMeans(
+  numerators: readonly number[],
+  denominators: readonly number[],
+): { readonly value: number; readonly standardError: number | null } {
+  const value = mean(numerators) / mean(denominators);
+  const spread = standardError(numerators.map((numerator, i) => numerator - value * denominators[i]!));
+  return { value, standardError: spread === null ? null : spread / Math.abs(mean(denominators)) };
+}
+
 /** exp(mean(ln v)) of positive values; NaN for no values. */
 export function geometricMean(values: readonly number[]): number {
   return Math.exp(mean(values.map(Math.log)));

@@ -47,6 +47,12 @@ export const command: Command = {
     density: { type: 'boolean', group: 'Curvature:', describe: 'the density of all eigenvalues besides' },
     'density-probes': value('Curvature', 'N', 'random vectors for --density', '10'),
     'density-steps': value('Curvature', 'N', 'Lanczos steps, so products, for each', '80'),
+    'along-update': {
+      type: 'boolean',
+      group: 'Curvature:',
+      describe: "how the loss bends and falls along Adam's own next step, after --warmup steps, besides",
+    },
+    directions: value('Curvature', 'N', 'steps from so many batches, for --along-update', '4'),
     steps: value(
       'Training',
       'N',
@@ -64,6 +70,7 @@ export const command: Command = {
       'spectrum --data train.jsonl --limit 64 --method lora --top-k 10 --trace --density',
       'and how all eigenvalues lie',
     ],
+    ['spectrum --data train.jsonl --limit 64 --method lora --along-update', "and how the loss bends along Adam's step"],
   ],
   async run(args, output) {
     const data = parseData(args);
@@ -109,9 +116,15 @@ function parseMeasurement(args: Arguments): SpectrumSettings {
     tolerance: required(args, 'tolerance', number({ above: 0, below: 1 })),
     maxSteps: required(args, 'max-products', wholeNumber(1)),
     perModule: args['per-module'] === true,
-    ...given({ modulePattern: parseModules(args) }),
+    ...given({ modulePattern: parseModules(args), directions: parseDirections(args) }),
     ...parseDistribution(args),
   };
+}
+
+/** Undefined without --along-update. */
+function parseDirections(args: Arguments): number | undefined {
+  const directions = required(args, 'directions', wholeNumber(2));
+  return args['along-update'] === true ? directions : undefined;
 }
 
 function parseDistribution(args: Arguments): Pick<SpectrumSettings, 'topK' | 'traceProducts' | 'density'> {

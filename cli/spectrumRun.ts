@@ -1,4 +1,5 @@
 import type { SpectrumOptions, SpectrumResult } from '../analysis/spectrum.ts';
+import type { UpdateCurvature } from '../analysis/updateCurvature.ts';
 import type { Adapter } from '../training/adapters/create.ts';
 import type { TokenRow } from '../training/data/examples.ts';
 import type { Model } from '../training/model.ts';
@@ -18,6 +19,8 @@ export interface SpectrumSettings
   /** Of the warm-up of `adam`, and of the limits. */
   readonly optimizer: OptimizerSettings;
   readonly warmup: WarmupSettings;
+  /** Of `--along-update`: steps from so many batches; absent: not measured. */
+  readonly directions?: number;
   /** `--modules` */
   readonly modulePattern?: string;
 }
@@ -26,6 +29,7 @@ export interface SpectrumSettings
 export type MeasuredSpectrum = SpectrumResult & {
   readonly warmup?: WarmupSettings;
   readonly loraPlusRatio?: number;
+  readonly alongUpdate?: UpdateCurvature;
 };
 
 /** Measures the spectrum where an adapter stands, for Adam's after a warm-up; shows how it goes, and warns if it went badly. */
@@ -36,17 +40,15 @@ export async function measureSpectrum(
   settings: SpectrumSettings & { readonly batchSize: number; readonly seed: number },
   output: Output,
 ): Promise<MeasuredSpectrum> {
-  const { operator, optimizer, warmup, modulePattern, batchSize, seed, ...rest } = settings;
+  const { operator, optimizer, warmup, modulePattern, directions, batchSize, seed, ...rest } = settings;
   const { betas, eps, weightDecay, momentum, loraPlusRatio } = optimizer;
   const { matchModules } = await import('../training/checkpoint/matchModules.ts');
   const { warmUp } = await import('../training/warmup.ts');
   const { spectrum } = await import('../analysis/spectrum.ts');
   const modules = modulePattern && matchModules([...start.layout.modules.keys()], modulePattern);
   const adam = { betas, weightDecay, ...given({ eps }) };
-  const warmed =
-    operator === 'adam'
-      ? await warmUp(model, start, rows, { ...warmup, batchSize, seed, adam, ...given({ loraPlusRatio }) })
-      : undefined;
+  const stepping = { batchSize, seed, adam, ...given({ loraPlusRatio }) };
+  const warmed = operator === 'adam' ? await warmUp(model, start, rows, { ...warmup, ...stepping }) : undefined;
   const curvature = operator === 'ggn' ? 'gaussNewton' : 'hessian';
   output.say(await costLine(model, start.layout, rows, { batchSize, what: curvature }));
   let progress = output.progress(settings.maxSteps!, 'products');
@@ -70,5 +72,11 @@ export async function measureSpectrum(
   const { explain } = await import('../analysis/algorithms/outcome.ts');
   for (const outcome of new Set([result.outcome, result.topOutcome ?? 'converged']))
     if (outcome !== 'converged' && outcome !== 'krylovExhausted') output.warn(explain(outcome));
-  return warmed ? { ...result, warmup, ...given({ loraPlusRatio }) } : result;
+  const { updateCurvature } = await import('../analysis/updateCurvature.ts');
+  const alongUpdate = directions && (await updateCurvature(model, start, rows, { warmup, directions, ...stepping }));
+  return {
+    ...result,
+    ...(warmed ? { warmup, ...given({ loraPlusRatio }) } : {}),
+    ...(alongUpdate ? { alongUpdate } : {}),
+  };
 }

@@ -1,9 +1,11 @@
 import type { SpectrumResult } from '../analysis/spectrum.ts';
+import { alongUpdateLines } from './alongUpdateLines.ts';
 import { type Output, shortNumber } from './output.ts';
 import { distributionLines, moduleLines } from './spectrumBars.ts';
+import type { MeasuredSpectrum } from './spectrumRun.ts';
 
 /** A spectrum in words and tables. */
-export function spectrumLines(result: SpectrumResult, output: Output): string[] {
+export function spectrumLines(result: MeasuredSpectrum, output: Output): string[] {
   return [
     endLine('lambda_max', result.lambdaMax),
     endLine('lambda_min', result.lambdaMin),
@@ -16,6 +18,7 @@ export function spectrumLines(result: SpectrumResult, output: Output): string[] 
     ),
     ...distributionLines(result, output),
     ...moduleLines(result, output),
+    ...(result.alongUpdate ? alongUpdateLines(result.alongUpdate) : []),
     ...assumptionLines(result),
   ];
 }

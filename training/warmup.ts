@@ -1,3 +1,4 @@
+import type { Vector } from '../compute/index.ts';
 import type { Adapter } from './adapters/create.ts';
 import { layoutTensors } from './adapters/layout.ts';
 import { stepRows } from './data/batches.ts';
@@ -16,6 +17,8 @@ export interface WarmupOptions {
   readonly batchSize: number;
   /** Of the order of the rows. */
   readonly seed: number;
+  /** Default true. */
+  readonly shuffle?: boolean;
   readonly adam?: AdamOptions;
   /** LoRA+'s: the rate of B as a multiple of that of A; absent: one rate. */
   readonly loraPlusRatio?: number;
@@ -28,6 +31,8 @@ export interface WarmedUp {
   readonly preconditioner: Float64Array;
   /** Each parameter's rate over the base rate. */
   readonly rateFactors: Float64Array;
+  /** The update u that Adam would make next with this gradient, per unit of the base rate: theta <- theta - rate u. */
+  nextUpdate(gradient: Vector): Vector;
 }
 
 /**
@@ -38,15 +43,16 @@ export async function warmUp(
   model: Model,
   start: Adapter,
   rows: readonly TokenRow[],
-  { steps, learningRate, batchSize, seed, adam = {}, loraPlusRatio }: WarmupOptions,
+  { steps, learningRate, batchSize, seed, shuffle = true, adam = {}, loraPlusRatio }: WarmupOptions,
 ): Promise<WarmedUp> {
   const adapter = { ...start, parameters: start.parameters.slice() };
   const specs = layoutTensors(adapter.layout);
   const faster = loraPlusRatio === undefined ? [] : [fasterTensors(specs, loraPlusRatio)];
   const groups = [...(adam.groups ?? []), ...faster];
-  const optimizer = adamw(specs, { ...adam, groups });
+  const settings = { ...adam, groups };
+  const optimizer = adamw(specs, settings);
   for (let step = 0; step < steps; step++) {
-    const { gradient } = await stepGradient(model, adapter, stepRows(rows, batchSize, step, seed, true));
+    const { gradient } = await stepGradient(model, adapter, stepRows(rows, batchSize, step, seed, shuffle));
     optimizer.step(adapter.parameters, gradient, learningRate);
   }
   const eps = adam.eps ?? 1e-8;
@@ -54,5 +60,12 @@ export async function warmUp(
     adapter,
     preconditioner: optimizer.secondMoment().map((moment) => Math.sqrt(moment) + eps),
     rateFactors: spread(segmentsOf(specs, { groups }), ({ rateFactor }) => rateFactor),
+    nextUpdate(gradient) {
+      const next = adamw(specs, settings);
+      next.restore(optimizer.state());
+      const moved = Float64Array.from(adapter.parameters);
+      next.step(moved, gradient, 1);
+      return adapter.parameters.map((value, index) => value - moved[index]!);
+    },
   };
 }

@@ -47,6 +47,14 @@ interface Spectrum {
     readonly assumptions: readonly string[];
   }[];
   readonly loraPlusRatio?: number;
+  readonly alongUpdate?: {
+    readonly gaussNewton: { readonly value: number };
+    readonly gaussNewtonTwoForward: { readonly value: number };
+    readonly slope: { readonly value: number };
+    readonly quadraticRate: { readonly value: number };
+    readonly directions: number;
+    readonly warmup: { readonly steps: number; readonly learningRate: number };
+  };
   readonly warmup?: { readonly steps: number; readonly learningRate: number };
 }
 
@@ -246,6 +254,28 @@ test('too few products are said to be too few, and the values are still there', 
     assert.is(result.products, 2);
     assert.ok(result.lambdaMax.residualBound > 1e-3 * result.lambdaMax.value);
     assert.match(stderr, /^[^\n]*step limit[^\n]*\n$/);
+  }));
+
+test("--along-update says how the loss bends along Adam's own step, and words do too", () =>
+  inTemporaryFolder(async (folder) => {
+    const data = await writeRows(folder, storedReferenceRows());
+    const options = ['--data', data, ...smallest, '--along-update', '--warmup', '2', '--directions', '2'];
+    const { alongUpdate } = await spectrumOf(...options, '--batch-size', '1');
+    assert.equal(Object.keys(alongUpdate!).sort(), [
+      ...['directions', 'gaussNewton', 'gaussNewtonTwoForward', 'gradientEvaluations', 'hessian', 'lineSearch'],
+      ...['products', 'quadraticRate', 'seconds', 'slope', 'warmup'],
+    ]);
+    const { gaussNewton, gaussNewtonTwoForward, slope, quadraticRate, directions, warmup } = alongUpdate!;
+    assert.is(directions, 2);
+    assert.equal(warmup, { steps: 2, learningRate: 1e-3 });
+    assertClose([gaussNewtonTwoForward.value], [gaussNewton.value], 1e-4, "u'Gu");
+    assertClose([quadraticRate.value], [slope.value / gaussNewton.value], 1e-4, 'rate');
+    const { stdout } = await commandLine(['spectrum', ...llama, ...options]);
+    assert.match(stdout, /\nalong Adam's own step u after 2 steps at rate 0\.001, mean of 2 batches:\ng'u /);
+    assert.match(stdout, /\nu'Hu -?[\d.e-]+ /);
+    assert.is((await spectrumOf('--data', data, ...smallest)).alongUpdate, undefined);
+    const wrong = ['spectrum', ...llama, ...options.slice(0, -1), '1'];
+    await failsClearly(wrong, 2, /--directions: expected a whole number >= 2, got .?1/);
   }));
 
 for (const modules of ['nothing', '(nothing)', 'q_proj,nothing'])

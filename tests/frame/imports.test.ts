@@ -11,6 +11,7 @@ interface Rule {
 
 const numbers = [
   'limits',
+  'lineSearch',
   'optimum',
   'predictor',
   'predictorRules',
@@ -78,6 +79,8 @@ const rules: Readonly<Record<string, Rule>> = {
   'analysis/spectrum.ts': { code: ['analysis/', 'training/', 'compute/'] },
   'analysis/studyFolder.ts': { code: ['analysis/', 'training/'] },
   'analysis/studySpectra.ts': { code: ['analysis/', 'training/'] },
+  'analysis/twoForward.ts': { code: ['analysis/vectors.ts', 'training/'], types: ['compute/tensors.ts'] },
+  'analysis/updateCurvature.ts': { code: ['analysis/', 'training/', 'compute/'] },
   'cli/': { code: ['analysis/', 'training/', 'compute/'] },
 };
 
