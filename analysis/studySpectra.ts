@@ -1,5 +1,6 @@
 import { createAdapter } from '../training/adapters/create.ts';
-import { scoredPositions, type TokenRow } from '../training/data/examples.ts';
+import type { TokenRow } from '../training/data/examples.ts';
+import { firstRows } from '../training/data/split.ts';
 import type { Model } from '../training/model.ts';
 import { contentKey, type StudyPlan } from '../training/sweep/plan.ts';
 import { keepSpectra, readSpectrum, writeSpectrum } from '../training/sweep/record.ts';
@@ -81,16 +82,6 @@ async function measure(
     seed,
     beta1: betas[0],
     ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),
-  });
-}
-
-/** The first rows that together have at least so many scored tokens, or all. */
-function firstRows(rows: readonly TokenRow[], tokens: number): TokenRow[] {
-  let sum = 0;
-  return rows.filter((row) => {
-    const isWanted = sum < tokens;
-    sum += scoredPositions(row);
-    return isWanted;
   });
 }
 

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
+import type { TokenRow } from '../training/data/examples.ts';
 import type { FinetuneOptions } from '../training/finetune.ts';
 import type { StepMetrics } from '../training/metrics.ts';
+import type { Model } from '../training/model.ts';
 import type { ParameterGroup } from '../training/optimizers/groups.ts';
 import type { RunFolderOptions } from '../training/runFolder.ts';
 import type { ValidationScore } from '../training/validation.ts';
@@ -30,7 +32,7 @@ import {
   trainingOptions,
 } from './runOptions.ts';
 import { demandSource, examinationOptions, parseExamination, readTrainingRows, readValidation } from './taskInputs.ts';
-import { given, list, named, number, optional, wholeNumber } from './values.ts';
+import { given, list, named, number, optional, required, wholeNumber } from './values.ts';
 
 /** `lambdamax finetune`: one run. */
 export const command: Command = {
@@ -47,6 +49,12 @@ export const command: Command = {
     'rate-factors': value('Training', 'NAME=X,..', 'other learning rates, times --lr, of tensors with such a name'),
     decays: value('Training', 'NAME=X,..', 'other weight decay of tensors with such a name'),
     'validate-every': value('Training', 'N', 'score --validation after every N steps, too'),
+    'sharpness-every': value(
+      'Training',
+      'N',
+      'measure lambda_max after every N steps, for metrics.jsonl and report --run',
+    ),
+    'sharpness-tokens': value('Training', 'N', 'scored tokens behind it: whole rows, from the first', '1000'),
     'max-loss': value('Training', 'X', 'a loss above it ends the run as diverged; if not given twice the first one'),
     ...outOption,
     'save-every': value('Training', 'N', 'write checkpoint.safetensors after every N steps'),
@@ -73,6 +81,7 @@ export const command: Command = {
     const groups = parseGroups(args);
     const out = parseOut(args);
     const saving = parseSaving(args, out);
+    const sharpness = parseSharpness(args, out);
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
     const rows = await readTrainingRows(model, data, output);
     const adapter = await demandAdapter(model, adapterChoice, rows);
@@ -91,6 +100,7 @@ export const command: Command = {
     const run = {
       ...settings,
       ...given({ microBatch, maxLoss, validation, validateEvery }),
+      ...(sharpness && (await measuring(model, rows, sharpness, rowsAtOnce))),
       onStep: ({ step, loss, learningRate: rate, ...metrics }: StepMetrics) => {
         tokens += metrics.tokens;
         const speed = Math.round((1000 * tokens) / (performance.now() - began));
@@ -129,6 +139,34 @@ function parseSaving(args: Arguments, out: string | undefined): RunFolderOptions
   if (option !== undefined && out === undefined)
     throw new UsageError({ subject: option, expected: '--out DIR, where checkpoints lie', got: 'no --out' });
   return { resume, ...given({ saveEvery }) };
+}
+
+/** `--sharpness-every` and `--sharpness-tokens`; undefined if nothing is to be measured. */
+function parseSharpness(args: Arguments, out: string | undefined): Sharpness | undefined {
+  const every = optional(args, 'sharpness-every', wholeNumber(1));
+  const tokens = required(args, 'sharpness-tokens', wholeNumber(1));
+  if (every !== undefined && out === undefined)
+    throw new UsageError({
+      subject: '--sharpness-every',
+      expected: '--out DIR, for its metrics.jsonl',
+      got: 'no --out',
+    });
+  return every === undefined ? undefined : { every, tokens };
+}
+
+interface Sharpness {
+  readonly every: number;
+  readonly tokens: number;
+}
+
+async function measuring(
+  model: Model,
+  rows: readonly TokenRow[],
+  { every, tokens }: Sharpness,
+  batchSize: number,
+): Promise<Pick<FinetuneOptions, 'sharpnessEvery' | 'measureSharpness'>> {
+  const { sharpnessAlongTraining } = await import('../analysis/sharpnessAlongTraining.ts');
+  return { sharpnessEvery: every, measureSharpness: sharpnessAlongTraining(model, rows, { tokens, batchSize }) };
 }
 
 /** `--rate-factors` and `--decays` */

@@ -4,13 +4,24 @@ import { layoutTensors, trainingLayout } from './adapters/layout.ts';
 import { batchesOf, rowsByStep, toBatch } from './data/batches.ts';
 import { scoredPositions, type TokenRow } from './data/examples.ts';
 import { evaluate } from './evaluate.ts';
-import type { StepMetrics } from './metrics.ts';
+import type { Sharpness, StepMetrics } from './metrics.ts';
 import type { Model } from './model.ts';
 import { clipGlobalNorm, globalNorm } from './optimizers/clipping.ts';
 import { createOptimizer, type OptimizerOptions } from './optimizers/index.ts';
+import type { StepRule } from './optimizers/optimizer.ts';
 import { learningRateAt, type Schedule } from './optimizers/schedules.ts';
 import type { RunState } from './runState.ts';
 import { type Validation, type ValidationScore, validate } from './validation.ts';
+
+/** Where a run stands after a step. */
+export interface TrainingPoint {
+  /** Training moves its parameters on; they may be read only until the measurement is done. */
+  readonly adapter: Adapter;
+  /** Of the step. */
+  readonly learningRate: number;
+  /** What the optimizer did in it; absent where that is no linear rule. */
+  readonly rule?: StepRule | undefined;
+}
 
 /** How an adapter is trained. */
 export interface FinetuneOptions extends Schedule {
@@ -32,6 +43,10 @@ export interface FinetuneOptions extends Schedule {
   readonly validateEvery?: number;
   /** A loss above it is a divergence; if absent, twice the loss of the first step or of knowing nothing, log vocabulary. */
   readonly maxLoss?: number;
+  /** `measureSharpness` is asked after every so many steps, and its answer joins the metrics of the step. */
+  readonly sharpnessEvery?: number;
+  /** Training waits for it; it must change nothing. */
+  readonly measureSharpness?: (point: TrainingPoint) => Promise<Sharpness>;
   readonly onStep?: (metrics: StepMetrics) => void;
   /** The state is handed to `onSave` after every so many steps, and after the last. */
   readonly saveEvery?: number;
@@ -68,7 +83,7 @@ export async function finetune(
   options: FinetuneOptions,
 ): Promise<FinetuneResult> {
   const { steps, batchSize, microBatch = batchSize, maxGradNorm, validation, from } = options;
-  const { saveEvery = steps, validateEvery = Infinity } = options;
+  const { saveEvery = steps, validateEvery = Infinity, sharpnessEvery = Infinity, measureSharpness } = options;
   const began = performance.now() - 1000 * (from?.seconds ?? 0);
   const elapsed = () => (performance.now() - began) / 1000;
   const optimizer = createOptimizer(options.optimizer, layoutTensors(adapter.layout), options.optimizerOptions);
@@ -110,7 +125,11 @@ export async function finetune(
     optimizer.step(adapter.parameters, gradient, learningRate);
     const isDue = validation !== undefined && taken % validateEvery === 0;
     score = isDue ? await validate(model, adapter, validation, batchSize) : undefined;
-    options.onStep?.({ ...metrics, ...stepScore(score ?? unscored), seconds: elapsed() });
+    const isMeasured = measureSharpness !== undefined && taken % sharpnessEvery === 0;
+    const measured = isMeasured
+      ? { sharpness: await measureSharpness({ adapter, learningRate, rule: optimizer.stepRule?.() }) }
+      : {};
+    options.onStep?.({ ...metrics, ...stepScore(score ?? unscored), ...measured, seconds: elapsed() });
     if (taken % saveEvery === 0 || taken === steps) {
       const { parameters } = adapter;
       const state = { steps: taken, tokens, initialLoss, seconds: elapsed(), parameters, optimizer: optimizer.state() };

@@ -2,6 +2,18 @@ import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeFileSync
 import { LambdamaxError } from '../errors.ts';
 import { fileFault } from './checkpoint/files.ts';
 
+/** How sharp the loss is at a point of a run, against the rate in use. Null: not known, or there is none. */
+export interface Sharpness {
+  /** lambda_max of the Hessian. */
+  readonly hessian: number | null;
+  /** The same of the curvature that the optimizer's steps see: for Adam P^-1/2 H P^-1/2. */
+  readonly effective: number | null;
+  /** Above it, at this rate, steps along the top eigenvector overshoot more and more: 2 / rate, for Adam 38 / rate. */
+  readonly threshold: number | null;
+  /** The largest stable rate at this sharpness. */
+  readonly limit: number | null;
+}
+
 /** One line of metrics.jsonl. */
 export interface StepMetrics {
   /** Counted from 1. */
@@ -17,6 +29,8 @@ export interface StepMetrics {
   readonly validationLoss?: number;
   /** Likewise, if it was on the problems of a task: the share that is solved. */
   readonly accuracy?: number;
+  /** After the step, at its rate, if a measurement was due. */
+  readonly sharpness?: Sharpness;
   /** Since the run began. */
   readonly seconds: number;
 }

@@ -178,6 +178,27 @@ test('a diverged run is an outcome: exit code 0, the reason in words, and no ada
     assert.match(stdout, /^diverged after \d steps: loss [\d.]+ -> (loss|gradient norm) /);
   }));
 
+test('--sharpness-every N adds lambda_max and its threshold to the metrics of every Nth step', () =>
+  inTemporaryFolder(async (folder) => {
+    const data = await writeRows(folder, randomRows(6, 8));
+    const out = join(folder, 'run');
+    const run = ['--data', data, '--method', 'lora', ...quick, '--steps', '5', '--out', out];
+    await finetuned(...run, '--sharpness-every', '2', '--sharpness-tokens', '20');
+    const lines = await metricsOf(out);
+    assert.equal(
+      lines.map(({ sharpness }) => sharpness !== undefined),
+      [false, true, false, true, false],
+    );
+    for (const { sharpness, learningRate } of lines.filter((line) => line.sharpness)) {
+      assert.ok(sharpness!.hessian! > 0 && sharpness!.effective! > 0);
+      assertClose([sharpness!.threshold!], [38 / learningRate], 1e-12);
+      assertClose([sharpness!.limit!], [38 / sharpness!.effective!], 1e-12);
+    }
+    const { stderr, code } = await commandLine(['finetune', ...llama, ...run.slice(0, -2), '--sharpness-every', '2']);
+    assert.is(code, 2);
+    assert.match(stderr, /--sharpness-every: expected --out DIR, for its metrics\.jsonl, got no --out/);
+  }));
+
 test('without --out nothing is written', () =>
   inTemporaryFolder(async (folder) => {
     const data = await writeRows(folder, randomRows(2, 4));

@@ -76,6 +76,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'analysis/index.ts': { code: ['analysis/'] },
   'analysis/distribution.ts': { code: ['analysis/algorithms/'], types: ['analysis/operators/operator.ts'] },
   'analysis/adapterCurvature.ts': { code: ['analysis/operators/', 'training/', 'compute/'] },
+  'analysis/sharpnessAlongTraining.ts': { code: ['analysis/', 'training/'] },
   'analysis/spectrum.ts': { code: ['analysis/', 'training/', 'compute/'] },
   'analysis/studyFolder.ts': { code: ['analysis/', 'training/'] },
   'analysis/studySpectra.ts': { code: ['analysis/', 'training/'] },

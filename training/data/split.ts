@@ -1,3 +1,5 @@
+import { scoredPositions, type TokenRow } from './examples.ts';
+
 /** Rows to train on, and rows kept apart to score with. */
 export interface HeldOut<Row> {
   readonly training: Row[];
@@ -22,4 +24,14 @@ export function holdOut<Row>(rows: readonly Row[]): HeldOut<Row> {
     training: rows.filter((_, index) => !isHeld(index)),
     validation: rows.filter((_, index) => isHeld(index)),
   };
+}
+
+/** The first rows that together have at least so many scored tokens, or all. */
+export function firstRows(rows: readonly TokenRow[], tokens: number): TokenRow[] {
+  let sum = 0;
+  return rows.filter((row) => {
+    const isWanted = sum < tokens;
+    sum += scoredPositions(row);
+    return isWanted;
+  });
 }
