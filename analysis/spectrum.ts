@@ -36,6 +36,8 @@ export interface ModuleSpectrum {
   readonly lambdaMax: number;
   readonly lambdaMin: number;
   readonly outcome: Outcome;
+  /** As that of the whole. */
+  readonly fault?: string;
   readonly products: number;
 }
 
@@ -52,6 +54,8 @@ export interface SpectrumResult {
   readonly lambdaMax: Eigenvalue;
   readonly lambdaMin: Eigenvalue;
   readonly outcome: Outcome;
+  /** With notFinite: the batch and tensor where it arose, in words. */
+  readonly fault?: string;
   /** Operator products for the two ends. */
   readonly products: number;
   /** The sequences that bring lambdaMax's standard error over batches to 5 %; null if there was one batch. */
@@ -126,6 +130,7 @@ export async function spectrum(
     lambdaMax,
     lambdaMin,
     outcome: found.outcome,
+    ...(found.fault === undefined ? {} : { fault: found.fault }),
     products: found.products,
     sampleSize: quotients === null ? null : sampleSize(quotients, rows.length),
     seconds: (performance.now() - started) / 1000,
@@ -168,10 +173,9 @@ async function perModule(
   const spectra: ModuleSpectrum[] = [];
   for (const group of groupsByModule(layout, modules)) {
     await using variables = await variablesOf(whole, group, options);
-    const { lambdaMax, lambdaMin, outcome, products } = await lanczos(variables.operator, options);
-    const [largest, smallest] = [valueOrNaN(lambdaMax), valueOrNaN(lambdaMin)];
-    const { name, size: parameters } = group;
-    spectra.push({ name, parameters, lambdaMax: largest, lambdaMin: smallest, outcome, products });
+    const { lambdaMax, lambdaMin, ...rest } = await lanczos(variables.operator, options);
+    const ends = { lambdaMax: valueOrNaN(lambdaMax), lambdaMin: valueOrNaN(lambdaMin) };
+    spectra.push({ name: group.name, parameters: group.size, ...ends, ...rest });
   }
   return spectra;
 }

@@ -10,9 +10,17 @@ export function dot(a: Vector, b: Vector): number {
   return sum;
 }
 
-/** The Euclidean norm |v|, summed in float64 whatever the storage. */
+/** The Euclidean norm |v|, summed in float64 whatever the storage; of entries up to the largest and smallest that there are. */
 export function norm(v: Vector): number {
-  return Math.sqrt(dot(v, v));
+  const squares = dot(v, v);
+  // Squares beyond that have left float64's range, or are about to.
+  if (squares > 1e-280 && squares < Number.POSITIVE_INFINITY) return Math.sqrt(squares);
+  let largest = 0;
+  for (const entry of v) largest = Math.max(largest, Math.abs(entry));
+  if (!(largest > 0 && largest < Number.POSITIVE_INFINITY)) return largest;
+  let sum = 0;
+  for (const entry of v) sum += (entry / largest) ** 2;
+  return largest * Math.sqrt(sum);
 }
 
 /** y <- y + factor x, in place; each entry is computed in float64 and rounded once, to y's precision. */

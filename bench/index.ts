@@ -8,26 +8,28 @@ import { generation, generationLines } from './generate.ts';
 import { type HvpOptions, hvp } from './hvp.ts';
 import { large, largeLines, largeModel } from './large.ts';
 import { type ModelName, models } from './models.ts';
+import { perModule } from './perModule.ts';
 import { profile, profiled, profileLines } from './profile.ts';
 import { tables } from './rows.ts';
 import { soak, soakLines } from './soak.ts';
 import { train } from './train.ts';
 
-const usage = `npm run bench -- hvp|train|profile|generate|soak|large [options]
+const usage = `npm run bench -- hvp|train|per-module|profile|generate|soak|large [options]
 
 hvp: time, memory and part of the machine's GEMM peak of a Llama's loss, gradient and Hessian-vector products, against
 PyTorch and JAX where a Python with them is found. Every measurement is a process of its own; subjects take turns.
 train: time and memory of a training step, AdamW on LoRA, against PEFT on PyTorch in the same way.
+per-module: time of the largest eigenvalue of every module's own block, by products of blocks and of the whole.
 profile: the time of each kind of node in our gradient and linearised product, against what it takes at the least.
 generate: 64 x 64 tokens generated and 500 problems teacher-forced, with the bundled model.
 soak: resident memory after so many linearised products in one process, of one batch and of changing ones.
 large: set-up, memory and a product of 535 million random weights in BF16, written into a folder first (1.1 GB).
 
-  --models NAME,NAME    ${Object.keys(models).join(', ')} (small,medium; soak: small)
-  --threads N,N         (1,2; soak and large: as many as there are cores)
+  --models NAME,NAME    ${Object.keys(models).join(', ')} (small,medium; per-module and soak: small)
+  --threads N,N         (1,2; per-module, soak and large: as many as there are cores)
   --backends NAME,NAME  of ours: onnx, tensorflow, wasm (onnx)
   --quantities NAME,..  forward, gradient, product, product linearised, gemm (all of them)
-  --rounds N            processes of each (5)
+  --rounds N            processes of each (5), or runs (per-module)
   --repeats N           measurements in each process (10)
   --seconds X           no new measurement in a process after so long (5)
   --quick               one round of three, the small model
@@ -73,6 +75,14 @@ const benches: Readonly<Record<string, Bench>> = {
   train: {
     async run(options, say) {
       const result = await train(options, say);
+      return { json: result, lines: tables(result) };
+    },
+  },
+  'per-module': {
+    models: 'small',
+    threads: cores,
+    async run(options, say) {
+      const result = await perModule(options, say);
       return { json: result, lines: tables(result) };
     },
   },

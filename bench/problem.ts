@@ -52,6 +52,7 @@ export async function readProblem(folder: string, options: ModelOptions) {
   const batch = batchOf(tokens, { rows, length });
   return {
     model,
+    adapter,
     program: model.program(adapter.layout, batch),
     point: { parameters: adapter.parameters, weights: adapter.weights },
     batch: batch.inputs,

@@ -71,7 +71,7 @@ export async function measureSpectrum(
   }).finally(() => progress.stop());
   const { explain } = await import('../analysis/algorithms/outcome.ts');
   for (const outcome of new Set([result.outcome, result.topOutcome ?? 'converged']))
-    if (outcome !== 'converged' && outcome !== 'krylovExhausted') output.warn(explain(outcome));
+    if (outcome !== 'converged' && outcome !== 'krylovExhausted') output.warn(explain(outcome, result.fault));
   const { updateCurvature } = await import('../analysis/updateCurvature.ts');
   const alongUpdate = directions && (await updateCurvature(model, start, rows, { warmup, directions, ...stepping }));
   return {

@@ -35,6 +35,8 @@ export interface LanczosResult {
   /** The algebraically smallest eigenvalue; null under the same conditions. */
   readonly lambdaMin: RitzPair | null;
   readonly outcome: Outcome;
+  /** With notFinite: the batch and tensor where it arose, in words, if the operator can tell. */
+  readonly fault?: string;
   /** Operator products used. */
   readonly products: number;
 }
@@ -61,6 +63,7 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
   const found: Partial<Record<End, RitzPair>> = {};
   let products = 0;
   let outcome: Outcome = 'krylovExhausted';
+  let fault: Pick<LanczosResult, 'fault'> = {};
   let previous: Tridiagonalisation | undefined;
 
   for (let space = 0; products < maxSteps; space++) {
@@ -81,6 +84,7 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
       },
     });
     products = explored.products;
+    fault = explored.fault === undefined ? {} : { fault: explored.fault };
     const margin = allowedError(0, tolerance, krylov.largestEntry);
     const news = wanted.filter((end) => isFurtherOut(end, ritz?.[end], found[end], margin));
     for (const end of news) found[end] = ritzPair(krylov, ritz![end]);
@@ -88,7 +92,7 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
     if (outcome !== 'krylovExhausted' || news.length === 0) break;
     previous = krylov;
   }
-  return { lambdaMax: found.largest ?? null, lambdaMin: found.smallest ?? null, outcome, products };
+  return { lambdaMax: found.largest ?? null, lambdaMin: found.smallest ?? null, outcome, ...fault, products };
 }
 
 function progressOf({ value, residualBound }: RitzValue): RitzValue {

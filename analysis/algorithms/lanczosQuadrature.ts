@@ -1,6 +1,7 @@
 import { LambdamaxError } from '../../errors.ts';
 import type { SymmetricOperator } from '../operators/operator.ts';
 import { mean, standardError } from '../statistics.ts';
+import { notFiniteProduct } from './fault.ts';
 import { randomSigns } from './startVector.ts';
 import { tridiagonalEigen } from './tridiagonalEigen.ts';
 import { Tridiagonalisation } from './tridiagonalise.ts';
@@ -61,7 +62,10 @@ export async function lanczosQuadrature(
   for (let probe = 0; probe < probes; probe++) {
     const krylov = new Tridiagonalisation(operator, randomSigns(operator.size, seed, `quadrature ${probe}`));
     while (krylov.canStep && krylov.steps < steps) {
-      if ((await krylov.step()) === 'notFinite') throw notFinite(probe, krylov.steps);
+      if ((await krylov.step()) === 'notFinite') {
+        const subject = `product ${krylov.steps + 1} with random vector ${probe + 1} of lanczosQuadrature`;
+        throw notFiniteProduct(subject, krylov.fault);
+      }
       products += 1;
       onStep?.(products);
     }
@@ -80,13 +84,4 @@ export function traceOf(
     ({ nodes, weights }) => nodes.reduce((sum, node, j) => sum + weights[j]! * f(node), 0) * size,
   );
   return { value: mean(forms), standardError: standardError(forms) };
-}
-
-function notFinite(probe: number, step: number): LambdamaxError {
-  return new LambdamaxError({
-    subject: `product ${step} with random vector ${probe} of lanczosQuadrature`,
-    expected: 'finite numbers',
-    got: 'NaN or infinity',
-    remedy: 'look at the loss and the gradient at this point (a diverged run?), or compute in float64',
-  });
 }

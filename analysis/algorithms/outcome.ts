@@ -13,7 +13,9 @@ const explanations: Readonly<Record<Outcome, string>> = {
     '(a diverged run?), or compute in float64',
 };
 
-/** The outcome in words, with what to do about it. */
-export function explain(outcome: Outcome): string {
-  return explanations[outcome];
+/** The outcome in words, with what to do about it and, for notFinite, where it arose if that is known. */
+export function explain(outcome: Outcome, fault?: string): string {
+  return outcome === 'notFinite' && fault !== undefined
+    ? `${explanations[outcome]}; it arose in ${fault}`
+    : explanations[outcome];
 }

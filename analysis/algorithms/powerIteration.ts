@@ -1,5 +1,6 @@
 import type { SymmetricOperator } from '../operators/operator.ts';
 import { axpy, dot, norm, roundoff, scale } from '../vectors.ts';
+import { faultOf } from './fault.ts';
 import type { Outcome } from './outcome.ts';
 import type { RitzPair, RitzValue } from './ritz.ts';
 import { startVector } from './startVector.ts';
@@ -21,6 +22,8 @@ export interface PowerIterationResult {
   /** The eigenvalue farthest from the shift; null if the first product was not finite. */
   readonly dominant: RitzPair | null;
   readonly outcome: Outcome;
+  /** With notFinite: the batch and tensor where it arose, in words, if the operator can tell. */
+  readonly fault?: string;
   /** Operator products used. */
   readonly products: number;
 }
@@ -44,7 +47,10 @@ export async function powerIteration(
   for (let products = 1; products <= maxSteps; products++) {
     const x = scale(1 / norm(next), next, operator.precision);
     const image = Float64Array.from(await operator.apply(x));
-    if (!Number.isFinite(norm(image))) return { dominant, outcome: 'notFinite', products };
+    if (!Number.isFinite(norm(image))) {
+      const fault = await faultOf(operator, x);
+      return { dominant, outcome: 'notFinite', ...(fault === undefined ? {} : { fault }), products };
+    }
     // x was rounded: its length is one to the operator's precision only.
     const value = dot(x, image) / dot(x, x);
     next = image.slice();

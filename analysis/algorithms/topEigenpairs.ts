@@ -24,6 +24,8 @@ export interface TopEigenpairs {
    */
   readonly pairs: readonly RitzPair[];
   readonly outcome: Outcome;
+  /** With notFinite: the batch and tensor where it arose, in words, if the operator can tell. */
+  readonly fault?: string;
   /** Operator products used. */
   readonly products: number;
 }

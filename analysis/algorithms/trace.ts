@@ -2,6 +2,7 @@ import { LambdamaxError } from '../../errors.ts';
 import type { SymmetricOperator } from '../operators/operator.ts';
 import { mean, standardError } from '../statistics.ts';
 import { axpy, dot, norm, roundoff, scale } from '../vectors.ts';
+import { faultOf, notFiniteProduct } from './fault.ts';
 import { randomSigns } from './startVector.ts';
 
 /** An estimate of a trace. */
@@ -88,14 +89,11 @@ function removeSpan(basis: readonly Float64Array[], v: Float64Array): void {
 
 /** H v in float64. Throws a LambdamaxError if it holds NaN or infinity. */
 export async function finiteProduct(operator: SymmetricOperator, v: Float64Array): Promise<Float64Array> {
-  const image = Float64Array.from(await operator.apply(scale(1, v, operator.precision)));
+  const direction = scale(1, v, operator.precision);
+  const image = Float64Array.from(await operator.apply(direction));
   if (Number.isFinite(norm(image))) return image;
-  throw new LambdamaxError({
-    subject: 'product of an operator with a random vector',
-    expected: 'finite numbers',
-    got: 'NaN or infinity',
-    remedy: 'look at the loss and the gradient at this point (a diverged run?), or compute in float64',
-  });
+  const fault = await faultOf(operator, direction);
+  throw notFiniteProduct('product of an operator with a random vector', fault);
 }
 
 function checkProducts(algorithm: string, products: number, least: number): void {

@@ -13,11 +13,17 @@ export interface TridiagonalEigen {
  * eigenvalue. All entries must be finite.
  */
 export function tridiagonalEigen(diagonal: readonly number[], offDiagonal: readonly number[]): TridiagonalEigen {
-  const matrix = Matrix.diag(diagonal.slice());
+  // The decomposition squares entries, which leave float64's range beyond 1e154. A power of two rounds nothing.
+  const largest = [...diagonal, ...offDiagonal.slice(0, diagonal.length - 1)].reduce(
+    (most, entry) => Math.max(most, Math.abs(entry)),
+    0,
+  );
+  const scale = largest > 0 ? 2 ** Math.floor(Math.log2(largest)) : 1;
+  const matrix = Matrix.diag(diagonal.map((entry) => entry / scale));
   for (let i = 0; i + 1 < diagonal.length; i++) {
-    matrix.set(i, i + 1, offDiagonal[i]!);
-    matrix.set(i + 1, i, offDiagonal[i]!);
+    matrix.set(i, i + 1, offDiagonal[i]! / scale);
+    matrix.set(i + 1, i, offDiagonal[i]! / scale);
   }
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(matrix, { assumeSymmetric: true });
-  return { values: realEigenvalues, vectors: eigenvectorMatrix };
+  return { values: realEigenvalues.map((value) => value * scale), vectors: eigenvectorMatrix };
 }

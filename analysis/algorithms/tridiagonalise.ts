@@ -1,5 +1,6 @@
 import type { SymmetricOperator, Vector } from '../operators/operator.ts';
 import { axpy, dot, norm, roundoff, scale } from '../vectors.ts';
+import { faultOf } from './fault.ts';
 
 /**
  * What a step led to: room for another; a space that the operator maps into itself, so that T's eigenvalues are the
@@ -36,6 +37,7 @@ export class Tridiagonalisation implements ExploredSpace {
   readonly #first: number;
   #largestEntry: number;
   #next: Vector | null;
+  #fault: string | undefined;
 
   /**
    * @param start any vector that is not zero; it is not kept.
@@ -70,6 +72,11 @@ export class Tridiagonalisation implements ExploredSpace {
     return this.#largestEntry;
   }
 
+  /** Where the last product was not finite, if that was so and the operator can tell. */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+
   /** Whether another step can be taken. */
   get canStep(): boolean {
     return this.#next !== null;
@@ -80,7 +87,10 @@ export class Tridiagonalisation implements ExploredSpace {
     const current = this.#next;
     if (current === null) return 'invariant';
     const residual = new Float64Array(await this.#operator.apply(current));
-    if (!Number.isFinite(norm(residual))) return 'notFinite';
+    if (!Number.isFinite(norm(residual))) {
+      this.#fault = await faultOf(this.#operator, current);
+      return 'notFinite';
+    }
     this.#basis.push(current);
     const alpha = this.#orthogonalise(residual);
     const beta = norm(residual);

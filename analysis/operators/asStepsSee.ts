@@ -34,6 +34,7 @@ function plusDiagonal(operator: BatchedOperator, diagonal: Float64Array): Batche
       const product = await operator.apply(v);
       return Float64Array.from(product, (entry, index) => entry + diagonal[index]! * v[index]!);
     },
+    whereNotFinite: async (v) => operator.whereNotFinite?.(v),
     async rayleighQuotients(v) {
       const added = dot(scaleEntries(diagonal, v, 'float64'), v) / dot(v, v);
       const inner = await operator.rayleighQuotients(v);
