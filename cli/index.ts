@@ -6,6 +6,7 @@ import * as convert from './convert.ts';
 import * as data from './data.ts';
 import * as doctor from './doctor.ts';
 import * as evaluate from './evaluate.ts';
+import * as figure from './figure.ts';
 import * as finetune from './finetune.ts';
 import * as generate from './generate.ts';
 import * as merge from './merge.ts';
@@ -26,6 +27,7 @@ const allCommands: readonly Command[] = [
   data.command,
   doctor.command,
   evaluate.command,
+  figure.command,
   finetune.command,
   generate.command,
   merge.command,

@@ -24,7 +24,8 @@ export function baseLayout(xaxis: Partial<LayoutAxis>, yaxis: Partial<LayoutAxis
     margin: { l: 64, r: 16, t: 16, b: 56 },
     hovermode: 'closest',
     xaxis: { ...lines, ...xaxis },
-    yaxis: { ...lines, ...yaxis },
+    // With a distance of its own plotly keeps the title clear of tick labels that are longer than its margin.
+    yaxis: { ...lines, ...yaxis, title: { ...yaxis.title, standoff: 10 } },
     // Anchored to the whole figure's foot, so that it stays clear of the axis title at any width.
     legend: { orientation: 'h', yref: 'container', y: 0, yanchor: 'bottom', xanchor: 'left', x: 0 },
   };
@@ -32,23 +33,18 @@ export function baseLayout(xaxis: Partial<LayoutAxis>, yaxis: Partial<LayoutAxis
 
 /**
  * A logarithmic axis that shows all `values` (positive) with a margin. Ticks stand at the decades where there are more
- * than three of them, else at 1, 2 and 5 times: 10⁻³, 2·10⁻³, 5·10⁻³.
+ * than three of them, else between them as well, until there are three: at 1, 2 and 5 times, 10⁻³, 2·10⁻³, 5·10⁻³, or closer.
  */
 export function logAxis(title: string, values: readonly number[]): Partial<LayoutAxis> & { range: [number, number] } {
   const usable = values.filter((value) => value > 0 && Number.isFinite(value)).map(Math.log10);
-  const low = usable.length === 0 ? -1 : Math.min(...usable);
-  const high = usable.length === 0 ? 1 : Math.max(...usable);
-  const margin = Math.max(0.05 * (high - low), 0.12);
-  const range: [number, number] = [low - margin, high + margin];
-  const factors = high - low > 3 ? [1] : high - low > 1.5 ? [1, 3] : [1, 2, 5];
-  const everyDecade = Math.max(1, Math.ceil((high - low) / 8));
-  const ticks: number[] = [];
-  for (let decade = Math.floor(range[0]); decade <= Math.ceil(range[1]); decade += everyDecade) {
-    for (const factor of factors) {
-      const place = decade + Math.log10(factor);
-      if (place >= range[0] && place <= range[1]) ticks.push(factor * 10 ** decade);
-    }
-  }
+  const low = usable.reduce((least, value) => Math.min(least, value), Infinity);
+  const high = usable.reduce((most, value) => Math.max(most, value), -Infinity);
+  const [from, to] = usable.length === 0 ? [-1, 1] : [low, high];
+  const margin = Math.max(0.05 * (to - from), 0.08);
+  const range: [number, number] = [from - margin, to + margin];
+  const coarsest = to - from > 3 ? 0 : to - from > 1.5 ? 1 : 2;
+  const candidates = tickFactors.slice(coarsest).map((factors) => ticksAt(factors, range));
+  const ticks = candidates.find((ticks) => ticks.length >= 3) ?? candidates.at(-1)!;
   return {
     title: { text: escapeMarkup(title) },
     type: 'log',
@@ -56,6 +52,27 @@ export function logAxis(title: string, values: readonly number[]): Partial<Layou
     tickvals: ticks,
     ticktext: ticks.map(formatPower),
   };
+}
+
+const tickFactors: readonly (readonly number[])[] = [
+  [1],
+  [1, 3],
+  [1, 2, 5],
+  [1, 1.5, 2, 3, 5, 7],
+  [1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9],
+  [1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 6.5, 7, 7.5, 8, 8.5, 9, 9.5],
+];
+
+/** These multiples of powers of ten within a range of exponents; of very many decades only every second, third, ... */
+function ticksAt(factors: readonly number[], [from, to]: readonly [number, number]): number[] {
+  const everyDecade = Math.max(1, Math.ceil((to - from) / 9));
+  const ticks: number[] = [];
+  for (let decade = Math.floor(from); decade <= Math.ceil(to); decade += everyDecade)
+    for (const factor of factors) {
+      const place = decade + Math.log10(factor);
+      if (place >= from && place <= to) ticks.push(factor * 10 ** decade);
+    }
+  return ticks;
 }
 
 /** 0.002 as 2·10⁻³; between 0.1 and 999 as a plain number. */

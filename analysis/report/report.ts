@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { Eta } from 'eta';
-import { figureConfig } from '../figures/figure.ts';
+import type { Figure } from '../figures/figure.ts';
 import { lambdaMaxByMethod, type SpectrumEnd } from '../figures/lambdaMaxByMethod.ts';
 import { predictionAgainstOptimum } from '../figures/predictionAgainstOptimum.ts';
 import { sweepCurve } from '../figures/sweepCurve.ts';
 import type { Prediction } from '../predictor.ts';
 import type { Sweep } from '../sweep.ts';
 import { hasCurvature } from '../verdict.ts';
+import { renderPage } from './page.ts';
 import { claimTable, methodTable, predictorTable, spectrumTable } from './tables.ts';
 
 /** One measured spectrum, as the report shows it. */
@@ -44,33 +41,31 @@ export interface ReportInput {
   readonly generatedAt?: string;
 }
 
-const eta = new Eta({ views: fileURLToPath(new URL('.', import.meta.url)), cache: true });
+/** The report's figures by name, as far as there is something to show. */
+export function reportFigures({ sweep, prediction, spectra }: ReportInput): Record<string, Figure> {
+  return {
+    'sweep-curve': sweepCurve(sweep, prediction.points),
+    ...(spectra.length > 0 && { 'lambda-max': lambdaMaxByMethod(spectra) }),
+    ...(hasCurvature(prediction) && { prediction: predictionAgainstOptimum(prediction) }),
+  };
+}
 
 /**
  * The report as one HTML document that needs nothing else: plotly.js, the figures' data and the style are inside. It holds
  * the verdict, the three figures, the tables, and how all was measured. All text is escaped.
  */
 export function renderReport(input: ReportInput): string {
-  const { sweep, prediction, spectra } = input;
-  const isJudged = hasCurvature(prediction);
-  const figures = {
-    'sweep-curve': sweepCurve(sweep, prediction.points),
-    ...(spectra.length > 0 && { 'lambda-max': lambdaMaxByMethod(spectra) }),
-    ...(isJudged && { prediction: predictionAgainstOptimum(prediction) }),
-  };
-  return eta.render('report', {
+  const { prediction, spectra } = input;
+  const content = {
     ...input,
     setting: settingOf(input),
     claims: claimTable(prediction),
     methods: methodTable(prediction),
     predictors: predictorTable(prediction),
     spectrum: spectra.length > 0 ? spectrumTable(spectra) : null,
-    hasCurvature: isJudged,
-    style: readFileSync(new URL('report.css', import.meta.url), 'utf8'),
-    figures: scriptSafe(JSON.stringify(figures)),
-    config: scriptSafe(JSON.stringify(figureConfig)),
-    plotly: plotlySource(),
-  });
+    hasCurvature: hasCurvature(prediction),
+  };
+  return renderPage('report', content, reportFigures(input));
 }
 
 function settingOf({ sweep, prediction }: ReportInput): string[] {
@@ -84,25 +79,4 @@ function settingOf({ sweep, prediction }: ReportInput): string[] {
     ...(optimizer === undefined ? [] : [optimizer]),
     `${prediction.points.length} configurations, ${sweep.runs.length} runs, ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}`,
   ];
-}
-
-/** JSON that no HTML parser can take for the end of its script element, and no old JavaScript for a line end. */
-export function scriptSafe(json: string): string {
-  return json
-    .replaceAll('<', '\\u003c')
-    .replaceAll('>', '\\u003e')
-    .replaceAll('&', '\\u0026')
-    .replaceAll('\u2028', '\\u2028')
-    .replaceAll('\u2029', '\\u2029');
-}
-
-let plotly: string | undefined;
-
-function plotlySource(): string {
-  // The one bundle that plotly.js-dist ships. Between script tags the sequence "</script" must not occur.
-  plotly ??= readFileSync(createRequire(import.meta.url).resolve('plotly.js-dist'), 'utf8').replaceAll(
-    /<\/(?=script)/gi,
-    '<\\/',
-  );
-  return plotly;
 }

@@ -7,8 +7,10 @@ import { readStudyFindings } from '../../analysis/studyFolder.ts';
 import { writeSpectrum } from '../../training/sweep/record.ts';
 import { sweep } from '../../training/sweep/sweep.ts';
 import { commandLine, spawnedCommandLine } from '../cases/commandLine.ts';
+import { figuresOf } from '../cases/pages.ts';
 import { optimumOf, parabolaResult, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
+import { resultOf } from '../oracles/commands.ts';
 
 /** A finished study of the synthetic parabolas, with a spectrum for each method. */
 async function finishedStudy(study: string): Promise<void> {
@@ -83,6 +85,9 @@ test('the report is one page in the study folder, the same each time', () =>
     assert.match(page, /rank 8, alpha 16, on all-linear/);
     await commandLine(['report', study, '--out', join(study, 'again.html')]);
     assert.is(await readFile(join(study, 'again.html'), 'utf8'), page);
+    await resultOf('figure', study, '--name', 'prediction', '--out', join(study, 'prediction.json'));
+    const figure = JSON.parse(await readFile(join(study, 'prediction.json'), 'utf8'));
+    assert.equal(figure, figuresOf(page).prediction);
   }));
 
 test('a spectrum that is broken, or of nothing, is left out', () =>

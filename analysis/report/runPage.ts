@@ -1,0 +1,67 @@
+import type { Figure } from '../figures/figure.ts';
+import { gradientNormCurve, lossCurve, rateCurve } from '../figures/runCurves.ts';
+import { hessianCurve, sharpnessCurve } from '../figures/sharpnessCurve.ts';
+import { measuredSteps, type RunStep, seesOtherwise, sharpnessWords } from '../run.ts';
+import { renderPage } from './page.ts';
+
+/** A run and what became of it. */
+export interface RunPageInput {
+  readonly name: string;
+  readonly steps: readonly RunStep[];
+  /** Null while it is not done. */
+  readonly result: {
+    readonly status: 'finished' | 'diverged';
+    readonly steps: number;
+    readonly tokens: number;
+    readonly initialLoss: number | null;
+    readonly finalLoss: number | null;
+    readonly validationLoss?: number | null | undefined;
+    readonly reason?: string | null | undefined;
+  } | null;
+}
+
+/** The page's figures by name, as far as there is something to show. */
+export function runFigures({ steps }: RunPageInput): Record<string, Figure> {
+  const { hasEffective, hasHessian } = measuredOf(steps);
+  return {
+    loss: lossCurve(steps),
+    ...(hasEffective && { sharpness: sharpnessCurve(steps) }),
+    ...(hasHessian && { hessian: hessianCurve(steps) }),
+    'learning-rate': rateCurve(steps),
+    'gradient-norm': gradientNormCurve(steps),
+  };
+}
+
+/**
+ * A run as one HTML document that needs nothing else: loss, rate and gradient norm of its steps and, where it was measured,
+ * sharpness against the threshold of the rate in use.
+ */
+export function renderRunPage(run: RunPageInput): string {
+  const verdict = [outcomeWords(run), ...sharpnessWords(run.steps)].join(' ');
+  const content = { title: `Run ${run.name}`, setting: settingOf(run), verdict, ...measuredOf(run.steps) };
+  return renderPage('run', content, runFigures(run));
+}
+
+/** The Hessian has a figure of its own where the optimizer's steps see something else. */
+function measuredOf(steps: readonly RunStep[]) {
+  const measured = measuredSteps(steps);
+  const hasEffective = measured.some(({ effective }) => effective !== null);
+  return { hasEffective, hasHessian: measured.length > 0 && (seesOtherwise(steps) || !hasEffective) };
+}
+
+function settingOf({ steps, result }: RunPageInput): string[] {
+  const count = result?.steps ?? steps.length;
+  return [`${count.toLocaleString('en')} steps`, ...(result ? [`${result.tokens.toLocaleString('en')} tokens`] : [])];
+}
+
+function outcomeWords({ result, steps }: RunPageInput): string {
+  if (result === null) return `Not done: ${steps.length} steps so far.`;
+  const { status, reason, initialLoss, finalLoss, validationLoss } = result;
+  if (status === 'diverged') return `Diverged: ${reason ?? 'no reason is given'}.`;
+  const validation = typeof validationLoss === 'number' ? `, validation loss ${validationLoss.toPrecision(4)}` : '';
+  return `Finished: loss ${lossText(initialLoss)} at the first step, ${lossText(finalLoss)} at the end${validation}.`;
+}
+
+function lossText(loss: number | null): string {
+  return loss === null ? 'not finite' : loss.toPrecision(4);
+}

@@ -1,0 +1,68 @@
+import { extname } from 'node:path';
+import type { Figure } from '../analysis/figures/figure.ts';
+import { UsageError } from '../errors.ts';
+import type { Command } from './command.ts';
+import { demand, studyOption, value } from './options.ts';
+import { runOption } from './report.ts';
+import { atMostOne, optional, required, text } from './values.ts';
+
+/** `lambdamax figure`: one figure of a report. */
+export const command: Command = {
+  usage: 'figure [study]',
+  summary: 'Write one figure of a report as a page of its own, or as a plotly specification',
+  options: {
+    ...studyOption,
+    ...runOption,
+    name: value(
+      'Study',
+      'NAME',
+      'sweep-curve, lambda-max, prediction; of a run loss, sharpness, hessian, learning-rate, gradient-norm',
+    ),
+    out: value('Study', 'FILE', '.html, which saves itself as SVG at a press of its button; .json for plotly'),
+  },
+  examples: [
+    ['figure runs/my-study --name prediction --out prediction.html', 'prediction against optimum'],
+    ['figure --run runs/pissa --name sharpness --out sharpness.html', 'sharpness against threshold'],
+  ],
+  async run(args, output) {
+    atMostOne(args, 'study', 'run');
+    const name = required(args, 'name', text);
+    const out = required(args, 'out', fileName);
+    const run = optional(args, 'run', text);
+    const folder = demand(run ?? optional(args, 'study', text), '--study', 'a study folder, or --run DIR');
+    const figures = await (run === undefined ? figuresOfStudy(folder) : figuresOfRun(folder));
+    const figure = figures[name];
+    if (figure === undefined)
+      throw new UsageError({ subject: '--name', expected: `one of ${Object.keys(figures).join(', ')}`, got: name });
+    const { renderFigurePage } = await import('../analysis/report/figurePage.ts');
+    const { writeText } = await import('./writeText.ts');
+    const isPage = extname(out).toLowerCase() === '.html';
+    await writeText(out, isPage ? renderFigurePage(name, figure, `${name} of ${folder}`) : JSON.stringify(figure));
+    output.result({ figure: out, name }, () => [out]);
+  },
+};
+
+/** Plotly draws in a browser only. */
+function fileName(given: string, option: string): string {
+  if (['.html', '.json'].includes(extname(given).toLowerCase())) return given;
+  throw new UsageError({
+    subject: option,
+    expected: 'a name that ends in .html or .json',
+    got: given,
+    remedy: 'a .html page saves its figure as SVG at a press of its button',
+  });
+}
+
+async function figuresOfStudy(folder: string): Promise<Record<string, Figure>> {
+  const { predict } = await import('../analysis/predictor.ts');
+  const { readStudyFindings, reportInput } = await import('../analysis/studyFolder.ts');
+  const { reportFigures } = await import('../analysis/report/report.ts');
+  const findings = await readStudyFindings(folder);
+  return reportFigures(reportInput(findings, predict(findings.sweep)));
+}
+
+async function figuresOfRun(folder: string): Promise<Record<string, Figure>> {
+  const { readRun } = await import('../analysis/runFolder.ts');
+  const { runFigures } = await import('../analysis/report/runPage.ts');
+  return runFigures(await readRun(folder));
+}
