@@ -8,6 +8,7 @@ import {
 } from './backends/executable.ts';
 import { onnxBackend } from './backends/onnx.ts';
 import { CurvatureGraphs } from './curvatureGraphs.ts';
+import { derivedGraph } from './derivedGraph.ts';
 import { jacobianVector, tangentName } from './differentiate/gaussNewton.ts';
 import { gradient, gradientName, productName } from './differentiate/products.ts';
 import type { TracedLoss } from './differentiate/tracedLoss.ts';
@@ -169,7 +170,7 @@ class CompiledProgram implements Program {
   }
 
   #gradientGraph(): Graph {
-    this.#gradient ??= mergeProducts(gradient(this.#traced));
+    this.#gradient ??= derivedGraph(this.#traced, 'gradient', () => mergeProducts(gradient(this.#traced)));
     return this.#gradient;
   }
 

@@ -1,3 +1,4 @@
+import { derivedGraph } from './derivedGraph.ts';
 import { gaussNewtonVector } from './differentiate/gaussNewton.ts';
 import { hessianVector, productName } from './differentiate/products.ts';
 import type { TracedLoss } from './differentiate/tracedLoss.ts';
@@ -28,7 +29,9 @@ export class CurvatureGraphs {
 
   /** The loss, its gradient and the product, all computed at once. */
   get whole(): Graph {
-    this.#whole ??= mergeProducts(products[this.#curvature](this.#traced));
+    this.#whole ??= derivedGraph(this.#traced, `${this.#curvature} product`, () =>
+      mergeProducts(products[this.#curvature](this.#traced)),
+    );
     return this.#whole;
   }
 
@@ -36,8 +39,10 @@ export class CurvatureGraphs {
   get split(): SplitGraph {
     if (this.#split !== undefined) return this.#split;
     const directions = new Set(this.#names.map(directionName));
-    const graph = collapse(products[this.#curvature](this.#traced), directions);
-    this.#split = splitAt(mergeProducts(graph, directions), directions, this.#budget);
+    const graph = derivedGraph(this.#traced, `${this.#curvature} product, to be split`, () =>
+      mergeProducts(collapse(products[this.#curvature](this.#traced), directions), directions),
+    );
+    this.#split = splitAt(graph, directions, this.#budget);
     return this.#split;
   }
 

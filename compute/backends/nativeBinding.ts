@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process';
 import { createWriteStream, existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { arch, homedir, platform } from 'node:os';
+import { arch, platform } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { openPromise } from 'yauzl';
 import { LambdamaxError } from '../../errors.ts';
+import { cacheFolder } from '../cache/folder.ts';
 import { nativePackages } from './tensorflowKernels.ts';
 
 /** What was built, and from what. */
@@ -35,7 +36,7 @@ export async function buildNativeBinding(wheel: string, say: (step: string) => v
   for (const tool of ['make', process.env.CXX ?? 'g++', 'python3']) await requireTool(tool);
 
   say(`unpacking ${basename(file)}`);
-  const library = await unpack(file, join(cacheFolder(), basename(file, '.whl')));
+  const library = await unpack(file, join(cacheFolder('tensorflow'), basename(file, '.whl')));
   say(`building the binding of ${name}`);
   await link(library, join(folder, 'deps'));
   const builder = createRequire(join(folder, 'package.json')).resolve('@mapbox/node-pre-gyp/bin/node-pre-gyp');
@@ -124,10 +125,6 @@ async function requireTool(tool: string): Promise<void> {
       got: 'no such command',
       remedy: 'install a C++ compiler, make and Python: `apt-get install build-essential python3`',
     });
-}
-
-function cacheFolder(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'lambdamax', 'tensorflow');
 }
 
 const libraries = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'] as const;

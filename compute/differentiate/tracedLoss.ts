@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { LambdamaxError } from '../../errors.ts';
 import { type Graph, nodesOf } from '../graph/node.ts';
 import { simplify } from '../graph/simplify.ts';
-import { record, type Signature, type TracedTensors } from '../trace/record.ts';
+import { type Recording, record, type Signature, type TracedTensors } from '../trace/record.ts';
 
 /** Plain TensorFlow.js code that computes a scalar loss from its parameters, a batch and frozen weights. */
 export type LossFunction = (tensors: TracedTensors) => tf.Tensor;
@@ -28,7 +28,12 @@ export interface TracedLoss {
   readonly steps?: LossOfOutputs;
   /** One output, `value`. */
   readonly graph: Graph;
+  /** What was recorded, before it was simplified: the loss, and the outputs if it was given in two steps. */
+  readonly recording: Recording;
 }
+
+/** The recorded loss, and z of a loss in two steps. */
+const [valueName, outputsName] = ['value', 'outputs'];
 
 /**
  * Traces a scalar loss, written as one function or as `outputs` and a `loss` of them; only the latter has a Jacobian and a
@@ -36,13 +41,23 @@ export interface TracedLoss {
  * `record` does.
  */
 export function trace(signature: Signature, loss: LossFunction | LossOfOutputs): TracedLoss {
-  if (typeof loss === 'function') return { signature, loss, graph: recordLoss(signature, loss) };
+  if (typeof loss === 'function') {
+    const recording = record(signature, (tensors) => new Map([[valueName, scalar(loss(tensors))]]));
+    return { signature, loss, recording, graph: valueGraph(signature, recording) };
+  }
+  const recording = record(signature, ({ parameters, ...rest }) => {
+    const outputs = loss.outputs({ parameters, ...rest });
+    return new Map([
+      [valueName, scalar(loss.loss(outputs, rest))],
+      [outputsName, outputs],
+    ]);
+  });
   const whole: LossFunction = ({ parameters, ...rest }) => loss.loss(loss.outputs({ parameters, ...rest }), rest);
-  return { signature, loss: whole, steps: loss, graph: recordLoss(signature, whole) };
+  return { signature, loss: whole, steps: loss, recording, graph: valueGraph(signature, recording) };
 }
 
-function recordLoss(signature: Signature, loss: LossFunction): Graph {
-  const graph = simplify(record(signature, (tensors) => new Map([['value', scalar(loss(tensors))]])));
+function valueGraph(signature: Signature, { outputs }: Recording): Graph {
+  const graph = simplify({ outputs: new Map([[valueName, outputs.get(valueName)!]]) });
   const used = new Set(nodesOf(graph).flatMap((node) => (node.kernel === 'Placeholder' ? [node.attributes.name] : [])));
   const unused = signature.parameters.find(({ name }) => !used.has(name));
   if (unused !== undefined)

@@ -4,27 +4,26 @@ import { Emitter } from './emitter.ts';
 import { type EmitRule, emitRules, onnxType } from './kernels.ts';
 import { encodeModel, type OnnxValue } from './schema.ts';
 
-/** An ONNX model, and what is needed to run it. */
-export interface LoweredGraph {
-  readonly model: Uint8Array;
-  /** What each run takes, by name: placeholders and weights. */
-  readonly inputs: ReadonlyMap<string, Node>;
-  readonly outputs: ReadonlyMap<string, Node>;
+/** What each run of a graph takes, by name: placeholders and weights. */
+export function inputsOf(graph: Graph): Map<string, Node> {
+  return new Map(
+    nodesOf(graph).flatMap((node) =>
+      node.kernel === 'Placeholder' || node.kernel === 'Weight' ? [[node.attributes.name, node] as const] : [],
+    ),
+  );
 }
 
 /**
- * The graph as an ONNX model in one precision. What the graph calls NAME, a weight or a placeholder, is taken as
+ * The bytes of the graph as an ONNX model in one precision. What the graph calls NAME, a weight or a placeholder, is taken as
  * `inputName(NAME)`, and an output comes back as `outputName(NAME)`.
  */
-export function lower(graph: Graph, precision: Precision): LoweredGraph {
+export function lower(graph: Graph, precision: Precision): Uint8Array {
   const emitter = new Emitter(precision);
   const names = new Map<Node, string>();
-  const inputs = new Map<string, Node>();
 
   for (const node of nodesOf(graph)) {
     if (node.kernel === 'Placeholder' || node.kernel === 'Weight') {
       names.set(node, inputName(node.attributes.name));
-      inputs.set(node.attributes.name, node);
     } else {
       const output = `n${node.id}`;
       const operands = node.inputs.map((input) => names.get(input)!);
@@ -40,13 +39,12 @@ export function lower(graph: Graph, precision: Precision): LoweredGraph {
     shape: node.shape,
     elementType: onnxType(node, emitter),
   });
-  const model = encodeModel({
+  return encodeModel({
     nodes: emitter.nodes,
     initializers: emitter.initializers,
-    inputs: [...inputs].map(([name, node]) => value(inputName(name), node)),
+    inputs: [...inputsOf(graph)].map(([name, node]) => value(inputName(name), node)),
     outputs: [...graph.outputs].map(([name, node]) => value(outputName(name), node)),
   });
-  return { model, inputs, outputs: graph.outputs };
 }
 
 /** Inputs and outputs have prefixes, so that a parameter may have any name, and be returned under it. */

@@ -27,6 +27,12 @@ export interface Signature {
   readonly weights: readonly TensorSpec[];
 }
 
+/** What a traced function did. */
+export interface Recording extends Graph {
+  /** Whether part of it is a constant to derivatives (`withoutGradient`), which the nodes do not tell. */
+  readonly hidesGradients: boolean;
+}
+
 /** Directions in parameter space enter the graph as placeholders of this name. */
 export function directionName(parameter: string): string {
   return `direction of ${parameter}`;
@@ -41,7 +47,7 @@ export function directionName(parameter: string): string {
 export function record(
   signature: Signature,
   body: (tensors: TracedTensors, directions: ReadonlyMap<string, tf.Tensor>) => ReadonlyMap<string, tf.Tensor>,
-): Graph {
+): Recording {
   requireDistinctNames(signature);
   registerKernels();
   const recorder = new Recorder();
@@ -59,7 +65,8 @@ export function record(
       weights: tensors(signature.weights, ({ name, shape }) => recorder.builder.weight(name, shape)),
     };
     const results = recorder.requireNoReads(() => body(traced, placeholders(signature.parameters, directionName)));
-    return { outputs: new Map([...results].map(([name, tensor]) => [name, recorder.nodeOf(tensor)])) };
+    const outputs = new Map([...results].map(([name, tensor]) => [name, recorder.nodeOf(tensor)]));
+    return { outputs, hidesGradients: recorder.hidesGradients };
   });
 }
 

@@ -13,6 +13,8 @@ export const recorderName = 'lambdamax-recorder';
  */
 export class Recorder extends tf.KernelBackend {
   readonly builder = new GraphBuilder();
+  /** Whether something was kept from the tape, so that derivatives do not follow from the nodes alone. */
+  hidesGradients = false;
   readonly #nodes = new WeakMap<object, Node>();
   #refusedRead: LambdamaxError | undefined;
 

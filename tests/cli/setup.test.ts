@@ -3,25 +3,13 @@ import { arch } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { withEnvironment } from '../cases/environment.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { failsClearly } from '../oracles/commands.ts';
 
 const machine = arch() === 'arm64' ? 'aarch64' : 'x86_64';
 const wheelName = `tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_${machine}.whl`;
 const setup = (...argv: readonly string[]) => ['setup', 'tensorflow', ...argv];
-
-/** Runs `body` with these environment variables, and puts back what was there. */
-async function withEnvironment(variables: Readonly<Record<string, string>>, body: () => Promise<void>): Promise<void> {
-  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
-  Object.assign(process.env, variables);
-  try {
-    await body();
-  } finally {
-    for (const [name, value] of before)
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-  }
-}
 
 test('setup wants a backend that it knows, and a wheel', async () => {
   await failsClearly(['setup'], 2);

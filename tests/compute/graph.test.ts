@@ -15,6 +15,7 @@ import {
   simplify,
   splitAt,
   type TracedLoss,
+  trace,
 } from '../../compute/index.ts';
 import { directionName } from '../../compute/trace/record.ts';
 import { randomLoss, randomPoint } from '../cases/randomGraphs.ts';
@@ -57,7 +58,7 @@ test('the Hessian-vector product of a small loss keeps its optimisations', () =>
     weights: [],
   };
   assert.is(
-    print(hessianVector({ signature, loss, graph: { outputs: new Map() } })),
+    print(hessianVector(trace(signature, loss))),
     [
       '%0 = Placeholder() name="w" : [2,3]',
       '%1 = Placeholder() name="x" : [4,3]',

@@ -35,6 +35,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'compute/dtypes.ts': { code: [], types: ['compute/tensors.ts'] },
   'compute/weights.ts': { code: ['compute/dtypes.ts'], types: ['compute/program.ts', 'compute/tensors.ts'] },
   'compute/engine.ts': { code: [] },
+  'compute/cache/': { code: [] },
   'compute/trace/': { code: ['compute/graph/', 'compute/tensors.ts', 'compute/engine.ts'] },
   'compute/differentiate/': { code: ['compute/trace/', 'compute/graph/', 'compute/tensors.ts'] },
   'compute/onnx/': {
@@ -42,7 +43,10 @@ const rules: Readonly<Record<string, Rule>> = {
     types: ['compute/program.ts'],
   },
   'compute/backends/': {
-    code: ['compute/onnx/', 'compute/graph/', 'compute/tensors.ts', 'compute/weights.ts', 'compute/engine.ts'],
+    code: [
+      ...['compute/onnx/', 'compute/graph/', 'compute/cache/', 'compute/tensors.ts', 'compute/weights.ts'],
+      'compute/engine.ts',
+    ],
     types: ['compute/program.ts'],
   },
   'training/': { code: ['training/', 'compute/'] },

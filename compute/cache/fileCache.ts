@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { cacheFolder, type Environment } from './folder.ts';
+
+/** The most that compiled graphs take on disk: some hundred of them. */
+const mostBytes = 256e6;
+
+/** The variable that names another folder for compiled graphs, or turns their cache off: `LAMBDAMAX_CACHE=off`. */
+const variable = 'LAMBDAMAX_CACHE';
+
+/** The cache of compiled graphs, or undefined if it is turned off. */
+export function graphCache(environment: Environment = process.env): FileCache | undefined {
+  const wanted = environment[variable];
+  if (wanted === 'off') return undefined;
+  return new FileCache(wanted || cacheFolder('graphs', environment), mostBytes);
+}
+
+/**
+ * Files under keys that say all about their contents, so that a file is either what its key says or not there. Several
+ * processes may use one folder. A file is written under a temporary name and renamed; one that is damaged counts as none and
+ * is removed; the ones that were not used for longest give way when all together exceed `mostBytes`. A folder that cannot
+ * be read or written is a cache in which nothing is found: an error of it is nobody's.
+ */
+export class FileCache {
+  readonly #folder: string;
+  readonly #mostBytes: number;
+
+  constructor(folder: string, mostBytes: number) {
+    this.#folder = folder;
+    this.#mostBytes = mostBytes;
+  }
+
+  /** The contents under a key (hexadecimal), or undefined. */
+  read(key: string): Uint8Array | undefined {
+    const path = this.#path(key);
+    try {
+      const stored = readFileSync(path);
+      const content = stored.subarray(digestLength);
+      if (!stored.subarray(0, digestLength).equals(digestOf(content))) {
+        rmSync(path, { force: true });
+        return undefined;
+      }
+      const now = new Date();
+      utimesSync(path, now, now);
+      return content;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Keeps contents under a key. */
+  write(key: string, content: Uint8Array): void {
+    try {
+      mkdirSync(this.#folder, { recursive: true });
+      writeFileAtomic.sync(this.#path(key), Buffer.concat([digestOf(content), content]), { fsync: false });
+      this.#makeRoom();
+    } catch {
+      // A full or read-only disk: it is made anew next time.
+    }
+  }
+
+  #path(key: string): string {
+    return join(this.#folder, key);
+  }
+
+  #makeRoom(): void {
+    const files = readdirSync(this.#folder).flatMap((name) => {
+      const path = join(this.#folder, name);
+      // Another process may have removed it.
+      const found = statSync(path, { throwIfNoEntry: false });
+      return found?.isFile() ? [{ path, size: found.size, used: found.mtimeMs }] : [];
+    });
+    let total = files.reduce((sum, { size }) => sum + size, 0);
+    for (const { path, size } of files.sort((a, b) => a.used - b.used)) {
+      if (total <= this.#mostBytes) return;
+      rmSync(path, { force: true });
+      total -= size;
+    }
+  }
+}
+
+/** Each file begins with the SHA-256 of the rest. */
+const digestLength = 32;
+
+function digestOf(content: Uint8Array): Buffer {
+  return createHash('sha256').update(content).digest();
+}
