@@ -56,7 +56,7 @@ export interface UpdateCurvatureOptions extends Omit<WarmupOptions, 'steps' | 'l
 }
 
 /** The price of a forward pass in gradients: the gradient's way back costs as much, as the frozen weights need none. */
-const forwardPrice = 0.5;
+export const forwardPrice = 0.5;
 
 /**
  * Curvature along the update u that Adam would take next, per unit of the learning rate (theta <- theta - rate u), after some

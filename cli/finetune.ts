@@ -191,7 +191,7 @@ export async function finetuneSettings(
     learningRate,
   }: { readonly batchSize: number; readonly seed: number; readonly learningRate: number },
   rowCount: number,
-): Promise<FinetuneOptions> {
+): Promise<Omit<FinetuneOptions, 'validation'>> {
   const { warmupSteps } = await import('../training/optimizers/schedules.ts');
   const { betas, eps, weightDecay, momentum, loraPlusRatio } = training;
   const steps = training.steps ?? Math.max(1, Math.ceil((training.epochs! * rowCount) / batchSize));

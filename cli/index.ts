@@ -15,6 +15,7 @@ import { createOutput, type OutputStream } from './output.ts';
 import { packageVersion } from './package.ts';
 import * as predict from './predict.ts';
 import * as pretrain from './pretrain.ts';
+import * as recommend from './recommend.ts';
 import * as report from './report.ts';
 import * as setup from './setup.ts';
 import * as spectrum from './spectrum.ts';
@@ -33,6 +34,7 @@ const allCommands: readonly Command[] = [
   merge.command,
   predict.command,
   pretrain.command,
+  recommend.command,
   report.command,
   setup.command,
   spectrum.command,

@@ -68,6 +68,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'analysis/sweepCsv.ts': { code: [...plainNumbers, 'training/checkpoint/files.ts'] },
   'analysis/vectors.ts': { code: [], types: ['analysis/operators/operator.ts'] },
   'analysis/figures/': { code: plainNumbers },
+  'analysis/recommend/': { code: plainNumbers, types: ['analysis/updateCurvature.ts'] },
   'analysis/report/': { code: ['analysis/figures/', ...plainNumbers] },
   'analysis/algorithms/': {
     code: ['analysis/vectors.ts', 'analysis/statistics.ts', 'compute/random.ts'],
@@ -86,6 +87,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'analysis/spectrum.ts': { code: ['analysis/', 'training/', 'compute/'] },
   'analysis/studyFolder.ts': { code: ['analysis/', 'training/'] },
   'analysis/studySpectra.ts': { code: ['analysis/', 'training/'] },
+  'analysis/recommend/recommend.ts': { code: ['analysis/', 'training/'] },
   'analysis/twoForward.ts': { code: ['analysis/vectors.ts', 'training/'], types: ['compute/tensors.ts'] },
   'analysis/updateCurvature.ts': { code: ['analysis/', 'training/', 'compute/'] },
   'cli/': { code: ['analysis/', 'training/', 'compute/'] },
