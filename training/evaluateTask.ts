@@ -81,7 +81,8 @@ export async function evaluateTask(
   });
 }
 
-function requireResponses(family: TaskFamily, problems: readonly TaskProblem[]): void {
+/** Throws a LambdamaxError that names the first problem without a response: there is nothing to compare with word for word. */
+export function requireResponses(family: TaskFamily, problems: readonly TaskProblem[]): void {
   const missing = problems.findIndex(({ response }) => response === undefined);
   if (missing < 0) return;
   const subject = `problem ${missing + 1} of ${family.name}`;

@@ -3,13 +3,33 @@ import type { TokenRow } from './data/examples.ts';
 import { evaluate } from './evaluate.ts';
 import { type EvaluateTaskOptions, evaluateTask } from './evaluateTask.ts';
 import type { Model } from './model.ts';
+import type { ProblemRow } from './taskData.ts';
+import { loadTask } from './tasks/index.ts';
 import type { TaskFamily, TaskProblem } from './tasks/task.ts';
 
+/** How a model is examined on problems. */
+export type ExaminationSettings = Pick<
+  EvaluateTaskOptions,
+  'template' | 'maxLength' | 'maxNewTokens' | 'exactOnly'
+>;
+
 /** The problems of a task, and how a model is examined on them. */
-export interface Examination
-  extends Pick<EvaluateTaskOptions, 'template' | 'maxLength' | 'maxNewTokens' | 'exactOnly'> {
+export interface Examination extends ExaminationSettings {
   readonly family: TaskFamily;
   readonly problems: readonly TaskProblem[];
+}
+
+/** The same as plain data, which another process can be sent. */
+export interface ExaminationSource extends ExaminationSettings {
+  /** As `loadTask` takes it. */
+  readonly task: string;
+  readonly rows: readonly ProblemRow[];
+}
+
+/** Loads the task and reads its problems. Throws as `loadTask`, and a LambdamaxError that names a row that is no problem. */
+export async function openExamination({ task, rows, ...settings }: ExaminationSource): Promise<Examination> {
+  const family = await loadTask(task);
+  return { family, problems: rows.map(({ row, subject }) => family.read(row, subject)), ...settings };
 }
 
 /** What a trained adapter is scored on: rows by their loss, the problems of a task also by how many are solved. */
@@ -36,8 +56,8 @@ export async function validate(
     const { loss } = await evaluate(model, validation, { adapter, batchSize });
     return { validationLoss: loss, accuracy: null, accuracyInterval: null };
   }
-  const { family, problems, ...options } = validation;
-  const { loss, accuracy } = await evaluateTask(model, family, problems, { ...options, adapter, batchSize });
+  const { family, problems, ...settings } = validation;
+  const { loss, accuracy } = await evaluateTask(model, family, problems, { ...settings, adapter, batchSize });
   const { value, low, high } = accuracy;
   return { validationLoss: loss?.loss ?? null, accuracy: value, accuracyInterval: [low, high] };
 }

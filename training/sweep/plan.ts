@@ -37,6 +37,16 @@ export interface TrainingConfiguration {
 /** The measure that rates are compared by; a better accuracy is higher, a better loss lower. */
 export type ScoreMeasure = 'accuracy' | 'validationLoss' | 'finalLoss';
 
+/** The task on whose problems runs are examined; its validation data's hash identifies them. */
+export interface TaskConfiguration {
+  /** As `--task` names it. */
+  readonly name: string;
+  /** Whether the responses are counted that greedy decoding would write word for word, and none is generated. */
+  readonly exactOnly: boolean;
+  /** The most tokens of a response. */
+  readonly maxNewTokens: number;
+}
+
 /** `study.json`: all that a study's runs follow from. */
 export interface StudyPlan {
   readonly version: 1;
@@ -49,6 +59,8 @@ export interface StudyPlan {
   readonly validation: readonly string[];
   /** Null: no validation data. */
   readonly validationHash: string | null;
+  /** Absent where data are rows and no problems. */
+  readonly task?: TaskConfiguration | undefined;
   readonly methods: readonly string[];
   readonly rank: number;
   readonly alpha: number;
@@ -91,6 +103,7 @@ export interface RunConfiguration extends TrainingConfiguration {
   readonly modelHash: string;
   readonly dataHash: string;
   readonly validationHash: string | null;
+  readonly task?: TaskConfiguration | undefined;
   readonly precision: Precision;
   /** Absent for ONNX Runtime. */
   readonly backend?: BackendName | undefined;
@@ -113,6 +126,7 @@ export function runConfiguration(
     modelHash: plan.modelHash,
     dataHash: plan.dataHash,
     validationHash: plan.validationHash,
+    ...(plan.task && { task: plan.task }),
     precision: plan.precision,
     ...(plan.backend && { backend: plan.backend }),
   };
@@ -204,6 +218,7 @@ const trainingFields = {
   maxGradNorm: z.number().nullable(),
 };
 
+const task = z.object({ name: z.string(), exactOnly: z.boolean(), maxNewTokens: z.number() }).optional();
 const precision = z.enum(['float32', 'float64']);
 const backend = z.enum(backendNames).optional();
 
@@ -216,6 +231,7 @@ export const planSchema: z.ZodType<StudyPlan> = z.object({
   dataHash: z.string(),
   validation: z.array(z.string()),
   validationHash: z.string().nullable(),
+  task,
   methods: z.array(z.string()),
   rank: z.number(),
   alpha: z.number(),
@@ -247,6 +263,7 @@ export const runSchema: z.ZodType<RunConfiguration> = z.object({
   modelHash: z.string(),
   dataHash: z.string(),
   validationHash: z.string().nullable(),
+  task,
   precision,
   backend,
 });

@@ -13,11 +13,13 @@ import {
   writeResults,
 } from './record.ts';
 
-/** A sweep has begun a run, finished it, or found it done. */
+/** A sweep has begun a run, taken a step of it, finished it, or found it done. */
 export interface SweepProgress {
-  readonly event: 'started' | 'finished' | 'found';
+  readonly event: 'started' | 'step' | 'finished' | 'found';
   readonly key: string;
   readonly configuration: RunConfiguration;
+  /** Steps taken, as far as they are told. */
+  readonly step: number;
   /** Null as long as the run is not done. */
   readonly result: RunResult | null;
   /** Runs done so far. */
@@ -26,8 +28,12 @@ export interface SweepProgress {
   readonly planned: number;
 }
 
-/** Trains one run in its folder. Divergence is a result; only what cannot go on is thrown. */
-export type ExecuteRun = (run: RunConfiguration, folder: string) => Promise<RunResult>;
+/** Trains one run in its folder, and may tell its steps. Divergence is a result; only what cannot go on is thrown. */
+export type ExecuteRun = (
+  run: RunConfiguration,
+  folder: string,
+  onStep: (step: number) => void,
+) => Promise<RunResult>;
 
 /** Which run of a plan. */
 export interface RunChoice {
@@ -88,11 +94,17 @@ export class StudyRuns {
   async #findOrMake(configuration: RunConfiguration): Promise<RunResult> {
     const { folder, plan } = this.#study;
     const key = runKey(configuration);
-    const report = (event: SweepProgress['event'], result: RunResult | null): void =>
-      this.#onProgress({ event, key, configuration, result, done: this.#finished.size, planned: this.#planned });
+    const report = (event: SweepProgress['event'], result: RunResult | null, step = result?.steps ?? 0): void => {
+      const [done, planned] = [this.#finished.size, this.#planned];
+      this.#onProgress({ event, key, configuration, step, result, done, planned });
+    };
     const found = await readRun(folder, configuration, plan.score);
     if (found === null) report('started', null);
-    const result = found ?? (await executed(folder, configuration, plan.score, this.#execute));
+    const result =
+      found ??
+      (await executed(folder, configuration, plan.score, (run, path) =>
+        this.#execute(run, path, (step) => report('step', null, step)),
+      ));
     this.#finished.set(key, { key, configuration, result });
     await writeResults(folder, plan, this.finished);
     report(found === null ? 'finished' : 'found', result);
@@ -104,7 +116,7 @@ async function executed(
   folder: string,
   configuration: RunConfiguration,
   measure: ScoreMeasure,
-  execute: ExecuteRun,
+  execute: (run: RunConfiguration, folder: string) => Promise<RunResult>,
 ): Promise<RunResult> {
   const { method, learningRate, seed } = configuration;
   const path = await beginRun(folder, configuration);
