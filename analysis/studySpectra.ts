@@ -4,8 +4,9 @@ import { firstRows } from '../training/data/split.ts';
 import type { Model } from '../training/model.ts';
 import { contentKey, type StudyPlan } from '../training/sweep/plan.ts';
 import { keepSpectra, readSpectrum, writeSpectrum } from '../training/sweep/record.ts';
+import { Turns } from '../training/sweep/turns.ts';
 import { warmUp } from '../training/warmup.ts';
-import { spectrum } from './spectrum.ts';
+import { type SpectrumResult, spectrum } from './spectrum.ts';
 
 /** How the curvature of a study's methods is measured. */
 export interface StudySpectraOptions {
@@ -17,52 +18,72 @@ export interface StudySpectraOptions {
   readonly warmup: { readonly steps: number; readonly learningRate: number };
 }
 
-/** One spectrum of a study is done, or was found done. */
-export interface StudySpectraProgress {
+/** Which spectrum of a study: of a method, the Hessian where training starts or the one that Adam sees a few steps later. */
+export interface SpectrumChoice {
   readonly method: string;
   readonly operator: 'hessian' | 'adam';
+}
+
+/** Measures one spectrum. */
+export type MeasureSpectrum = (choice: SpectrumChoice, options: StudySpectraOptions) => Promise<SpectrumResult>;
+
+/** One spectrum of a study is done, or was found done. */
+export interface StudySpectraProgress extends SpectrumChoice {
   readonly done: number;
   readonly planned: number;
 }
 
-const operators = ['hessian', 'adam'] as const;
+/** What measures, and who is told. */
+export interface StudySpectraWork {
+  readonly measure: MeasureSpectrum;
+  /** How many spectra `measure` is asked for at once; default 1. */
+  readonly atOnce?: number;
+  readonly onProgress?: (progress: StudySpectraProgress) => void;
+}
+
+/** The spectra of a plan. */
+export function plannedSpectra({ methods }: StudyPlan): SpectrumChoice[] {
+  return methods.flatMap((method) => [
+    { method, operator: 'hessian' },
+    { method, operator: 'adam' },
+  ]);
+}
 
 /**
- * Measures, for each method of a plan, both ends of the Hessian where training starts, and of the Hessian that Adam sees a
- * few steps later. What lies in the study's folder already is not measured again; what was measured under other options is
- * removed, since a study has one spectrum of a kind.
+ * Measures both ends of each of a plan's spectra. What lies in the study's folder already is not measured again; what was
+ * measured under other options is removed, since a study has one spectrum of a kind.
  */
 export async function studySpectra(
-  model: Model,
   plan: StudyPlan,
   folder: string,
-  rows: readonly TokenRow[],
   options: StudySpectraOptions,
-  onProgress?: (progress: StudySpectraProgress) => void,
+  { measure, atOnce = 1, onProgress }: StudySpectraWork,
 ): Promise<void> {
-  const planned = plan.methods.length * operators.length;
-  const keys = new Set<string>();
+  const choices = plannedSpectra(plan);
   let done = 0;
-  for (const method of plan.methods)
-    for (const operator of operators) {
-      const configuration = spectrumConfiguration(plan, method, operator, options);
-      if ((await readSpectrum(folder, configuration)) === null)
-        await writeSpectrum(folder, configuration, await measure(model, plan, method, operator, rows, options));
-      keys.add(contentKey(configuration));
-      done++;
-      onProgress?.({ method, operator, done, planned });
-    }
-  await keepSpectra(folder, keys);
+  const keyOf = async (choice: SpectrumChoice): Promise<string> => {
+    const configuration = spectrumConfiguration(plan, choice, options);
+    if ((await readSpectrum(folder, configuration)) === null)
+      await writeSpectrum(folder, configuration, await measure(choice, options));
+    onProgress?.({ ...choice, done: ++done, planned: choices.length });
+    return contentKey(configuration);
+  };
+  const keys = await new Turns(atOnce).all(choices.map((choice) => () => keyOf(choice)));
+  await keepSpectra(folder, new Set(keys));
+}
+
+/** Measures the spectra of a plan in this process, on the rows that its runs train on. */
+export function measureOn(model: Model, plan: StudyPlan, rows: readonly TokenRow[]): MeasureSpectrum {
+  return (choice, options) => measure(model, plan, rows, choice, options);
 }
 
 async function measure(
   model: Model,
   plan: StudyPlan,
-  method: string,
-  operator: (typeof operators)[number],
   rows: readonly TokenRow[],
+  { method, operator }: SpectrumChoice,
   { tokens, tolerance, maxSteps, warmup }: StudySpectraOptions,
-) {
+): Promise<SpectrumResult> {
   const { rank, alpha, targetModules, training } = plan;
   const { batchSize } = training;
   const seed = plan.seeds[0]!;
@@ -88,8 +109,7 @@ async function measure(
 /** All that a spectrum of a study follows from, and no path. */
 function spectrumConfiguration(
   plan: StudyPlan,
-  method: string,
-  operator: string,
+  { method, operator }: SpectrumChoice,
   options: StudySpectraOptions,
 ): object {
   const { rank, alpha, targetModules, modelHash, dataHash, precision, training, seeds, initSeed } = plan;

@@ -137,6 +137,11 @@ export const sweepOptions: OptionGroup = {
     default: true,
   },
   refine: value('Sweep', 'N', 'halve the steps beside the best rate N times', '1'),
+  workers: value(
+    'Sweep',
+    'N',
+    'processes that work side by side, each with a model of its own; if not given one for each core that memory allows',
+  ),
 };
 
 export type SweepOptions = {
@@ -147,7 +152,7 @@ export type SweepOptions = {
   /** The grid is continued to at most so many rates a method; 0: never. */
   readonly mostRates: number;
   readonly refinements: number;
-} & Given<{ study: string | undefined }>;
+} & Given<{ study: string | undefined; workers: number | undefined }>;
 
 /** Reads the grid with mathjs, which is loaded only here. */
 export async function parseSweep(args: Arguments): Promise<SweepOptions> {
@@ -161,7 +166,7 @@ export async function parseSweep(args: Arguments): Promise<SweepOptions> {
   // Of files what they hold is not known before they are loaded.
   for (const method of methods) await loadMethod(method, '--methods');
   return {
-    ...given({ study: optional(args, 'study', text) }),
+    ...given({ study: optional(args, 'study', text), workers: optional(args, 'workers', wholeNumber(1, 1024)) }),
     methods,
     grid: grid === 'auto' ? automaticGrid : grid,
     seeds: Array.from({ length: count }, (_, index) => firstSeed + index),

@@ -1,12 +1,16 @@
 import { join } from 'node:path';
 import type { Prediction } from '../analysis/predictor.ts';
+import type { StudySpectraOptions } from '../analysis/studySpectra.ts';
+import type { StudyWork } from '../analysis/studyWork.ts';
+import type { Model } from '../training/model.ts';
 import type { Arguments, Command } from './command.ts';
 import { costLine } from './cost.ts';
 import { parseWarmup, value, warmupOptions } from './options.ts';
+import type { Output } from './output.ts';
 import { optimaTable } from './predict.ts';
-import type { Progress } from './progress.ts';
-import { openStudyInputs, parseStudy, type StudyInputs } from './studyInputs.ts';
-import { commandLine, plannedRuns, runSweep, studyOptions } from './sweep.ts';
+import { openStudyInputs, type PlannedStudy, parseStudy } from './studyInputs.ts';
+import { openStudyWork } from './studyWork.ts';
+import { byTask, commandLine, plannedRuns, runSweep, studyOptions, titleOf } from './sweep.ts';
 import { number, required, wholeNumber } from './values.ts';
 
 /** `lambdamax study`: sweep, curvature, prediction and report in one. */
@@ -20,37 +24,82 @@ export const command: Command = {
     ...warmupOptions,
   },
   examples: [
-    ['study', 'the bundled model and task'],
+    ['study', 'the bundled model and its word problems, --task math'],
+    ['study --task math,commonsense', 'on two tasks, one after the other'],
     ['study --model ./Llama-3.2-1B --data train.jsonl --study runs/llama', 'your own; run again, it continues'],
   ],
   async run(args, output) {
     const curvature = parseCurvature(args);
-    const inputs = await openStudyInputs(await parseStudy(args), commandLine(), output);
+    const options = await parseStudy(args);
+    const inputs = await openStudyInputs(options, commandLine(), output);
     await using _model = inputs.model;
     output.say(`study ${inputs.folder}`);
-    output.say(await costOfSteps(inputs));
-    const { openStudy } = await import('../training/sweep/record.ts');
-    await using study = await openStudy(inputs.folder, inputs.plan);
-    const spectra = plannedSpectra(inputs.plan);
-    const progress = output.progress(spectra + plannedRuns(inputs.plan), 'study');
-    const record = await measureCurvature(inputs, curvature, progress)
-      .then(() => runSweep(inputs, study, progress, spectra))
-      .finally(() => progress.stop());
-    const { prediction, report } = await conclude(inputs.folder);
-    output.result({ study: inputs.folder, runs: record.runs.length, report, ...prediction }, () => [
-      ...optimaTable(prediction, output),
-      '',
-      prediction.verdict,
-      '',
-      `${record.runs.length} runs in ${inputs.folder}`,
-      `report: ${report}`,
-    ]);
+    const results: StudyResult[] = [];
+    for (const study of inputs.studies) {
+      output.say(await costOfSteps(inputs.model, study));
+      await using work = await openStudyWork(inputs.model, study, options);
+      const runs = await carryOut(study, work, curvature, output);
+      results.push({ study: study.folder, runs, ...(await conclude(study.folder)) });
+    }
+    const [first, ...others] = results;
+    output.result(
+      others.length === 0
+        ? jsonOf(first!)
+        : { study: inputs.folder, tasks: byTask(inputs.studies, results.map(jsonOf)) },
+      () => results.flatMap((result) => studyLines(result, output)),
+    );
   },
 };
 
-type Curvature = Parameters<typeof import('../analysis/studySpectra.ts').studySpectra>[4];
+interface StudyResult {
+  readonly study: string;
+  readonly runs: number;
+  readonly report: string;
+  readonly prediction: Prediction;
+}
 
-function parseCurvature(args: Arguments): Curvature {
+/** Curvature and sweep of one study, and how many runs there are. */
+async function carryOut(
+  study: PlannedStudy,
+  work: StudyWork,
+  curvature: StudySpectraOptions,
+  output: Output,
+): Promise<number> {
+  const { plan, folder } = study;
+  const { openStudy } = await import('../training/sweep/record.ts');
+  const { plannedSpectra, studySpectra } = await import('../analysis/studySpectra.ts');
+  await using opened = await openStudy(folder, plan);
+  const spectra = plannedSpectra(plan).length;
+  const progress = output.progress(spectra + plannedRuns(plan), titleOf(study, 'study'));
+  try {
+    await studySpectra(plan, folder, curvature, {
+      measure: work.measureSpectrum,
+      atOnce: work.atOnce,
+      onProgress: ({ method, operator, done }) =>
+        progress.update(done, `curvature of ${method}${operator === 'adam' ? ' as Adam sees it' : ''}`),
+    });
+    return (await runSweep(study, opened, work, progress, spectra)).runs.length;
+  } finally {
+    progress.stop();
+  }
+}
+
+function jsonOf({ prediction, ...result }: StudyResult) {
+  return { ...result, ...prediction };
+}
+
+function studyLines({ prediction, runs, study, report }: StudyResult, output: Output): string[] {
+  return [
+    ...optimaTable(prediction, output),
+    '',
+    prediction.verdict,
+    '',
+    `${runs} runs in ${study}`,
+    `report: ${report}`,
+  ];
+}
+
+function parseCurvature(args: Arguments): StudySpectraOptions {
   return {
     tokens: required(args, 'curvature-tokens', wholeNumber(1)),
     tolerance: required(args, 'tolerance', number({ above: 0, below: 1 })),
@@ -59,25 +108,13 @@ function parseCurvature(args: Arguments): Curvature {
   };
 }
 
-async function measureCurvature({ plan, folder, model, data }: StudyInputs, options: Curvature, progress: Progress) {
-  const { studySpectra } = await import('../analysis/studySpectra.ts');
-  await studySpectra(model, plan, folder, data.rows, options, ({ method, operator, done }) =>
-    progress.update(done, `curvature of ${method}${operator === 'adam' ? ' as Adam sees it' : ''}`),
-  );
-}
-
 /** What the runs' gradients will cost; methods of one form share their graphs, so that the first speaks for all. */
-async function costOfSteps({ plan, model, data }: StudyInputs): Promise<string> {
+async function costOfSteps(model: Model, { plan, data }: PlannedStudy): Promise<string> {
   const { layoutFor } = await import('../training/adapters/create.ts');
   const { loadMethod } = await import('../training/adapters/methodFile.ts');
   const { methods, targetModules, rank, alpha, training } = plan;
   const layout = layoutFor(model, await loadMethod(methods[0]!), targetModules, { rank, alpha });
   return costLine(model, layout, data.rows, { batchSize: training.batchSize, what: 'gradient' });
-}
-
-/** Of each method the Hessian, and the Hessian that Adam sees. */
-function plannedSpectra({ methods }: StudyInputs['plan']): number {
-  return 2 * methods.length;
 }
 
 /** Writes prediction.json and report.html of a finished sweep. */

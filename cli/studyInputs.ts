@@ -1,16 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
-import type { TokenRow } from '../training/data/examples.ts';
+import { basename, join } from 'node:path';
+import { UsageError } from '../errors.ts';
 import type { Model } from '../training/model.ts';
 import type { SweepData } from '../training/sweep/execute.ts';
 import type { StudyPlan } from '../training/sweep/plan.ts';
 import type { Arguments } from './command.ts';
 import { finetuneSettings } from './finetune.ts';
-import { openModel, readData } from './inputs.ts';
+import { openModel } from './inputs.ts';
 import {
   type AdapterSizeOptions,
-  type DataOptions,
   type EngineOptions,
   type ModelOptions,
   parseAdapter,
@@ -19,55 +18,95 @@ import {
   parseModel,
 } from './options.ts';
 import type { Output } from './output.ts';
-import { bundledModel, packageRoot, packageVersion } from './package.ts';
+import { bundledModel, packageVersion } from './package.ts';
 import { parseSweep, parseTraining, type SweepOptions, type TrainingOptions } from './runOptions.ts';
-import { given } from './values.ts';
+import { readStudyData, type StudyData, type StudyDataOptions } from './studyData.ts';
+import { parseExamination } from './taskInputs.ts';
+import { given, list, optional, text } from './values.ts';
 
 /** What a study's command line says, checked. */
 export type StudyOptions = ModelOptions &
   AdapterSizeOptions &
-  DataOptions &
+  Omit<StudyDataOptions, 'task'> &
   TrainingOptions &
   EngineOptions &
-  SweepOptions;
+  SweepOptions & {
+    /** None where data are rows of files; each is studied by itself. */
+    readonly tasks: readonly string[];
+  };
 
-/** A study ready to begin: its plan, its folder, and what its runs train on. */
-export interface StudyInputs {
+/** One study ready to begin: its plan, its folder, and what its runs train on. */
+export interface PlannedStudy {
   readonly plan: StudyPlan;
   readonly folder: string;
-  readonly model: Model;
   readonly data: SweepData;
 }
 
-/** Reads the options that `sweep` and `study` share. */
+/** Studies of one model, on files or on each of some tasks. */
+export interface StudyInputs {
+  readonly model: Model;
+  /** Of a single study its own, of several the one that holds theirs. */
+  readonly folder: string;
+  readonly studies: readonly PlannedStudy[];
+}
+
+/**
+ * Reads the options that `sweep` and `study` share. Without data they are about the bundled model's word problems.
+ * @throws UsageError for several tasks with one --data, or under one name.
+ */
 export async function parseStudy(args: Arguments): Promise<StudyOptions> {
+  const tasks = optional(args, 'task', list(text)) ?? (args.data === undefined ? ['math'] : []);
+  const named = { ...args, ...(tasks.length > 0 && { task: tasks.join() }) };
+  const { task: _, ...data } = parseData(named);
+  const examination = parseExamination(named);
+  if (tasks.length > 1 && data.data !== undefined)
+    throw new UsageError({ subject: '--data', expected: 'one --task beside it', got: tasks.join() });
+  if (new Set(tasks.map(taskFolder)).size < tasks.length)
+    throw new UsageError({ subject: '--task', expected: 'each name once', got: tasks.join() });
   return {
     ...parseModel(args),
     ...parseAdapter(args),
-    ...parseData(args),
+    ...{ ...data, ...examination, tasks },
     ...parseTraining(args),
     ...parseEngine(args),
     ...(await parseSweep(args)),
   };
 }
 
-/** Opens model and data, and makes the plan that they and the options lead to. The caller releases the model. */
+/** Opens model and data, and makes the plans that they and the options lead to. The caller releases the model. */
 export async function openStudyInputs(options: StudyOptions, command: string, output: Output): Promise<StudyInputs> {
-  const files = options.data ?? [bundledTask('train')];
-  const validationFiles = options.validation ?? (options.data ? undefined : [bundledTask('validation')]);
   const model = await openModel(options, output);
   try {
     await refuseImpossible(model, options);
-    const all = await readData(model, files, options, output);
-    const data = await splitData(model, all, validationFiles, options, output);
-    const plan = await makePlan(options, model, files, validationFiles ?? [], data, command);
-    const { planKey } = await import('../training/sweep/plan.ts');
-    const name = basename(options.model) === 'base' ? 'study' : basename(options.model);
-    return { plan, folder: options.study ?? join('runs', `${name}-${planKey(plan)}`), model, data };
+    const { tasks } = options;
+    const planned: Omit<PlannedStudy, 'folder'>[] = [];
+    for (const task of tasks.length === 0 ? [undefined] : tasks) {
+      const { data, plan } = await readStudyData(model, { ...options, ...given({ task }) }, output);
+      planned.push({ data, plan: await makePlan(options, model, data.rows.length, plan, command) });
+    }
+    const folder = options.study ?? (await usualFolder(options.model, planned));
+    const studies = planned.map((study, index) => ({
+      ...study,
+      folder: planned.length === 1 ? folder : join(folder, taskFolder(tasks[index]!)),
+    }));
+    return { model, folder, studies };
   } catch (error) {
     await model.release();
     throw error;
   }
+}
+
+/** `runs/MODEL-KEY`, where the key is of the plan or of all of them. */
+async function usualFolder(model: string, studies: readonly Pick<PlannedStudy, 'plan'>[]): Promise<string> {
+  const { contentKey, planKey } = await import('../training/sweep/plan.ts');
+  const keys = studies.map(({ plan }) => planKey(plan));
+  const name = basename(model) === 'base' ? 'study' : basename(model);
+  return join('runs', `${name}-${keys.length === 1 ? keys[0] : contentKey(keys)}`);
+}
+
+/** The name of a task's study beside those of others: of a file its own, without the extension. */
+function taskFolder(task: string): string {
+  return basename(task).replace(/\.[cm]?[jt]s$/, '');
 }
 
 /** Before anything is written: a rank or target modules that the model does not have. */
@@ -77,47 +116,21 @@ async function refuseImpossible(model: Model, { methods, targetModules, rank, al
   for (const method of methods) layoutFor(model, await loadMethod(method), targetModules, { rank, alpha });
 }
 
-async function splitData(
-  model: Model,
-  all: readonly TokenRow[],
-  validationFiles: readonly string[] | undefined,
-  options: StudyOptions,
-  output: Output,
-): Promise<SweepData> {
-  if (validationFiles !== undefined) {
-    const { limit: _, ...unlimited } = options;
-    return { rows: all, validation: await readData(model, validationFiles, unlimited, output) };
-  }
-  const { holdOut } = await import('../training/data/split.ts');
-  const { training, validation } = holdOut(all);
-  if (validation.length === 0) {
-    output.say('too few rows to hold some out: runs are compared by their training loss');
-    return { rows: training };
-  }
-  output.say(`${validation.length} of ${all.length} rows are held out to score with (--validation FILE for others)`);
-  return { rows: training, validation };
-}
-
 async function makePlan(
   options: StudyOptions,
   model: Model,
-  files: readonly string[],
-  validationFiles: readonly string[],
-  { rows, validation }: SweepData,
+  rowCount: number,
+  data: StudyData['plan'],
   command: string,
 ): Promise<StudyPlan> {
-  const { hashRows } = await import('../training/sweep/plan.ts');
   const { rank, alpha, targetModules, maxLength, betas, eps, weightDecay, momentum, loraPlusRatio } = options;
   const { methods, grid, mostRates, refinements, seeds, seedsNearBest, precision } = options;
-  const { steps, warmupSteps } = await finetuneSettings(options, { ...options, learningRate: 0 }, rows.length);
+  const { steps, warmupSteps } = await finetuneSettings(options, { ...options, learningRate: 0 }, rowCount);
   return {
     version: 1,
     model: options.model === bundledModel() ? 'the bundled base' : options.model,
     modelHash: await model.checkpoint.contentHash(),
-    data: files.map(shownFile),
-    dataHash: hashRows(rows),
-    validation: validationFiles.map(shownFile),
-    validationHash: validation ? hashRows(validation) : null,
+    ...data,
     ...{ methods, rank, alpha, targetModules, grid, mostRates, refinements, seeds, seedsNearBest, precision },
     ...(options.backend !== 'onnx' && { backend: options.backend }),
     initSeed: options.initSeed ?? null,
@@ -134,7 +147,6 @@ async function makePlan(
       warmupSteps,
       maxGradNorm: options.maxGradNorm ?? null,
     },
-    score: validation ? 'validationLoss' : 'finalLoss',
     versions: {
       lambdamax: packageVersion(),
       node: process.versions.node,
@@ -142,16 +154,6 @@ async function makePlan(
     },
     createdFrom: command,
   };
-}
-
-/** The task that goes with the bundled model. */
-function bundledTask(split: 'train' | 'validation'): string {
-  return join(packageRoot(), 'fixtures', 'tasks', `arithmetic-${split}.jsonl`);
-}
-
-/** A file as a report names it: the bundled ones without the place where the package lies. */
-function shownFile(file: string): string {
-  return dirname(file) === join(packageRoot(), 'fixtures', 'tasks') ? basename(file) : file;
 }
 
 function versionOf(dependency: string): string {

@@ -1,11 +1,13 @@
 import type { RunConfiguration } from '../training/sweep/plan.ts';
 import type { SweepRecord } from '../training/sweep/sweep.ts';
 import type { Command, OptionGroup } from './command.ts';
-import { adapterOptions, dataOptions, engineOptions, modelOptions } from './options.ts';
-import { shortNumber } from './output.ts';
+import { adapterOptions, dataOptions, engineOptions, modelOptions, value } from './options.ts';
+import { type Output, shortNumber } from './output.ts';
 import type { Progress } from './progress.ts';
 import { sweepOptions, trainingOptions } from './runOptions.ts';
-import { openStudyInputs, parseStudy, type StudyInputs } from './studyInputs.ts';
+import { openStudyInputs, type PlannedStudy, parseStudy } from './studyInputs.ts';
+import { openStudyWork } from './studyWork.ts';
+import { examinationOptions } from './taskInputs.ts';
 
 // A study's runs have one rank and one alpha for all modules.
 const {
@@ -21,6 +23,17 @@ export const studyOptions: OptionGroup = {
   ...modelOptions,
   ...adapterSizeOptions,
   ...dataOptions,
+  task: value(
+    'Data',
+    'NAMES',
+    'code, commonsense, instructions, math, or your own ./FILE.ts: runs are compared by accuracy; several are studied one by ' +
+      'one; math if neither this nor --data is given',
+  ),
+  ...examinationOptions,
+  exact: {
+    ...examinationOptions.exact!,
+    describe: `${examinationOptions.exact!.describe} (the usual way where a task has no other right response; --no-exact)`,
+  },
   ...trainingOptions,
   ...sweepOptions,
   ...engineOptions,
@@ -31,59 +44,96 @@ export const command: Command = {
   usage: 'sweep',
   summary: 'Fine-tune several LoRA variants over a grid of learning rates',
   options: studyOptions,
-  examples: [["sweep --methods lora,pissa --lr 'logspace(1e-4,1e-1,7)' --steps 60", 'two variants, seven rates each']],
+  examples: [
+    ["sweep --methods lora,pissa --lr 'logspace(1e-4,1e-1,7)' --steps 60", 'two variants, seven rates each'],
+    ['sweep --task math,commonsense', 'a sweep for each'],
+  ],
   async run(args, output) {
-    const inputs = await openStudyInputs(await parseStudy(args), commandLine(), output);
+    const options = await parseStudy(args);
+    const inputs = await openStudyInputs(options, commandLine(), output);
     await using _model = inputs.model;
-    const progress = output.progress(plannedRuns(inputs.plan), 'sweep');
-    const record = await runSweep(inputs, inputs.folder, progress).finally(() => progress.stop());
-    const methods = record.methods.map(({ method, best, bracketed }) => ({ method, best, bracketed }));
-    output.result({ study: inputs.folder, runs: record.runs.length, methods }, () => [
-      ...output.table(
-        ['method', 'best rate', 'score', 'bracketed'],
-        methods.map(({ method, best, bracketed }) => [
-          method,
-          best?.learningRate ?? null,
-          best?.score ?? null,
-          bracketed ? 'yes' : 'no',
-        ]),
-      ),
-      '',
-      `${record.runs.length} runs in ${inputs.folder}`,
-    ]);
+    const results: SweepResult[] = [];
+    for (const study of inputs.studies) {
+      const progress = output.progress(plannedRuns(study.plan), titleOf(study, 'sweep'));
+      await using work = await openStudyWork(inputs.model, study, options);
+      const record = await runSweep(study, study.folder, work, progress).finally(() => progress.stop());
+      results.push({ study: study.folder, ...resultOf(record) });
+    }
+    const [first, ...others] = results;
+    output.result(others.length === 0 ? first! : { study: inputs.folder, tasks: byTask(inputs.studies, results) }, () =>
+      results.flatMap((result) => sweepLines(result, output)),
+    );
   },
 };
 
+type SweepResult = { readonly study: string } & ReturnType<typeof resultOf>;
+
+function resultOf({ runs, methods }: SweepRecord) {
+  return {
+    runs: runs.length,
+    methods: methods.map(({ method, best, bracketed }) => ({ method, best, bracketed })),
+  };
+}
+
+function sweepLines({ study, runs, methods }: SweepResult, output: Output): string[] {
+  return [
+    ...output.table(
+      ['method', 'best rate', 'score', 'loss', 'bracketed'],
+      methods.map(({ method, best, bracketed }) => [
+        method,
+        best?.learningRate ?? null,
+        best?.score ?? null,
+        best?.loss ?? null,
+        bracketed ? 'yes' : 'no',
+      ]),
+    ),
+    '',
+    `${runs} runs in ${study}`,
+  ];
+}
+
+/** What came of several studies, by their tasks. */
+export function byTask<Result>(studies: readonly PlannedStudy[], results: readonly Result[]): Record<string, Result> {
+  return Object.fromEntries(studies.map(({ plan }, index) => [plan.task!.name, results[index]!]));
+}
+
+/** What a study is called while it goes on: its task, if it has one. */
+export function titleOf({ plan }: PlannedStudy, what: string): string {
+  return plan.task === undefined ? what : `${what} of ${plan.task.name}`;
+}
+
 /** Carries out the plan's runs. The bar stands at `before` when they begin, and counts them from there. */
 export async function runSweep(
-  { plan, model, data }: StudyInputs,
+  { plan }: PlannedStudy,
   study: Parameters<typeof import('../training/sweep/sweep.ts').sweep>[1]['study'],
+  { trainRun, atOnce }: Awaited<ReturnType<typeof openStudyWork>>,
   progress: Progress,
   before = 0,
 ): Promise<SweepRecord> {
-  const { executeOn } = await import('../training/sweep/execute.ts');
   const { scoreOf } = await import('../training/sweep/record.ts');
   const { sweep } = await import('../training/sweep/sweep.ts');
-  let finished = before;
   const words = ({ method, learningRate, seed }: RunConfiguration) =>
     `${method} at ${shortNumber(learningRate, 3)}, seed ${seed}`;
-  const onStep = (step: number, run: RunConfiguration) =>
-    progress.update(finished, `${words(run)}: step ${step} of ${run.steps}`);
   return sweep(plan, {
     study,
-    execute: executeOn(model, data, onStep),
-    onProgress: ({ configuration, result, done, planned }) => {
-      finished = before + done;
+    execute: trainRun,
+    atOnce,
+    onProgress: ({ configuration, step, result, done, planned }) => {
       progress.setTotal(before + planned);
       const score = result && scoreOf(result, plan.score);
-      const outcome = result === null ? '' : `: ${score === null ? result.status : shortNumber(score)}`;
-      progress.update(finished, `${words(configuration)}${outcome}`);
+      const outcome =
+        result === null
+          ? `step ${step} of ${configuration.steps}`
+          : score === null
+            ? result.status
+            : shortNumber(score);
+      progress.update(before + done, `${words(configuration)}: ${outcome}`);
     },
   });
 }
 
 /** How many runs a plan begins with; grids may be extended. */
-export function plannedRuns({ methods, grid }: StudyInputs['plan']): number {
+export function plannedRuns({ methods, grid }: PlannedStudy['plan']): number {
   return methods.length * grid.length;
 }
 

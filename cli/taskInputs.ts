@@ -8,7 +8,7 @@ import type { Arguments, OptionGroup } from './command.ts';
 import { countOf, demandData, readData } from './inputs.ts';
 import { type DataOptions, demand, value } from './options.ts';
 import type { Output } from './output.ts';
-import { given, required, wholeNumber } from './values.ts';
+import { type Given, given, required, wholeNumber } from './values.ts';
 
 // What `--task` means for the commands: where problems come from, how they become rows, how a model is examined on them.
 
@@ -22,16 +22,14 @@ export const examinationOptions: OptionGroup = {
   },
 };
 
-export interface ExaminationOptions {
-  readonly maxNewTokens: number;
-  readonly exactOnly: boolean;
-}
+export type ExaminationOptions = { readonly maxNewTokens: number } & Given<{ exactOnly: boolean | undefined }>;
 
 /** @throws UsageError for --exact without --task. */
 export function parseExamination(args: Arguments): ExaminationOptions {
-  if (args.exact === true && args.task === undefined)
+  if (args.exact !== undefined && args.task === undefined)
     throw new UsageError({ subject: '--exact', expected: '--task beside it', got: 'none' });
-  return { maxNewTokens: required(args, 'max-new-tokens', wholeNumber(1)), exactOnly: args.exact === true };
+  const exactOnly = args.exact === undefined ? undefined : args.exact === true;
+  return { maxNewTokens: required(args, 'max-new-tokens', wholeNumber(1)), ...given({ exactOnly }) };
 }
 
 /** Problems of a task. */
@@ -50,7 +48,11 @@ export async function readTask(
   const { loadTask } = await import('../training/tasks/index.ts');
   const { readProblemRows } = await import('../training/taskData.ts');
   const family = await loadTask(name);
-  const rows = await readProblemRows(family, source);
+  return taskFrom(family, await readProblemRows(family, source));
+}
+
+/** The problems in some rows. */
+export function taskFrom(family: TaskFamily, rows: readonly ProblemRow[]): Task {
   return { family, rows, problems: rows.map(({ row, subject }) => family.read(row, subject)) };
 }
 
@@ -87,10 +89,21 @@ export async function readTrainingRows(
   const { task: name, data: files, limit } = options;
   if (name === undefined) return readData(model, demandData(options), options, output);
   const task = await readTask(name, { split: 'train', ...given({ files, limit }) });
+  return readTrainingProblems(model, task, options, output);
+}
+
+/** The rows of problems to train on. Throws a LambdamaxError if none has a response. */
+export async function readTrainingProblems(
+  model: Model,
+  task: Task,
+  options: Pick<DataOptions, 'maxLength' | 'template'>,
+  output: Output,
+): Promise<readonly TokenRow[]> {
   const rows = await readTaskRows(model, task, options, output);
   if (rows.length > 0) return rows;
-  const got = `none in ${countOf(task.problems.length)}`;
-  throw new LambdamaxError({ subject: `--task ${name}`, expected: 'responses to train on', got });
+  const { family, problems } = task;
+  const got = `none in ${countOf(problems.length)}`;
+  throw new LambdamaxError({ subject: `task ${family.name}`, expected: 'responses to train on', got });
 }
 
 /** What `--validation` names, whole; without it and without `--data` the problems that `--task` has to validate with. */

@@ -8,10 +8,7 @@ import { loadTask } from './tasks/index.ts';
 import type { TaskFamily, TaskProblem } from './tasks/task.ts';
 
 /** How a model is examined on problems. */
-export type ExaminationSettings = Pick<
-  EvaluateTaskOptions,
-  'template' | 'maxLength' | 'maxNewTokens' | 'exactOnly'
->;
+export type ExaminationSettings = Pick<EvaluateTaskOptions, 'template' | 'maxLength' | 'maxNewTokens' | 'exactOnly'>;
 
 /** The problems of a task, and how a model is examined on them. */
 export interface Examination extends ExaminationSettings {

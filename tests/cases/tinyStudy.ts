@@ -7,7 +7,7 @@ export async function tinyStudy(folder: string, changes: readonly string[] = [])
   const data = await writeRows(folder, randomRows(6, 1), 'train.jsonl');
   const validation = await writeRows(folder, randomRows(3, 2), 'validation.jsonl');
   return [
-    ...['study', '--model', referencePath('models/llama'), '--threads', '1'],
+    ...['study', '--model', referencePath('models/llama'), '--threads', '1', '--workers', '1'],
     ...['--data', data, '--validation', validation, '--batch-size', '3', '--steps', '3'],
     ...[
       '--methods',

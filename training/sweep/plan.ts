@@ -43,8 +43,8 @@ export interface TaskConfiguration {
   readonly name: string;
   /** Whether the responses are counted that greedy decoding would write word for word, and none is generated. */
   readonly exactOnly: boolean;
-  /** The most tokens of a response. */
-  readonly maxNewTokens: number;
+  /** The most tokens of a response that is generated. */
+  readonly maxNewTokens?: number | undefined;
 }
 
 /** `study.json`: all that a study's runs follow from. */
@@ -218,7 +218,7 @@ const trainingFields = {
   maxGradNorm: z.number().nullable(),
 };
 
-const task = z.object({ name: z.string(), exactOnly: z.boolean(), maxNewTokens: z.number() }).optional();
+const task = z.object({ name: z.string(), exactOnly: z.boolean(), maxNewTokens: z.number().optional() }).optional();
 const precision = z.enum(['float32', 'float64']);
 const backend = z.enum(backendNames).optional();
 

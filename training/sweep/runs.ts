@@ -1,4 +1,3 @@
-import pLimit from 'p-limit';
 import { LambdamaxError } from '../../errors.ts';
 import { type RunConfiguration, runConfiguration, runKey, type ScoreMeasure } from './plan.ts';
 import {
@@ -12,6 +11,7 @@ import {
   readRun,
   writeResults,
 } from './record.ts';
+import { Turns } from './turns.ts';
 
 /** A sweep has begun a run, taken a step of it, finished it, or found it done. */
 export interface SweepProgress {
@@ -29,11 +29,7 @@ export interface SweepProgress {
 }
 
 /** Trains one run in its folder, and may tell its steps. Divergence is a result; only what cannot go on is thrown. */
-export type ExecuteRun = (
-  run: RunConfiguration,
-  folder: string,
-  onStep: (step: number) => void,
-) => Promise<RunResult>;
+export type ExecuteRun = (run: RunConfiguration, folder: string, onStep: (step: number) => void) => Promise<RunResult>;
 
 /** Which run of a plan. */
 export interface RunChoice {
@@ -47,10 +43,9 @@ export class StudyRuns {
   readonly #study: OpenStudy;
   readonly #execute: ExecuteRun;
   readonly #onProgress: (progress: SweepProgress) => void;
-  readonly #limit: ReturnType<typeof pLimit>;
+  readonly #turns: Turns;
   readonly #finished = new Map<string, FinishedRun>();
   #planned = 0;
-  #failure: { readonly error: unknown } | undefined;
 
   constructor(
     study: OpenStudy,
@@ -61,7 +56,7 @@ export class StudyRuns {
     this.#study = study;
     this.#execute = execute;
     this.#onProgress = onProgress;
-    this.#limit = pLimit(atOnce);
+    this.#turns = new Turns(atOnce);
   }
 
   /** All that are done, in the order of `results.csv`. */
@@ -71,24 +66,12 @@ export class StudyRuns {
 
   /**
    * The results of some runs, which are found in the study or made. Once a run has failed no other begins; those that are
-   * under way come to their end and are kept. Throws then what was thrown first, a LambdamaxError that names run and folder.
+   * under way come to their end and are kept. Throws then a LambdamaxError that names the run and its folder.
    */
-  async all(choices: readonly RunChoice[]): Promise<RunResult[]> {
+  all(choices: readonly RunChoice[]): Promise<RunResult[]> {
     this.#planned += choices.length;
-    const runs = choices.map((choice) => this.#limit(() => this.#one(choice)));
-    await Promise.allSettled(runs);
-    if (this.#failure !== undefined) throw this.#failure.error;
-    return Promise.all(runs);
-  }
-
-  async #one(choice: RunChoice): Promise<RunResult> {
-    if (this.#failure !== undefined) throw this.#failure.error;
-    try {
-      return await this.#findOrMake(runConfiguration(this.#study.plan, choice));
-    } catch (error) {
-      this.#failure ??= { error };
-      throw error;
-    }
+    const { plan } = this.#study;
+    return this.#turns.all(choices.map((choice) => () => this.#findOrMake(runConfiguration(plan, choice))));
   }
 
   async #findOrMake(configuration: RunConfiguration): Promise<RunResult> {

@@ -1,0 +1,82 @@
+import { type BackendName, backendNamed } from '../compute/index.ts';
+import { loadModel, type Model, type ModelOptions } from '../training/model.ts';
+import { executeOn, type SweepData } from '../training/sweep/execute.ts';
+import type { RunConfiguration, StudyPlan } from '../training/sweep/plan.ts';
+import type { RunResult } from '../training/sweep/record.ts';
+import type { ExecuteRun } from '../training/sweep/runs.ts';
+import { WorkerPool } from '../training/workers/pool.ts';
+import type { CreateWorker } from '../training/workers/workerProcess.ts';
+import type { SpectrumResult } from './spectrum.ts';
+import { type MeasureSpectrum, measureOn, type SpectrumChoice, type StudySpectraOptions } from './studySpectra.ts';
+
+/** What does the parts of a study. */
+export interface StudyWork {
+  /** How many parts at once. */
+  readonly atOnce: number;
+  readonly trainRun: ExecuteRun;
+  readonly measureSpectrum: MeasureSpectrum;
+  release(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Does the parts in this process, one at a time. The model stays the caller's. */
+export function workHere(model: Model, plan: StudyPlan, data: SweepData): StudyWork {
+  const release = async (): Promise<void> => {};
+  const [trainRun, measureSpectrum] = [executeOn(model, data), measureOn(model, plan, data.rows)];
+  return { atOnce: 1, trainRun, measureSpectrum, release, [Symbol.asyncDispose]: release };
+}
+
+/** What a process that works on a study is told: the plan, its model by folder, its data. */
+export interface StudyWorkerSetup {
+  readonly directory: string;
+  readonly model: Omit<ModelOptions, 'backend'> & { readonly backend: BackendName };
+  readonly plan: StudyPlan;
+  readonly data: SweepData;
+}
+
+/** One part of a study, as a process is told it. */
+type StudyTask =
+  | { readonly part: 'run'; readonly run: RunConfiguration; readonly folder: string }
+  | { readonly part: 'spectrum'; readonly choice: SpectrumChoice; readonly options: StudySpectraOptions };
+
+type StudyResult = RunResult | SpectrumResult;
+
+/**
+ * Does the parts in processes that are started when the first part is to be done, each with a model of its own; what they are
+ * given throws as `WorkerPool.start` does.
+ */
+export function workInProcesses(count: number, setup: StudyWorkerSetup): StudyWork {
+  const module = import.meta.url;
+  let started: Promise<WorkerPool<StudyTask, StudyResult, number>> | undefined;
+  const run = async (task: StudyTask, report?: (step: number) => void): Promise<StudyResult> => {
+    started ??= WorkerPool.start<StudyWorkerSetup, StudyTask, StudyResult, number>(count, { module, setup });
+    return (await started).run(task, report);
+  };
+  const release = async (): Promise<void> => {
+    const pool = await started?.catch(() => undefined);
+    await pool?.release();
+  };
+  return {
+    atOnce: count,
+    trainRun: (configuration, folder, onStep) =>
+      run({ part: 'run', run: configuration, folder }, onStep) as Promise<RunResult>,
+    measureSpectrum: (choice, options) => run({ part: 'spectrum', choice, options }) as Promise<SpectrumResult>,
+    release,
+    [Symbol.asyncDispose]: release,
+  };
+}
+
+/** What such a process does; of a run it reports the steps. */
+export const createWorker: CreateWorker<StudyWorkerSetup, StudyTask, StudyResult, number> = async ({
+  directory,
+  model: { backend, ...options },
+  plan,
+  data,
+}) => {
+  const model = await loadModel(directory, { ...options, backend: backendNamed(backend) });
+  const work = workHere(model, plan, data);
+  return (task, report) =>
+    task.part === 'run'
+      ? work.trainRun(task.run, task.folder, report)
+      : work.measureSpectrum(task.choice, task.options);
+};

@@ -1,0 +1,47 @@
+import { availableParallelism } from 'node:os';
+import type { StudyWork } from '../analysis/studyWork.ts';
+import type { Model } from '../training/model.ts';
+import { stepCost } from './cost.ts';
+import type { EngineOptions } from './options.ts';
+import type { PlannedStudy } from './studyInputs.ts';
+
+/** Who works on a study. */
+export type WorkOptions = Pick<EngineOptions, 'backend' | 'threads'> & { readonly workers?: number };
+
+/** What a process takes that has computed something, besides the model's weights and the values of a step, in bytes. */
+const processBytes = 400e6;
+
+/**
+ * What carries out a study: `--workers` processes, or for one worker this process itself. Two runs side by side, each on a core
+ * of its own, are much quicker than two threads that wait for each other in every small product. The caller releases it.
+ */
+export async function openStudyWork(
+  model: Model,
+  { plan, data }: PlannedStudy,
+  { workers, threads, backend }: WorkOptions,
+): Promise<StudyWork> {
+  const { workHere, workInProcesses } = await import('../analysis/studyWork.ts');
+  const count = workers ?? (await usualWorkers(model, plan, data));
+  if (count === 1) return workHere(model, plan, data);
+  const { name, precision, checkpoint } = model;
+  const own = threads || Math.max(1, Math.floor(availableParallelism() / count));
+  const options = { name, precision, threads: own, backend };
+  return workInProcesses(count, { directory: checkpoint.directory, model: options, plan, data });
+}
+
+/** One for each core, as far as memory allows and there is work to begin with. */
+async function usualWorkers(
+  model: Model,
+  { methods, grid, targetModules, rank, alpha, training }: PlannedStudy['plan'],
+  { rows }: PlannedStudy['data'],
+): Promise<number> {
+  const { layoutFor } = await import('../training/adapters/create.ts');
+  const { loadMethod } = await import('../training/adapters/methodFile.ts');
+  const layout = layoutFor(model, await loadMethod(methods[0]!), targetModules, { rank, alpha });
+  const { batchSize } = training;
+  const { peakBytes } = await stepCost(model, layout, rows, { batchSize, what: 'hessian' });
+  const entries = model.decoder.weights.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const weightBytes = entries * (model.precision === 'float64' ? 8 : 4);
+  const fitting = Math.floor(process.availableMemory() / (weightBytes + peakBytes + processBytes));
+  return Math.max(1, Math.min(availableParallelism(), fitting, methods.length * grid.length));
+}
