@@ -33,12 +33,11 @@ export const command: Command = {
     const options = await parseStudy(args);
     const inputs = await openStudyInputs(options, commandLine(), output);
     await using _model = inputs.model;
-    output.say(`study ${inputs.folder}`);
     const results: StudyResult[] = [];
     for (const study of inputs.studies) {
-      output.say(await costOfSteps(inputs.model, study));
+      const cost = await costOfSteps(inputs.model, study);
       await using work = await openStudyWork(inputs.model, study, options);
-      const runs = await carryOut(study, work, curvature, output);
+      const runs = await carryOut(study, work, curvature, cost, output);
       results.push({ study: study.folder, runs, ...(await conclude(study.folder)) });
     }
     const [first, ...others] = results;
@@ -63,12 +62,15 @@ async function carryOut(
   study: PlannedStudy,
   work: StudyWork,
   curvature: StudySpectraOptions,
+  cost: string,
   output: Output,
 ): Promise<number> {
   const { plan, folder } = study;
   const { openStudy } = await import('../training/sweep/record.ts');
   const { plannedSpectra, studySpectra } = await import('../analysis/studySpectra.ts');
   await using opened = await openStudy(folder, plan);
+  output.say(`study ${folder}`);
+  output.say(cost);
   const spectra = plannedSpectra(plan).length;
   const progress = output.progress(spectra + plannedRuns(plan), titleOf(study, 'study'));
   try {
