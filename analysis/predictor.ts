@@ -4,7 +4,7 @@ import { othersOf, type PredictorPoint, type PredictorRule, predictorRules } fro
 import { kendall, spearman } from './rankCorrelation.ts';
 import { regretAt } from './regret.ts';
 import { fitPowerLaw, foldError, geometricMean, mean, quantile } from './statistics.ts';
-import { ratePoints, type ScoreDirection, type Sweep, type SweepContext, shortfall } from './sweep.ts';
+import { ratePoints, type ScoreDirection, type Sweep, type SweepContext, shortfall, toldShortfall } from './sweep.ts';
 import { type Claim, claimsOf, startsAtZeroB, verdictOf } from './verdict.ts';
 
 /** A predicted learning rate beside the measured optimum. */
@@ -12,7 +12,7 @@ export interface RatePrediction {
   readonly learningRate: number;
   /** max(p/e, e/p), at least 1. */
   readonly foldError: number;
-  /** What training there gives up: % of the best loss, or points of accuracy. See `regretAt`. */
+  /** What training there gives up: % of the best loss, or percentage points of accuracy. See `regretAt`. */
   readonly regret: number;
   /** The predicted rate lies outside the sweep, so that `regret` is a lower bound. */
   readonly extrapolated: boolean;
@@ -55,7 +55,7 @@ export interface PredictorSummary {
   readonly tried: number;
 }
 
-/** How far apart the configurations' best scores lie: % of the best loss, or points of accuracy. */
+/** How far apart the configurations' best scores lie: % of the best loss, or percentage points of accuracy. */
 export interface PeakSpread {
   readonly value: number;
   /** 95 % bootstrap interval over seeds of the gap between these two; null with one seed. */
@@ -73,6 +73,8 @@ export interface Prediction {
   readonly claims: readonly Claim[];
   readonly verdict: string;
   readonly scoreDirection: ScoreDirection;
+  /** Scores are shares, from 0 to 1. */
+  readonly isShare: boolean;
   readonly context: SweepContext;
   /** Configurations left out because every run of theirs diverged. */
   readonly unusable: readonly string[];
@@ -87,6 +89,7 @@ interface Measured extends PredictionPoint {
  * random streams. Throws LambdamaxError when the sweep is empty or no configuration has a run that finished.
  */
 export function predict(sweep: Sweep, { seed = 0 }: { seed?: number } = {}): Prediction {
+  const { scoreDirection, isShare = false } = sweep;
   const measured = measure(sweep, seed);
   const rulePoints = measured.map((point) => rulePoint(point, sweep));
   const rules = predictorRules(rulePoints);
@@ -97,7 +100,7 @@ export function predict(sweep: Sweep, { seed = 0 }: { seed?: number } = {}): Pre
     for (const rule of rules) {
       const learningRate = rule.predict(rulePoints[i]!, others);
       if (learningRate === null) continue;
-      const regret = regretAt(rates, sweep.scoreDirection, learningRate)!;
+      const regret = regretAt(rates, sweep.scoreDirection, learningRate, isShare)!;
       predictions[rule.name] = {
         learningRate,
         foldError: foldError(learningRate, point.optimum.learningRate),
@@ -107,11 +110,11 @@ export function predict(sweep: Sweep, { seed = 0 }: { seed?: number } = {}): Pre
     return { ...point, predictions };
   });
   const predictors = summaries(rules, points, rulePoints, seed);
-  const peakSpread = spreadOfPeaks(measured, sweep.scoreDirection);
+  const peakSpread = spreadOfPeaks(measured, scoreDirection, isShare);
   const context = sweep.context ?? {};
   const known = new Set(points.map((point) => point.configuration));
   const unusable = namesOf(sweep).filter((name) => !known.has(name));
-  const findings = { points, predictors, peakSpread, scoreDirection: sweep.scoreDirection, context, unusable };
+  const findings = { points, predictors, peakSpread, scoreDirection, isShare, context, unusable };
   const claims = claimsOf(findings);
   return { ...findings, claims, verdict: verdictOf(findings, claims) };
 }
@@ -209,14 +212,11 @@ function orderOf(quantity: PredictorRule['quantity'], points: readonly Predictor
   };
 }
 
-function spreadOfPeaks(measured: readonly Measured[], direction: ScoreDirection): PeakSpread {
+function spreadOfPeaks(measured: readonly Measured[], direction: ScoreDirection, isShare: boolean): PeakSpread {
   const ordered = [...measured].sort((a, b) => shortfall(a.optimum.score, b.optimum.score, direction));
   const best = ordered[0]!;
   const worst = ordered.at(-1)!;
-  const gap = (top: number, bottom: number): number => {
-    const points = shortfall(bottom, top, direction);
-    return direction === 'lower' ? (100 * points) / Math.max(Math.abs(top), 1e-12) : points;
-  };
+  const gap = (top: number, bottom: number): number => toldShortfall(bottom, top, direction, isShare);
   const resampled = best.resampledPeaks.flatMap((top, i) => {
     const bottom = best === worst ? undefined : worst.resampledPeaks[i];
     return bottom === undefined ? [] : [gap(top, bottom)];

@@ -1,8 +1,8 @@
-import { bestPoint, type RatePoint, type ScoreDirection, shortfall } from './sweep.ts';
+import { bestPoint, type RatePoint, type ScoreDirection, toldShortfall } from './sweep.ts';
 
 /** What training at a given rate gives up. */
 export interface Regret {
-  /** In % of the best loss where lower is better; in the score's own points where higher is better. At least 0. */
+  /** In % of the best loss where lower is better; else in points, percentage points of a share. At least 0. */
   readonly regret: number;
   /** The rate lies outside the measured grid, and the nearest measured rate answers for it: a lower bound. */
   readonly extrapolated: boolean;
@@ -15,13 +15,18 @@ export interface Regret {
  * A diverged rate gives up all of the best score: 100 % for a loss, the whole best accuracy. Nothing costs more than
  * that: how far above the best a broken run's loss happens to end says nothing, and would drown every mean.
  */
-export function regretAt(points: readonly RatePoint[], direction: ScoreDirection, learningRate: number): Regret | null {
+export function regretAt(
+  points: readonly RatePoint[],
+  direction: ScoreDirection,
+  learningRate: number,
+  isShare = false,
+): Regret | null {
   const best = bestPoint(points, direction);
   if (best === undefined) return null;
-  const everything = direction === 'lower' ? 100 : Math.abs(best.mean!);
-  const unit = direction === 'lower' ? 100 / Math.max(Math.abs(best.mean!), 1e-12) : 1;
+  const told = (score: number): number => toldShortfall(score, best.mean!, direction, isShare);
+  const everything = direction === 'lower' ? 100 : Math.abs(told(0));
   const cost = (point: RatePoint): number =>
-    point.mean === null ? everything : Math.min(shortfall(point.mean, best.mean!, direction) * unit, everything);
+    point.mean === null ? everything : Math.min(told(point.mean), everything);
 
   const above = points.findIndex((point) => point.learningRate >= learningRate * (1 - 1e-9));
   if (above === -1) return { regret: cost(points.at(-1)!), extrapolated: true };

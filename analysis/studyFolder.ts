@@ -60,6 +60,7 @@ export function reportInput({ plan, sweep, spectra }: StudyFindings, prediction:
       model: plan.model,
       data: plan.data.join(', '),
       ...(plan.validation.length > 0 && { validation: plan.validation.join(', ') }),
+      ...(plan.task && { task: taskWords(plan.task) }),
       methods: plan.methods.join(', '),
       adapter: `rank ${plan.rank}, alpha ${plan.alpha}, on ${plan.targetModules}`,
       training: `${training.steps} steps of ${training.batchSize} rows, at most ${training.maxLength} tokens a row`,
@@ -81,6 +82,7 @@ export function reportInput({ plan, sweep, spectra }: StudyFindings, prediction:
 const scoreLabels = { accuracy: 'accuracy', validationLoss: 'validation loss', finalLoss: 'training loss' } as const;
 
 function sweepOf({ plan, runs }: StudyRecord, spectra: readonly StoredSpectrum[]): Sweep {
+  const isShare = plan.score === 'accuracy';
   const configurations = new Map<string, SweepConfiguration>();
   for (const { configuration } of runs) {
     const name = configurationName(configuration);
@@ -103,8 +105,10 @@ function sweepOf({ plan, runs }: StudyRecord, spectra: readonly StoredSpectrum[]
       seed: configuration.seed,
       score: scoreOf(result, plan.score),
       status: result.status,
+      ...(isShare && { interval: result.accuracyInterval ?? null, loss: result.validationLoss ?? null }),
     })),
     scoreDirection: directionOf(plan.score),
+    isShare,
     configurations: [...configurations.values()],
     context: {
       steps: plan.training.steps,
@@ -146,6 +150,13 @@ function endOf({ value, residualBound, standardError }: z.infer<typeof end>): Re
 
 function spectrumOf(spectra: readonly StoredSpectrum[], method: string, operator: string): StoredSpectrum | undefined {
   return spectra.find((spectrum) => spectrum.method === method && spectrum.operator === operator);
+}
+
+function taskWords({ name, exactOnly, maxNewTokens }: NonNullable<StudyPlan['task']>): string {
+  const way = exactOnly
+    ? 'accuracy is the share of responses that greedy decoding would write word for word'
+    : `greedy responses of at most ${maxNewTokens} tokens are judged`;
+  return `${name}: ${way}`;
 }
 
 function optimizerWords({ name, betas, eps, weightDecay, momentum }: StudyPlan['training']['optimizer']): string {

@@ -13,6 +13,10 @@ export interface SweepRun {
   /** Null or not finite: the run diverged. */
   readonly score: number | null;
   readonly status: 'finished' | 'diverged';
+  /** Of a score that is a share of problems solved: its 95 % confidence interval (Wilson). */
+  readonly interval?: readonly [low: number, high: number] | null;
+  /** The loss beside such a score, which decides between equal ones. */
+  readonly loss?: number | null;
 }
 
 /** What is known of a configuration besides its runs. */
@@ -44,6 +48,8 @@ export interface SweepContext {
 export interface Sweep {
   readonly runs: readonly SweepRun[];
   readonly scoreDirection: ScoreDirection;
+  /** The score is a share, from 0 to 1, of which differences are told in percentage points; default false. */
+  readonly isShare?: boolean;
   readonly configurations: readonly SweepConfiguration[];
   readonly context?: SweepContext;
 }
@@ -57,6 +63,10 @@ export interface RatePoint {
   readonly diverged: number;
   /** Mean score over the seeds; null as soon as one of them diverged. */
   readonly mean: number | null;
+  /** Confidence interval of a share: the mean one over the seeds, which all answer the same problems. */
+  readonly interval?: readonly [low: number, high: number];
+  /** Mean loss beside the scores, if each has one. */
+  readonly loss?: number;
 }
 
 /** Did this run diverge? Its status says so, or it has no finite score. */
@@ -72,13 +82,38 @@ export function ratePoints(runs: readonly SweepRun[], configuration: string): Ra
     const key = run.learningRate.toPrecision(9); // grids are computed: 1e-3 and 9.9999999999e-4 are one rate
     groups.set(key, [...(groups.get(key) ?? []), run]);
   }
-  return [...groups.values()]
-    .map((group): RatePoint => {
-      const scores = group.filter((run) => !isDiverged(run)).map((run) => run.score!);
-      const diverged = group.length - scores.length;
-      return { learningRate: group[0]!.learningRate, scores, diverged, mean: diverged > 0 ? null : mean(scores) };
-    })
-    .sort((a, b) => a.learningRate - b.learningRate);
+  return [...groups.values()].map(ratePoint).sort((a, b) => a.learningRate - b.learningRate);
+}
+
+function ratePoint(group: readonly SweepRun[]): RatePoint {
+  const finished = group.filter((run) => !isDiverged(run));
+  const diverged = group.length - finished.length;
+  const scores = finished.map((run) => run.score!);
+  const [low, high] = [0, 1].map((end) => meanOfAll(finished.map(({ interval }) => interval?.[end])));
+  const loss = meanOfAll(finished.map((run) => run.loss));
+  return {
+    learningRate: group[0]!.learningRate,
+    ...{ scores, diverged, mean: diverged > 0 ? null : mean(scores) },
+    ...(low != null && high != null && { interval: [low, high] }),
+    ...(loss !== null && { loss }),
+  };
+}
+
+/** Null if one is missing, or there is none. */
+function meanOfAll(values: readonly (number | null | undefined)[]): number | null {
+  return values.length > 0 && values.every((value) => value != null) ? mean(values as number[]) : null;
+}
+
+/** The same runs, compared by the loss beside their shares; null where a run that finished has none. */
+export function byLoss(sweep: Sweep): Sweep | null {
+  const { isShare: _, runs, ...rest } = sweep;
+  if (!runs.every((run) => isDiverged(run) || run.loss != null)) return null;
+  return {
+    ...rest,
+    runs: runs.map(({ interval, loss, ...run }) => ({ ...run, score: isDiverged(run) ? null : loss! })),
+    scoreDirection: 'lower',
+    context: { ...sweep.context, score: 'validation loss' },
+  };
 }
 
 /** How much worse `score` is than `best`, in the score's own unit: positive is worse, whichever way is better. */
@@ -86,12 +121,25 @@ export function shortfall(score: number, best: number, direction: ScoreDirection
   return direction === 'lower' ? score - best : best - score;
 }
 
-/** The point with the best mean score among those where no run diverged; undefined when there is none. */
+/** A shortfall as it is told: in % of the best loss, in percentage points of a share, else in the score's own points. */
+export function toldShortfall(score: number, best: number, direction: ScoreDirection, isShare = false): number {
+  const unit = direction === 'lower' ? 100 / Math.max(Math.abs(best), 1e-12) : isShare ? 100 : 1;
+  return shortfall(score, best, direction) * unit;
+}
+
+/**
+ * The point with the best mean score among those where no run diverged, of equal ones the one with the lower loss beside it, and
+ * then the lower rate; undefined when there is none.
+ */
 export function bestPoint(points: readonly RatePoint[], direction: ScoreDirection): RatePoint | undefined {
+  const isBetter = (one: RatePoint, other: RatePoint): boolean => {
+    const gap = shortfall(one.mean!, other.mean!, direction);
+    return gap < 0 || (gap === 0 && (one.loss ?? 0) < (other.loss ?? 0));
+  };
   return points
     .filter((point) => point.mean !== null)
     .reduce<RatePoint | undefined>(
-      (best, point) => (best === undefined || shortfall(point.mean!, best.mean!, direction) < 0 ? point : best),
+      (best, point) => (best === undefined || isBetter(point, best) ? point : best),
       undefined,
     );
 }

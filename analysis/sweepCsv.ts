@@ -19,10 +19,11 @@ interface Row {
  * Reads a sweep from a CSV file with a header: columns method, learningRate, score, and optionally seed (without
  * that column repeated rows count as seeds 0, 1, ...),
  * lambdaMax (where the rows of a configuration differ: their geometric mean), configuration (default: the method) and
- * status ("diverged"). Other columns are ignored. A score that is empty, nan or inf is a diverged run.
+ * status ("diverged"); beside an accuracy its interval, accuracyLow and accuracyHigh, and validationLoss. Other columns are
+ * ignored. A score that is empty, nan or inf is a diverged run.
  *
- * Without `scoreDirection` it is told from the curves: the way that gives more configurations a best rate inside their
- * grid. Throws LambdamaxError with the file and line of the first bad row.
+ * Without `scoreDirection` an accuracy's interval tells it, else the curves: the way that gives more configurations a best rate inside their
+ * grid. Scores from 0 to 1 of which higher is better are shares. Throws LambdamaxError with the file and line of the first bad row.
  */
 export function readSweepCsv(
   path: string,
@@ -50,10 +51,12 @@ export function readSweepCsv(
     const method = runs.find((run) => run.configuration === configuration)!.method;
     return { configuration, method, ...(own.length > 0 && { lambdaMax: geometricMean(own) }) };
   });
+  const isExamined = rows.some(({ record }) => (record.accuracyLow ?? '') !== '');
+  const direction = scoreDirection ?? (isExamined ? 'higher' : directionOf(path, runs, names));
+  const isShare = direction === 'higher' && runs.every(({ score }) => score === null || (score >= 0 && score <= 1));
   return {
-    runs,
-    configurations,
-    scoreDirection: scoreDirection ?? directionOf(path, runs, names),
+    runs: isShare ? runs.map((run, i) => ({ ...run, ...readBeside(rows[i]!) })) : runs,
+    ...{ configurations, scoreDirection: direction, isShare },
     ...(context !== undefined && { context }),
   };
 }
@@ -120,6 +123,15 @@ function readRun(row: Row): SweepRun {
   }
   const configuration = record.configuration || method;
   return { configuration, method, learningRate, seed, score, status: score === null ? 'diverged' : 'finished' };
+}
+
+/** What stands beside an accuracy in `results.csv`; empty or missing fields say nothing. */
+function readBeside({ record }: Row): Pick<SweepRun, 'interval' | 'loss'> {
+  const [low, high, loss] = ['accuracyLow', 'accuracyHigh', 'validationLoss'].map((column) => {
+    const text = record[column] ?? '';
+    return text === '' || !Number.isFinite(Number(text)) ? null : Number(text);
+  });
+  return { interval: low == null || high == null ? null : [low, high], loss: loss ?? null };
 }
 
 function positiveNumber({ record, subject }: Row, column: string): number {

@@ -196,14 +196,16 @@ function limits({ points, unusable }: Findings): string[] {
       .map((point) => point.configuration)
       .join(', ');
   const atEdge = list((point) => point.optimum.atGridEdge);
-  const oneSeed = list((point) => point.optimum.intervalFrom === 'grid');
+  const onGrid = list((point) => point.optimum.intervalFrom === 'grid');
   const zeroB = list((point) => point.startsAtZeroB && point.lambdaMax !== null);
   return [
     ...(atEdge === '' ? [] : [`At the edge of the grid, so that the true optimum may lie beyond it: ${atEdge}.`]),
     ...(unusable.length === 0 ? [] : [`Left out because every run diverged: ${unusable.join(', ')}.`]),
-    ...(oneSeed === ''
+    ...(onGrid === ''
       ? []
-      : [`One seed only, so that the interval is the grid's spacing and not the noise: ${oneSeed}.`]),
+      : [
+          `One seed only, or fewer than three rates on the peak, so that the interval is the grid's spacing and not the noise: ${onGrid}.`,
+        ]),
     ...(zeroB === ''
       ? []
       : [

@@ -47,17 +47,18 @@ export const command: Command = {
 
 /** A line for each configuration: what the sweep found, and the curvature beside it. */
 export function optimaTable({ points }: Prediction, output: Output): string[] {
+  const hasLoss = points.some(({ optimum }) => optimum.loss !== undefined);
   return output.table(
-    ['configuration', 'best rate', 'low', 'high', 'score', 'breaks at', 'lambda_max', '2/lambda_max'],
+    [
+      ...['configuration', 'best rate', 'low', 'high', 'score'],
+      ...(hasLoss ? ['loss'] : []),
+      ...['breaks at', 'lambda_max', '2/lambda_max'],
+    ],
     points.map(({ configuration, optimum, divergesAt, lambdaMax }) => [
       `${configuration}${optimum.atGridEdge ? ' (at the edge of its grid)' : ''}`,
-      optimum.learningRate,
-      optimum.low,
-      optimum.high,
-      optimum.score,
-      divergesAt,
-      lambdaMax,
-      lambdaMax && 2 / lambdaMax,
+      ...[optimum.learningRate, optimum.low, optimum.high, optimum.score],
+      ...(hasLoss ? [optimum.loss ?? null] : []),
+      ...[divergesAt, lambdaMax, lambdaMax && 2 / lambdaMax],
     ]),
   );
 }

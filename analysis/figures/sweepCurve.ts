@@ -1,4 +1,4 @@
-import type { Data } from 'plotly.js';
+import type { Data, PlotData } from 'plotly.js';
 import type { PredictionPoint } from '../predictor.ts';
 import { standardError } from '../statistics.ts';
 import { isOffCliff, type RatePoint, ratePoints, type Sweep } from '../sweep.ts';
@@ -6,7 +6,8 @@ import { baseLayout, escapeMarkup, type Figure, logAxis } from './figure.ts';
 import { methodStyles } from './methodStyle.ts';
 
 /**
- * Score against learning rate (log axis), a line for each configuration: means over the seeds with their standard error,
+ * Score against learning rate (log axis), a line for each configuration: means over the seeds with their standard error, or of
+ * shares, which stand in %, with their confidence interval;
  * a star at the optimum with its interval, open markers along the bad edge of the plot where runs diverged or the score lies
  * off the scale. The scale ends a little beyond the cliff, for one broken run would flatten all the curves.
  */
@@ -14,6 +15,7 @@ export function sweepCurve(sweep: Sweep, points: readonly PredictionPoint[]): Fi
   const styles = methodStyles(points);
   const curves = points.map((point) => ({ point, rates: ratePoints(sweep.runs, point.configuration) }));
   const [bad, good] = scoreRange(sweep, curves);
+  const format = sweep.isShare ? '.1%' : '.4g';
   const isOffScale = (rate: RatePoint): boolean =>
     rate.mean === null || (sweep.scoreDirection === 'lower' ? rate.mean > bad : rate.mean < bad);
   // Markers of several methods at one rate are stacked, or only the last would be seen.
@@ -37,16 +39,10 @@ export function sweepCurve(sweep: Sweep, points: readonly PredictionPoint[]): Fi
         mode: 'lines+markers',
         x: shown.map((rate) => rate.learningRate),
         y: shown.map((rate) => rate.mean!),
-        error_y: {
-          type: 'data',
-          array: shown.map((rate) => standardError(rate.scores) ?? 0),
-          visible: shown.some((rate) => rate.scores.length > 1),
-          thickness: 1,
-          width: 2,
-        },
+        error_y: { ...errorBars(shown), thickness: 1, width: 2 },
         line: { color, dash, width: 2 },
         marker: { color, symbol, size: 7 },
-        hovertemplate: `${name}<br>rate %{x:.3g}<br>score %{y:.4g}<extra></extra>`,
+        hovertemplate: `${name}<br>rate %{x:.3g}<br>score %{y:${format}}<extra></extra>`,
       },
       {
         ...shared,
@@ -63,7 +59,7 @@ export function sweepCurve(sweep: Sweep, points: readonly PredictionPoint[]): Fi
           thickness: 1.5,
         },
         marker: { color, symbol: 'star', size: 15, line: { color: 'black', width: 1 } },
-        hovertemplate: `${name}: optimum %{x:.3g}<br>best score %{y:.4g}<extra></extra>`,
+        hovertemplate: `${name}: optimum %{x:.3g}<br>best score %{y:${format}}<extra></extra>`,
       },
       {
         ...shared,
@@ -86,17 +82,45 @@ export function sweepCurve(sweep: Sweep, points: readonly PredictionPoint[]): Fi
     data,
     layout: baseLayout(
       logAxis('learning rate', rates),
-      { title: { text: `${escapeMarkup(scoreName)} (${sweep.scoreDirection} is better)` }, range },
+      {
+        title: { text: `${escapeMarkup(scoreName)} (${sweep.scoreDirection} is better)` },
+        range,
+        ...(sweep.isShare && { tickformat: '.0%' }),
+      },
       480,
     ),
   };
 }
 
-/** The scores at the plot's bad and good edge: all points short of the cliff, and a quarter as much again. */
+/** The confidence intervals of shares, else standard errors over the seeds. */
+function errorBars(rates: readonly RatePoint[]): NonNullable<Partial<PlotData>['error_y']> {
+  if (rates.some(({ interval }) => interval !== undefined))
+    return {
+      type: 'data',
+      symmetric: false,
+      array: rates.map(({ interval, mean }) => (interval === undefined ? 0 : interval[1] - mean!)),
+      arrayminus: rates.map(({ interval, mean }) => (interval === undefined ? 0 : mean! - interval[0])),
+    };
+  return {
+    type: 'data',
+    array: rates.map((rate) => standardError(rate.scores) ?? 0),
+    visible: rates.some((rate) => rate.scores.length > 1),
+  };
+}
+
+/**
+ * The scores at the plot's bad and good edge: all points short of the cliff, and a quarter as much again. Shares are shown from 0
+ * to the end of the highest interval, with room below for runs that diverged: solving nothing is something else.
+ */
 function scoreRange(
   sweep: Sweep,
   curves: readonly { point: PredictionPoint; rates: readonly RatePoint[] }[],
 ): [number, number] {
+  if (sweep.isShare) {
+    const ends = curves.flatMap(({ rates }) => rates.map(({ interval, mean }) => interval?.[1] ?? mean ?? 0));
+    const top = Math.max(...ends, 1e-3);
+    return [-0.05 * top, top];
+  }
   const lower = sweep.scoreDirection === 'lower';
   const worst = lower ? Math.max : Math.min;
   const best = lower ? Math.min : Math.max;

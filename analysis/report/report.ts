@@ -2,8 +2,8 @@ import type { Figure } from '../figures/figure.ts';
 import { lambdaMaxByMethod, type SpectrumEnd } from '../figures/lambdaMaxByMethod.ts';
 import { predictionAgainstOptimum } from '../figures/predictionAgainstOptimum.ts';
 import { sweepCurve } from '../figures/sweepCurve.ts';
-import type { Prediction } from '../predictor.ts';
-import type { Sweep } from '../sweep.ts';
+import { type Prediction, predict } from '../predictor.ts';
+import { byLoss, type Sweep } from '../sweep.ts';
 import { hasCurvature } from '../verdict.ts';
 import { renderPage } from './page.ts';
 import { claimTable, methodTable, predictorTable, spectrumTable } from './tables.ts';
@@ -43,8 +43,10 @@ export interface ReportInput {
 
 /** The report's figures by name, as far as there is something to show. */
 export function reportFigures({ sweep, prediction, spectra }: ReportInput): Record<string, Figure> {
+  const losses = sweep.isShare ? byLoss(sweep) : null;
   return {
     'sweep-curve': sweepCurve(sweep, prediction.points),
+    ...(losses && { 'loss-curve': sweepCurve(losses, predict(losses).points) }),
     ...(spectra.length > 0 && { 'lambda-max': lambdaMaxByMethod(spectra) }),
     ...(hasCurvature(prediction) && { prediction: predictionAgainstOptimum(prediction) }),
   };
@@ -52,10 +54,11 @@ export function reportFigures({ sweep, prediction, spectra }: ReportInput): Reco
 
 /**
  * The report as one HTML document that needs nothing else: plotly.js, the figures' data and the style are inside. It holds
- * the verdict, the three figures, the tables, and how all was measured. All text is escaped.
+ * the verdict, the figures, the tables, and how all was measured. All text is escaped.
  */
 export function renderReport(input: ReportInput): string {
   const { prediction, spectra } = input;
+  const figures = reportFigures(input);
   const content = {
     ...input,
     setting: settingOf(input),
@@ -64,8 +67,9 @@ export function renderReport(input: ReportInput): string {
     predictors: predictorTable(prediction),
     spectrum: spectra.length > 0 ? spectrumTable(spectra) : null,
     hasCurvature: hasCurvature(prediction),
+    hasLosses: 'loss-curve' in figures,
   };
-  return renderPage('report', content, reportFigures(input));
+  return renderPage('report', content, figures);
 }
 
 function settingOf({ sweep, prediction }: ReportInput): string[] {

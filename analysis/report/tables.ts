@@ -1,3 +1,4 @@
+import type { Optimum } from '../optimum.ts';
 import type { Prediction, RatePrediction } from '../predictor.ts';
 import { capital, formatRate, hasCurvature } from '../verdict.ts';
 import type { ReportSpectrum } from './report.ts';
@@ -24,12 +25,18 @@ export function claimTable({ claims }: Prediction): Table {
 
 /** Each configuration: what the sweep found and, where there is curvature, what 2/lambda_max says. */
 export function methodTable(prediction: Prediction): Table {
-  const { points, scoreDirection } = prediction;
+  const { points, scoreDirection, isShare } = prediction;
   const unit = regretUnit(scoreDirection);
+  const hasLoss = points.some(({ optimum }) => optimum.loss !== undefined);
   const curvature = hasCurvature(prediction);
   const curvatureHeader = ['λmax', '2/λmax', 'Fold error', `Regret, ${unit}`, 'Fold, c/λmax', `Regret, ${unit}`];
   return {
-    header: ['Configuration', 'Optimum', 'Interval', 'Best score', 'Breaks at', ...(curvature ? curvatureHeader : [])],
+    header: [
+      ...['Configuration', 'Optimum', 'Interval', isShare ? 'Best accuracy' : 'Best score'],
+      ...(hasLoss ? ['Loss there'] : []),
+      'Breaks at',
+      ...(curvature ? curvatureHeader : []),
+    ],
     rows: points.map(({ configuration, optimum, divergesAt, lambdaMax, predictions }) => {
       const raw = predictions['two-over-lambda'];
       const calibrated = predictions['two-over-lambda-calibrated'];
@@ -37,7 +44,8 @@ export function methodTable(prediction: Prediction): Table {
         configuration,
         `${formatRate(optimum.learningRate)}${optimum.atGridEdge ? ' (grid edge)' : ''}`,
         `${formatRate(optimum.low)} to ${formatRate(optimum.high)}${optimum.intervalFrom === 'grid' ? ' (grid)' : ''}`,
-        formatNumber(optimum.score),
+        isShare ? formatShare(optimum) : formatNumber(optimum.score),
+        ...(hasLoss ? [formatNumber(optimum.loss ?? null)] : []),
         divergesAt === null ? 'not seen' : formatRate(divergesAt),
         ...(curvature
           ? [
@@ -53,7 +61,7 @@ export function methodTable(prediction: Prediction): Table {
     }),
     note:
       'Optimum: vertex of a parabola in log rate through the best points, those past the cliff left out. Interval: 95 % ' +
-      'bootstrap over seeds, or with one seed (grid) the rates tried on both sides. Breaks at: smallest rate tried above ' +
+      'bootstrap over seeds, or with one seed or fewer than three rates on the peak (grid) the rates tried on both sides. Breaks at: smallest rate tried above ' +
       `the optimum where a run diverged or fell off the cliff (${scoreDirection === 'lower' ? '0.4 above the best loss' : 'below three quarters of the best score'}).` +
       (curvature
         ? ' Fold error: how many times too large or too small the prediction is. Regret: what training at the predicted ' +
@@ -164,6 +172,11 @@ function regretCell(prediction: RatePrediction | undefined): string {
 
 function intervalOf(low: number | null, high: number | null): string {
   return low === null || high === null ? '' : ` (${low.toFixed(2)} to ${high.toFixed(2)})`;
+}
+
+function formatShare({ score, scoreInterval }: Optimum): string {
+  const [share, low, high] = [score, ...(scoreInterval ?? [])].map((part) => (100 * part).toFixed(1));
+  return `${share} %${low === undefined ? '' : ` (${low} to ${high})`}`;
 }
 
 function formatFold(value: number | null): string {

@@ -76,6 +76,26 @@ test('tells from the curves which way is better, and asks where they do not show
   );
 });
 
+test('scores from 0 to 1 of which higher is better are shares, with what stands beside them', ({ folder }) => {
+  const head = 'method,learningRate,score,validationLoss,accuracyLow,accuracyHigh';
+  const lines = ['a,1,0,2.5,0,0.02', 'a,2,0,2,0,0.02', 'a,4,0,,,', 'a,8,,,,'];
+  const { scoreDirection, isShare, runs } = readSweepCsv(csv(folder, `${[head, ...lines].join('\n')}\n`));
+  assert.equal([scoreDirection, isShare], ['higher', true]);
+  assert.equal(
+    runs.map(({ interval, loss }) => [interval, loss]),
+    [
+      [[0, 0.02], 2.5],
+      [[0, 0.02], 2],
+      [null, null],
+      [null, null],
+    ],
+  );
+  const points = csv(folder, 'method,learningRate,score\na,1,30\na,2,50\na,4,20\n');
+  assert.is(readSweepCsv(points).isShare, false);
+  const losses = csv(folder, 'method,learningRate,score\na,1,0.3\na,2,0.1\na,4,0.2\n');
+  assert.is(readSweepCsv(losses).isShare, false);
+});
+
 test('a bad row is named by its line', ({ folder }) => {
   const head = 'method,learningRate,score,seed,lambdaMax\nlora,1e-3,2.5,0,1\n';
   refuses(csv(folder, `${head}lora,-1e-3,2.5,0,1\n`), 'line 3', 'learningRate', 'positive', '-1e-3');

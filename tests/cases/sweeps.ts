@@ -1,5 +1,6 @@
 import type { ScoreDirection, Sweep, SweepContext, SweepRun } from '../../analysis/sweep.ts';
 import { randomStream } from '../../compute/random.ts';
+import { proportion } from '../../training/tasks/proportion.ts';
 
 /** A method planted in a made-up sweep: its score is a parabola in ln rate around `optimum`. */
 export interface PlantedMethod {
@@ -52,4 +53,35 @@ export function plantedSweep(
     ...(lambdaMax !== undefined && { lambdaMax }),
   }));
   return { runs, configurations, scoreDirection: direction, context };
+}
+
+/** A sweep of shares of 200 problems, with the loss beside each; a share of null is a run that diverged. */
+export function examinedSweep(
+  methods: readonly { readonly method: string; readonly lambdaMax?: number }[],
+  {
+    rates,
+    share,
+    loss,
+    seeds = [0],
+  }: {
+    rates: readonly number[];
+    share: (method: string, rate: number, seed: number) => number | null;
+    loss: (method: string, rate: number, seed: number) => number;
+    seeds?: readonly number[];
+  },
+): Sweep {
+  const runs = methods.flatMap(({ method }) =>
+    seeds.flatMap((seed) =>
+      rates.map((learningRate): SweepRun => {
+        const common = { configuration: method, method, learningRate, seed };
+        const solved = share(method, learningRate, seed);
+        if (solved === null) return { ...common, score: null, status: 'diverged' };
+        const { value, low, high } = proportion(Math.round(200 * solved), 200);
+        const beside = { interval: [low, high] as const, loss: loss(method, learningRate, seed) };
+        return { ...common, score: value, ...beside, status: 'finished' };
+      }),
+    ),
+  );
+  const configurations = methods.map((one) => ({ configuration: one.method, ...one }));
+  return { runs, configurations, scoreDirection: 'higher', isShare: true, context: { steps: 100, score: 'accuracy' } };
 }

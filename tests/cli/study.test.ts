@@ -4,11 +4,12 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { predict } from '../../analysis/predictor.ts';
 import { readStudyFindings } from '../../analysis/studyFolder.ts';
+import { readSweepCsv } from '../../analysis/sweepCsv.ts';
 import { writeSpectrum } from '../../training/sweep/record.ts';
 import { sweep } from '../../training/sweep/sweep.ts';
 import { commandLine, spawnedCommandLine } from '../cases/commandLine.ts';
 import { figuresOf } from '../cases/pages.ts';
-import { optimumOf, parabolaResult, somePlan } from '../cases/studies.ts';
+import { optimumOf, parabolaResult, plateauResult, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { resultOf } from '../oracles/commands.ts';
 
@@ -71,6 +72,24 @@ test('results.csv of a study says the same as the study', () =>
       fromTable.points.map(({ method, optimum }) => [method, optimum]),
       fromStudy.points.map(({ method, optimum }) => [method, optimum]),
     );
+  }));
+
+test('results.csv of a study of a task says the same as the study', () =>
+  inTemporaryFolder(async (study) => {
+    const task = { name: 'math', exactOnly: true };
+    await sweep(somePlan({ score: 'accuracy', task }), { study, execute: async (run) => plateauResult(run) });
+    const fromTable = predict(readSweepCsv(join(study, 'results.csv')));
+    const { sweep: runs, plan } = await readStudyFindings(study);
+    const fromStudy = predict(runs);
+    assert.equal(fromTable.points, fromStudy.points);
+    assert.equal([fromTable.peakSpread, fromTable.predictors], [fromStudy.peakSpread, fromStudy.predictors]);
+    assert.ok(fromStudy.isShare && fromStudy.points.every(({ optimum }) => optimum.score === 1));
+    assert.equal(plan.task, task);
+    const { code } = await commandLine(['report', study]);
+    assert.is(code, 0);
+    const page = await readFile(join(study, 'report.html'), 'utf8');
+    assert.match(page, /100\.0 % \(98\.1 to 100\.0\)/);
+    assert.match(page, /share of responses that greedy decoding would write word for word/);
   }));
 
 test('the report is one page in the study folder, the same each time', () =>
