@@ -88,7 +88,9 @@ async function working(backends: readonly string[], folder: string, say: (line: 
 
 /** Quantity by quantity, so that those who are compared run one after another. */
 function entriesFor(subjects: readonly Subject[], threads: number, options: HvpOptions): Entry[] {
-  const wanted = quantities.filter((name) => options.quantities?.includes(name) ?? name !== 'step');
+  const wanted = quantities.filter(
+    (name) => options.quantities?.includes(name) ?? !['step', 'lambdaMax'].includes(name),
+  );
   return wanted.flatMap((quantity) =>
     subjects
       .filter((subject) => subject.quantities.includes(quantity))

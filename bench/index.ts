@@ -12,13 +12,16 @@ import { perModule } from './perModule.ts';
 import { profile, profiled, profileLines } from './profile.ts';
 import { tables } from './rows.ts';
 import { soak, soakLines } from './soak.ts';
+import { spectrum } from './spectrum.ts';
+import { spectrumTables } from './spectrumRows.ts';
 import { train } from './train.ts';
 
-const usage = `npm run bench -- hvp|train|per-module|profile|generate|soak|large [options]
+const usage = `npm run bench -- hvp|train|spectrum|per-module|profile|generate|soak|large [options]
 
 hvp: time, memory and part of the machine's GEMM peak of a Llama's loss, gradient and Hessian-vector products, against
 PyTorch and JAX where a Python with them is found. Every measurement is a process of its own; subjects take turns.
 train: time and memory of a training step, AdamW on LoRA, against PEFT on PyTorch in the same way.
+spectrum: time of the largest eigenvalue of a whole adapter to a true error of 1e-3, against the searches of others.
 per-module: time of the largest eigenvalue of every module's own block, by products of blocks and of the whole.
 profile: the time of each kind of node in our gradient and linearised product, against what it takes at the least.
 generate: 64 x 64 tokens generated and 500 problems teacher-forced, with the bundled model.
@@ -29,7 +32,7 @@ large: set-up, memory and a product of 535 million random weights in BF16, writt
   --threads N,N         (1,2; per-module, soak and large: as many as there are cores)
   --backends NAME,NAME  of ours: onnx, tensorflow, wasm (onnx)
   --quantities NAME,..  forward, gradient, product, product linearised, gemm (all of them)
-  --rounds N            processes of each (5), or runs (per-module)
+  --rounds N            processes of each (5), start vectors (spectrum), or runs (per-module)
   --repeats N           measurements in each process (10)
   --seconds X           no new measurement in a process after so long (5)
   --quick               one round of three, the small model
@@ -76,6 +79,12 @@ const benches: Readonly<Record<string, Bench>> = {
     async run(options, say) {
       const result = await train(options, say);
       return { json: result, lines: tables(result) };
+    },
+  },
+  spectrum: {
+    async run(options, say) {
+      const result = await spectrum(options, say);
+      return { json: result, lines: spectrumTables(result) };
     },
   },
   'per-module': {

@@ -7,13 +7,31 @@ import { layerMatrices, type ModelShape } from './models.ts';
 // A problem is a folder that says all that a subject needs to compute the same numbers, in forms that are read in a line:
 //
 //     config.json, model.safetensors     a Llama as transformers writes it, float32
-//     adapter/                           LoRA in PEFT's form, A and B both nonzero
+//     adapter/                           LoRA in PEFT's form, A and B both nonzero, or as it starts, where B = 0
 //     tokens.i32                         [rows, length + 1]; position t predicts token t + 1, and all are scored
 //     direction.f32                      the vector that the Hessian is multiplied with
 //     parameters.json                    { rows, length, parameters: [{ name, shape }] }, in the order of the direction
 
-/** Writes a problem; the seed determines every byte. */
-export async function writeProblem(folder: string, shape: ModelShape, seed = 0): Promise<void> {
+/** Where an adapter stands: of the size that training gives it, or where training starts. */
+export const adapterPoints = ['perturbed', 'initial'] as const;
+
+/** One of {@link adapterPoints}. */
+export type AdapterPoint = (typeof adapterPoints)[number];
+
+/** Which of the problems of one shape. */
+export interface ProblemOptions {
+  /** Default 0. */
+  readonly seed?: number;
+  /** Default `perturbed`. */
+  readonly point?: AdapterPoint;
+}
+
+/** Writes a problem; its shape and the options determine every byte. */
+export async function writeProblem(
+  folder: string,
+  shape: ModelShape,
+  { seed = 0, point = 'perturbed' }: ProblemOptions = {},
+): Promise<void> {
   const { rows, length, rank, vocabulary } = shape;
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'config.json'), JSON.stringify(configOf(shape)));
@@ -23,9 +41,10 @@ export async function writeProblem(folder: string, shape: ModelShape, seed = 0):
   const adapter = await createAdapter(model, { method: 'lora', rank });
   const values = randomStream(seed, 'adapter');
   // Of the size that A starts with; B as small as training makes it.
-  adapter.parameters.forEach((_, index, all) => {
-    all[index] = 0.05 * values.normal();
-  });
+  if (point === 'perturbed')
+    adapter.parameters.forEach((_, index, all) => {
+      all[index] = 0.05 * values.normal();
+    });
   await saveAdapter(model, adapter, join(folder, 'adapter'));
 
   const tokens = randomStream(seed, 'tokens');

@@ -57,17 +57,18 @@ export function describeMachine(versions: Readonly<Record<string, string>>): Mac
  * ratio of our best one to it.
  */
 export function tables({ machine, rows }: BenchResult): string[] {
-  const { processor, cores, load, versions, gemmGflops } = machine;
-  const lines = [
-    `${processor}, ${cores} cores, load ${load.toFixed(1)}; ${entries(versions, ' ')}`,
-    `GEMM peak, GFLOP/s by threads: ${entries(gemmGflops, ': ')}`,
-  ];
+  const lines = [machineLine(machine), `GEMM peak, GFLOP/s by threads: ${entries(machine.gemmGflops, ': ')}`];
   for (const key of new Set(rows.map(headingOf))) {
     const own = rows.filter((row) => headingOf(row) === key);
     const header = ['quantity', 'subject', 'ms', 'ours / it', 'CPU ms', 'ours / it', 'setup', 'MB', 'of peak', 'error'];
-    lines.push('', key, ...aligned([header, ...own.map((row) => cells(row, own))]));
+    lines.push('', key, ...aligned([header, ...own.map((row) => cells(row, own))], 2));
   }
   return lines;
+}
+
+/** The machine and what ran on it, in a line. */
+export function machineLine({ processor, cores, load, versions }: Machine): string {
+  return `${processor}, ${cores} cores, load ${load.toFixed(1)}; ${entries(versions, ' ')}`;
 }
 
 function headingOf({ model, threads }: Row): string {
@@ -104,12 +105,12 @@ function entries(record: Readonly<Record<string, string | number>>, between: str
     .join(', ');
 }
 
-/** Columns of one width; the first two are words. */
-function aligned(rows: readonly string[][]): string[] {
+/** Columns of one width; the first few are words. */
+export function aligned(rows: readonly string[][], words: number): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows.map((row) =>
     row
-      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .map((cell, column) => (column < words ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
       .join('  ')
       .trimEnd(),
   );

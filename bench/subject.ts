@@ -3,7 +3,15 @@ import { z } from 'zod';
 import { LambdamaxError } from '../errors.ts';
 
 /** What can be measured; which of these a subject knows is its own matter. */
-export const quantities = ['forward', 'gradient', 'product', 'product linearised', 'step', 'gemm'] as const;
+export const quantities = [
+  'forward',
+  'gradient',
+  'product',
+  'product linearised',
+  'step',
+  'lambdaMax',
+  'gemm',
+] as const;
 
 /** One of {@link quantities}. */
 export type Quantity = (typeof quantities)[number];

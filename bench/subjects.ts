@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { LambdamaxError } from '../errors.ts';
+import type { Searcher } from './eigenvalue.ts';
 import { finished, type Quantity, type Subject } from './subject.ts';
 
 const own = ['forward', 'gradient', 'product', 'product linearised', 'gemm'] as const satisfies Quantity[];
@@ -52,6 +53,24 @@ const peers = [
   { name: 'jax linearize', needs: 'jax', script: 'jax_hvp', mode: 'linearize', quantities: ['product linearised'] },
   { name: 'peft', needs: 'peft', script: 'torch_train', mode: 'sdpa', quantities: ['step'] },
   { name: 'peft eager', needs: 'peft', script: 'torch_train', mode: 'eager', quantities: ['step'] },
+  { name: 'paper', needs: 'torch', script: 'torch_eigenvalue', mode: 'paper', quantities: ['lambdaMax'] },
+  { name: 'pyhessian', needs: 'pyhessian', script: 'torch_eigenvalue', mode: 'pyhessian', quantities: ['lambdaMax'] },
+  {
+    name: 'hessian-eigenthings',
+    needs: 'hessian-eigenthings',
+    script: 'torch_eigenvalue',
+    mode: 'hessian-eigenthings',
+    quantities: ['lambdaMax'],
+  },
+  {
+    name: 'curvlinops',
+    needs: 'curvlinops-for-pytorch',
+    script: 'torch_eigenvalue',
+    mode: 'curvlinops',
+    quantities: ['lambdaMax'],
+  },
+  { name: 'jax linearize', needs: 'jax', script: 'jax_eigenvalue', mode: 'linearize', quantities: ['lambdaMax'] },
+  { name: 'jax linearize warm', needs: 'jax', script: 'jax_eigenvalue', mode: 'warm', quantities: ['lambdaMax'] },
 ] as const;
 
 /** The peers that a Python can run, with the versions of what they stand on. */
@@ -67,11 +86,7 @@ export interface Peers {
 export async function findPeers(python: string | undefined): Promise<Peers> {
   const usual = path('./.venv/bin/python');
   const command = python ?? (existsSync(usual) ? usual : 'python3');
-  const versions: Record<string, string> = {};
-  for (const name of ['torch', 'jax', 'peft']) {
-    const version = await versionOf(command, name);
-    if (version !== undefined) versions[name] = version;
-  }
+  const versions = await versionsIn(command);
   if (python !== undefined && Object.keys(versions).length === 0)
     throw new LambdamaxError({
       subject: `--python ${python}`,
@@ -90,8 +105,37 @@ export async function findPeers(python: string | undefined): Promise<Peers> {
   return { subjects, versions };
 }
 
-async function versionOf(python: string, name: string): Promise<string | undefined> {
-  const code = `import numpy, ${name}; print(${name}.__version__)`;
+/** The peers of {@link Peers} that search for the largest eigenvalue. */
+export function searchersOf({ subjects, versions }: Peers): Searcher[] {
+  const version = JSON.stringify(versions);
+  return subjects
+    .filter(({ quantities }) => quantities.includes('lambdaMax'))
+    .map(({ name, command, arguments: args }) => ({ name, command, arguments: args, version }));
+}
+
+/** Modules by the names of their packages. */
+const modules = {
+  torch: 'torch',
+  jax: 'jax',
+  peft: 'peft',
+  pyhessian: 'pyhessian',
+  'hessian-eigenthings': 'hessian_eigenthings',
+  'curvlinops-for-pytorch': 'curvlinops',
+};
+
+/** The versions of the packages that this Python can import, by their names. */
+async function versionsIn(python: string): Promise<Record<string, string>> {
+  const code = `
+import importlib, json, numpy
+from importlib.metadata import version
+found = {}
+for package, module in json.loads('${JSON.stringify(modules)}').items():
+    try:
+        importlib.import_module(module)
+        found[package] = version(package)
+    except ImportError:
+        pass
+print(json.dumps(found))`;
   const found = await finished(python, ['-c', code]).catch(() => undefined);
-  return found?.code === 0 ? found.stdout.trim() : undefined;
+  return found?.code === 0 ? JSON.parse(found.stdout.trimEnd().split('\n').at(-1)!) : {};
 }

@@ -28,8 +28,8 @@ def arguments():
 def answer(options, prepare, attempts):
     """
     With --setting: reads and searches once. `prepare()` reads the problem and returns a function of a setting that returns the
-    eigenvalue and the number of products. Else, with --truth: the first of `attempts()`, each a setting, its value and its
-    products, that is within the tolerance of the truth.
+    eigenvalue and the number of products. Else, with --truth: the first of `attempts()`, each a setting and its value, that is
+    within the tolerance of the truth; without a setting the last value, if none is.
     """
     if options.setting is None:
         print(json.dumps(first_within(options, attempts())))
@@ -53,16 +53,15 @@ def answer(options, prepare, attempts):
 
 
 def first_within(options, attempts):
-    for setting, value, products in attempts:
+    for setting, value in attempts:
         if abs(value - options.truth) <= options.tolerance * abs(options.truth):
-            return {"setting": setting, "value": float(value), "products": products}
-    return {"setting": None}
+            return {"setting": setting, "value": float(value)}
+    return {"setting": None, "value": float(value)}
 
 
 def after_each(values, most):
     """The attempts of a search whose setting is its number of products, from the values that it has after each of them."""
-    for products, value in zip(range(1, most + 1), values):
-        yield products, value, products
+    return zip(range(1, most + 1), values)
 
 
 def last(values, products):

@@ -148,7 +148,7 @@ class Curvlinops:
         flat, size = flat_product(Problem(options.problem))
         product = lambda vector: flat(torch.from_numpy(vector.astype("float32"))).numpy()
         for tolerance in (0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5):
-            yield tolerance, *self.search(product, size, tolerance)
+            yield tolerance, self.search(product, size, tolerance)[0]
 
     def search(self, product, size, tolerance):
         import numpy

@@ -37,6 +37,8 @@ async function prepare(): Promise<() => Promise<Outcome>> {
     }
     case 'step':
       throw new Error('measured by train.ts');
+    case 'lambdaMax':
+      throw new Error('measured by eigenvalue.ts');
     case 'gemm':
       throw new Error('measured without a problem');
   }
