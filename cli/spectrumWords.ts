@@ -23,9 +23,12 @@ export function spectrumLines(result: MeasuredSpectrum, output: Output): string[
   ];
 }
 
-function endLine(name: string, { value, residualBound, standardError }: SpectrumResult['lambdaMax']): string {
+function endLine(
+  name: string,
+  { value, residualBound, errorBound = residualBound, standardError }: SpectrumResult['lambdaMax'],
+): string {
   const spread = standardError === null ? '' : `, ${shortNumber(standardError, 2)} standard error over batches`;
-  return `${name} ${shortNumber(value, 5)} (within ${shortNumber(residualBound, 2)}${spread})`;
+  return `${name} ${shortNumber(value, 5)} (within ${shortNumber(errorBound, 2)}${spread})`;
 }
 
 function sampleSizeLines({ sampleSize }: SpectrumResult): string[] {

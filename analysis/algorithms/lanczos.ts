@@ -1,19 +1,27 @@
 import type { SymmetricOperator } from '../operators/operator.ts';
 import { explore } from './explore.ts';
 import type { Outcome } from './outcome.ts';
-import { type End, type RitzCoordinates, type RitzPair, type RitzValue, ritzEnds, ritzPair } from './ritz.ts';
+import {
+  type End,
+  type EndCoordinates,
+  type EndPair,
+  type EndValue,
+  type RitzValue,
+  ritzEnds,
+  ritzPair,
+} from './ritz.ts';
 import { startVector } from './startVector.ts';
-import { allowedError, checkSearch, isKnownTo, leastSteps } from './stoppingRule.ts';
+import { allowedError, checkSearch, isEndKnownTo, leastSteps } from './stoppingRule.ts';
 import { Tridiagonalisation } from './tridiagonalise.ts';
 
-export type { RitzPair, RitzValue } from './ritz.ts';
+export type { EndPair, EndValue, RitzPair, RitzValue } from './ritz.ts';
 
 /** What is known whenever the Ritz values of the Krylov space at hand are looked at. */
 export interface LanczosProgress {
   /** Operator products so far. */
   readonly products: number;
-  readonly lambdaMax: RitzValue;
-  readonly lambdaMin: RitzValue;
+  readonly lambdaMax: EndValue;
+  readonly lambdaMin: EndValue;
 }
 
 export interface LanczosOptions {
@@ -31,9 +39,9 @@ export interface LanczosOptions {
 
 export interface LanczosResult {
   /** The algebraically largest eigenvalue; null if it was not asked for, or if no product was finite. */
-  readonly lambdaMax: RitzPair | null;
+  readonly lambdaMax: EndPair | null;
   /** The algebraically smallest eigenvalue; null under the same conditions. */
-  readonly lambdaMin: RitzPair | null;
+  readonly lambdaMin: EndPair | null;
   readonly outcome: Outcome;
   /** With notFinite: the batch and tensor where it arose, in words, if the operator can tell. */
   readonly fault?: string;
@@ -45,10 +53,10 @@ export interface LanczosResult {
  * The ends of a symmetric operator's spectrum by the Lanczos method with full reorthogonalisation (Lanczos 1950; see
  * {@link Tridiagonalisation}), from a random start vector.
  *
- * It stops when |beta_k s_k| <= tolerance max(|theta|, 0.01 scale) / 100 at each end asked for: theta is the Ritz value, s
- * the unit eigenvector of T_k and scale T_k's largest entry, which comes close to |H|. The second term is for an end near
- * zero, such as the lambda_min of a positive semidefinite operator; the 100 is a margin, chosen by measurement. It
- * never stops because the values stand still, which they also do before they have seen the end.
+ * It stops when the error bound of each end asked for (see `errorBound`) is at most tolerance max(|theta|, 0.01 scale): theta
+ * is the Ritz value and scale T_k's largest entry, which comes close to |H|. The second term is for an end near zero, such as the
+ * lambda_min of a positive semidefinite operator. So at most three start vectors in a thousand lead to a larger error, whatever
+ * the operator. It never stops because the values stand still, which they also do before they have seen the end.
  *
  * When the operator maps the Krylov space into itself, another one is started from a random vector orthogonal to it,
  * until one brings nothing new. So an eigenvector in which the start vector had no part is found as well.
@@ -60,7 +68,7 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
   const { tolerance = 1e-3, maxSteps = 100, seed = 0, ends = 'both', onStep } = options;
   checkSearch('lanczos', operator, { tolerance, maxSteps });
   const wanted: readonly End[] = ends === 'both' ? ['largest', 'smallest'] : [ends];
-  const found: Partial<Record<End, RitzPair>> = {};
+  const found: Partial<Record<End, EndPair>> = {};
   let products = 0;
   let outcome: Outcome = 'krylovExhausted';
   let fault: Pick<LanczosResult, 'fault'> = {};
@@ -70,7 +78,7 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
     const start = startVector(operator.size, seed, space === 0 ? 'lanczos start' : `lanczos start ${space}`);
     const krylov = new Tridiagonalisation(operator, start, previous);
     if (!krylov.canStep) break;
-    let ritz: Record<End, RitzCoordinates> | undefined;
+    let ritz: Record<End, EndCoordinates> | undefined;
     const explored = await explore(krylov, {
       before: products,
       maxSteps,
@@ -78,8 +86,8 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
         const ends = ritzEnds(krylov);
         ritz = ends;
         onStep?.({ products: soFar, lambdaMax: progressOf(ends.largest), lambdaMin: progressOf(ends.smallest) });
-        const isKnown = (end: RitzValue): boolean =>
-          isKnownTo(allowedError(end.value, tolerance, krylov.largestEntry), end, krylov);
+        const isKnown = (end: EndValue): boolean =>
+          isEndKnownTo(allowedError(end.value, tolerance, krylov.largestEntry), end, krylov);
         return krylov.steps >= leastSteps && wanted.every((end) => isKnown(ends[end]));
       },
     });
@@ -87,7 +95,7 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
     fault = explored.fault === undefined ? {} : { fault: explored.fault };
     const margin = allowedError(0, tolerance, krylov.largestEntry);
     const news = wanted.filter((end) => isFurtherOut(end, ritz?.[end], found[end], margin));
-    for (const end of news) found[end] = ritzPair(krylov, ritz![end]);
+    for (const end of news) found[end] = { ...ritzPair(krylov, ritz![end]), errorBound: ritz![end].errorBound };
     if (space === 0 || news.length > 0 || explored.outcome === 'notFinite') outcome = explored.outcome;
     if (outcome !== 'krylovExhausted' || news.length === 0) break;
     previous = krylov;
@@ -95,8 +103,8 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
   return { lambdaMax: found.largest ?? null, lambdaMin: found.smallest ?? null, outcome, ...fault, products };
 }
 
-function progressOf({ value, residualBound }: RitzValue): RitzValue {
-  return { value, residualBound };
+function progressOf({ value, residualBound, errorBound }: EndValue): EndValue {
+  return { value, residualBound, errorBound };
 }
 
 /** Whether the candidate lies beyond what was found by more than the margin. */

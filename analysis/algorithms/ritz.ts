@@ -1,4 +1,5 @@
 import { norm, scale } from '../vectors.ts';
+import { errorBound } from './errorBound.ts';
 import { type TridiagonalEigen, tridiagonalEigen } from './tridiagonalEigen.ts';
 import type { Tridiagonalisation } from './tridiagonalise.ts';
 
@@ -15,21 +16,42 @@ export interface RitzValue {
   readonly residualBound: number;
 }
 
+/** An estimate of an end of the spectrum. */
+export interface EndValue extends RitzValue {
+  /**
+   * The end is not nearer than `value` and, with a chance of 99.7 % over the start vectors, no farther out than this distance
+   * beyond it; see `errorBound.ts`. Exact arithmetic again.
+   */
+  readonly errorBound: number;
+}
+
 /** A Ritz value with its vector. */
 export interface RitzPair extends RitzValue {
   /** The unit Ritz vector [size], in float64. */
   readonly vector: Float64Array;
 }
 
+/** An end of the spectrum with its vector. */
+export interface EndPair extends RitzPair, EndValue {}
+
 /** A Ritz value and the coordinates [k] of its vector in the Krylov basis. */
 export interface RitzCoordinates extends RitzValue {
   readonly coordinates: readonly number[];
 }
 
+/** The same of an end. */
+export interface EndCoordinates extends RitzCoordinates, EndValue {}
+
 /** Both ends of T's spectrum; there must be at least one step. Parlett, The Symmetric Eigenvalue Problem, section 13.2. */
-export function ritzEnds(krylov: Tridiagonalisation): Record<End, RitzCoordinates> {
+export function ritzEnds(krylov: Tridiagonalisation): Record<End, EndCoordinates> {
   const eigen = tridiagonalEigen(krylov.diagonal, krylov.offDiagonal);
-  return { largest: ritzAt(krylov, eigen, krylov.steps - 1), smallest: ritzAt(krylov, eigen, 0) };
+  const last = krylov.steps - 1;
+  const endAt = (end: End, index: number, beside: number): EndCoordinates => {
+    const ritz = ritzAt(krylov, eigen, index);
+    const next = last === 0 ? undefined : ritzAt(krylov, eigen, beside);
+    return { ...ritz, errorBound: errorBound(end, ritz, next, krylov) };
+  };
+  return { largest: endAt('largest', last, last - 1), smallest: endAt('smallest', 0, 1) };
 }
 
 /** The algebraically largest Ritz values, in descending order: `count`, or as many as there are steps. */

@@ -31,6 +31,8 @@ export class Tridiagonalisation implements ExploredSpace {
   readonly diagonal: number[] = [];
   /** beta_1 ... beta_k: T's off-diagonal, and last the norm of the residual, which belongs to no entry of T yet. */
   readonly offDiagonal: number[] = [];
+  /** The dimension of the space that the start vector lies in: the operator's size less what was left out. */
+  readonly dimension: number;
   readonly #operator: SymmetricOperator;
   readonly #basis: Vector[];
   /** Where this one's vectors begin among all. */
@@ -48,6 +50,7 @@ export class Tridiagonalisation implements ExploredSpace {
     this.#operator = operator;
     this.#basis = previous === undefined ? [] : previous.basis.slice();
     this.#first = this.#basis.length;
+    this.dimension = operator.size - this.#first;
     this.#largestEntry = previous === undefined ? 0 : previous.largestEntry;
     const rest = new Float64Array(start);
     this.#orthogonalise(rest);

@@ -132,7 +132,8 @@ class Curvlinops:
         from curvlinops import HessianLinearOperator
 
         problem = Problem(options.problem)
-        model = Llama(problem)
+        # PyTorch's own has no forward derivative of its gradient in the mode that curvlinops works in.
+        model = Llama(problem, silu=lambda x: x * x.sigmoid())
         operator = HessianLinearOperator(
             model,
             torch.nn.CrossEntropyLoss(),

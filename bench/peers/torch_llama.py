@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 
-def logits_function(problem):
+def logits_function(problem, silu=F.silu):
     """The logits [positions, vocabulary] as a function of the adapter's tensors by name and of the tokens [rows, length]."""
     config = problem.config
     heads = config["num_attention_heads"]
@@ -38,7 +38,7 @@ def logits_function(problem):
             return linear(mixed, f"{block}.o_proj")
 
         def swiglu(x, block):
-            return linear(F.silu(linear(x, f"{block}.gate_proj")) * linear(x, f"{block}.up_proj"), f"{block}.down_proj")
+            return linear(silu(linear(x, f"{block}.gate_proj")) * linear(x, f"{block}.up_proj"), f"{block}.down_proj")
 
         x = F.embedding(inputs, weights["model.embed_tokens.weight"]).view(rows * length, -1)
         for layer in range(config["num_hidden_layers"]):
@@ -65,11 +65,11 @@ def loss_function(problem):
 class Llama(torch.nn.Module):
     """Tokens to logits, with the adapter's tensors as its parameters, in the problem's order."""
 
-    def __init__(self, problem):
+    def __init__(self, problem, silu=F.silu):
         super().__init__()
         self.names = problem.names
         self.tensors = torch.nn.ParameterList([torch.tensor(problem.parameters[name]) for name in problem.names])
-        self.logits = logits_function(problem)
+        self.logits = logits_function(problem, silu)
 
     def forward(self, inputs):
         return self.logits(dict(zip(self.names, self.tensors)), inputs)

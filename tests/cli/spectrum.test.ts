@@ -10,6 +10,7 @@ import { failsClearly, resultOf } from '../oracles/commands.ts';
 interface Eigenvalue {
   readonly value: number;
   readonly residualBound: number;
+  readonly errorBound: number;
   readonly standardError: number | null;
 }
 
@@ -111,7 +112,8 @@ for (const point of points)
       const { lambdaMax, lambdaMin, thresholds } = restricted;
       check('two modules', lambdaMax.value, lambdaMin.value, expected.hessian);
       assert.is(restricted.outcome, 'converged');
-      for (const { value, residualBound } of [lambdaMax, lambdaMin]) assert.ok(residualBound <= 1e-9 * Math.abs(value));
+      for (const { value, residualBound, errorBound } of [lambdaMax, lambdaMin])
+        assert.ok(residualBound <= 1e-9 * Math.abs(value) && errorBound <= 1e-9 * Math.abs(value));
       assertClose([restricted.loss], [expected.loss], 1e-9, 'loss');
       assert.is(thresholds.gradientDescent, 2 / lambdaMax.value);
       assert.is(thresholds.adam, null);
