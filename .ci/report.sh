@@ -29,7 +29,7 @@ figures=$(count '<div class="figure')
 drawn=$(count '<div class="figure js-plotly-plot"')
 layers=$(count '<g class="scatterlayer mlayer"><g class="trace')
 echo "$figures figures, $drawn drawn, $layers with marks"
-((figures == 3 && drawn == 3 && layers == 3))
+((figures == 4 && drawn == 4 && layers == 4))
 
 browse --screenshot="$PWD/.cache/ci/report.png" 2> /dev/null
 # An empty page of this size is about 20 kB.

@@ -189,17 +189,19 @@ function peaks({ peakSpread, scoreDirection, points }: Findings): string {
   return `At their best rates ${peakSpread.best} (best) and ${peakSpread.worst} (worst) are ${peakSpread.value.toFixed(2)}${unit} apart${interval}${doubt}.`;
 }
 
-function limits({ points, unusable }: Findings): string[] {
+function limits({ points, unusable, isShare }: Findings): string[] {
   const list = (wanted: (point: PredictionPoint) => boolean): string =>
     points
       .filter(wanted)
       .map((point) => point.configuration)
       .join(', ');
   const atEdge = list((point) => point.optimum.atGridEdge);
+  const unsolved = list((point) => isShare && point.optimum.score === 0);
   const onGrid = list((point) => point.optimum.intervalFrom === 'grid');
   const zeroB = list((point) => point.startsAtZeroB && point.lambdaMax !== null);
   return [
     ...(atEdge === '' ? [] : [`At the edge of the grid, so that the true optimum may lie beyond it: ${atEdge}.`]),
+    ...(unsolved === '' ? [] : [`Nothing was solved at any rate, so that the loss alone decides: ${unsolved}.`]),
     ...(unusable.length === 0 ? [] : [`Left out because every run diverged: ${unusable.join(', ')}.`]),
     ...(onGrid === ''
       ? []

@@ -118,7 +118,7 @@ function scoreRange(
 ): [number, number] {
   if (sweep.isShare) {
     const ends = curves.flatMap(({ rates }) => rates.map(({ interval, mean }) => interval?.[1] ?? mean ?? 0));
-    const top = Math.max(...ends, 1e-3);
+    const top = Math.max(...ends, 0.1); // less would make a mountain of what one problem more or less is
     return [-0.05 * top, top];
   }
   const lower = sweep.scoreDirection === 'lower';

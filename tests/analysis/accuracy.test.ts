@@ -113,6 +113,13 @@ test('regret and the spread of peaks are in percentage points', () => {
   assert.ok(Math.abs(regretAt(ratePoints(diverging.runs, 'lora'), 'higher', 1.6e-2, true)!.regret - 90) < 1e-9);
 });
 
+test('a verdict says of whom nothing is known but the loss', () => {
+  const share = (method: string) => (method === 'lora' ? 0 : 0.3);
+  const methods = [{ method: 'lora' }, { method: 'pissa' }];
+  const { verdict } = predict(examinedSweep(methods, { rates, share, loss: parabola(rates[3]!) }));
+  assert.match(verdict, 'Nothing was solved at any rate, so that the loss alone decides: lora.');
+});
+
 const studied = examinedSweep(
   [
     { method: 'lora', lambdaMax: 16 },
