@@ -49,6 +49,18 @@ npx lambdamax study --study study --methods lora --lr 1e-3,4e-3 --steps 2 --batc
   --curvature-tokens 50 --tolerance 0.2 --warmup 1 --threads 1 --quiet > /dev/null
 grep -q 'id="sweep-curve"' study/report.html
 
+# Worker processes run compiled code too, to the same bits.
+for workers in 1 2; do
+  npx lambdamax spectrum --data tokens.jsonl --batch-size 1 --method lora --rank 1 --target-modules q_proj --threads 1 \
+    --workers "$workers" --json --quiet > "spectrum-$workers.json"
+done
+node --input-type=module <<'JS'
+import { readFileSync } from 'node:fs';
+const [one, two] = [1, 2].map((workers) => JSON.parse(readFileSync(`spectrum-${workers}.json`, 'utf8')).lambdaMax);
+if (!(one.value > 0 && JSON.stringify(one) === JSON.stringify(two)))
+  throw new Error(`one lambda_max was expected, got ${JSON.stringify([one, two])}`);
+JS
+
 # What the example names: a checkpoint and a data file.
 cp -r node_modules/lambdamax/fixtures/base my-model
 head -n 16 node_modules/lambdamax/fixtures/tasks/arithmetic-train.jsonl > train.jsonl

@@ -63,7 +63,7 @@ export interface SpectrumResult {
   /** The sequences that bring lambdaMax's standard error over batches to 5 %; null if there was one batch. */
   readonly sampleSize: SampleSize | null;
   readonly seconds: number;
-  /** Largest resident memory of the process so far. */
+  /** Largest resident memory of the process, and of workers, so far. */
   readonly peakMegabytes: number;
   readonly loss: number;
   readonly gradientNorm: number;
@@ -136,7 +136,7 @@ export async function spectrum(
     products: found.products,
     sampleSize: quotients === null ? null : sampleSize(quotients, rows.length),
     seconds: (performance.now() - started) / 1000,
-    peakMegabytes: process.resourceUsage().maxRSS / 1024,
+    peakMegabytes: await whole.peakMegabytes(),
     loss: whole.loss,
     gradientNorm: norm(whole.gradient),
     ...(top ? { topEigenvalues, topOutcome: top.outcome } : {}),

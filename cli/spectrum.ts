@@ -62,6 +62,7 @@ export const command: Command = {
     momentum: value('Training', 'X', 'heavy-ball momentum, for its limit', '0.9'),
     ...scheduleOptions,
     ...engineOptions,
+    workers: value('Engine', 'N', 'processes that share the batches, of one thread each where --threads is 0', '1'),
   },
   examples: [
     ['spectrum --data train.jsonl --limit 64 --method pissa', 'the whole adapter'],
@@ -115,6 +116,7 @@ function parseMeasurement(args: Arguments): SpectrumSettings {
     warmup: parseWarmup(args),
     tolerance: required(args, 'tolerance', number({ above: 0, below: 1 })),
     maxSteps: required(args, 'max-products', wholeNumber(1)),
+    workers: required(args, 'workers', wholeNumber(1, 1024)),
     perModule: args['per-module'] === true,
     ...given({ modulePattern: parseModules(args), directions: parseDirections(args) }),
     ...parseDistribution(args),

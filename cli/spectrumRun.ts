@@ -13,7 +13,7 @@ import { given } from './values.ts';
 export interface SpectrumSettings
   extends Pick<
     SpectrumOptions,
-    'tolerance' | 'maxSteps' | 'perModule' | 'topK' | 'traceProducts' | 'density' | 'schedule'
+    'tolerance' | 'maxSteps' | 'perModule' | 'topK' | 'traceProducts' | 'density' | 'schedule' | 'workers'
   > {
   readonly operator: SpectrumResult['operator'];
   /** Of the warm-up of `adam`, and of the limits. */

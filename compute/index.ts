@@ -3,6 +3,7 @@
 export {
   type Backend,
   type BackendName,
+  backendNames,
   type Executable,
   type ExecutableOptions,
   emptyExecutable,

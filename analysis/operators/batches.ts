@@ -29,23 +29,44 @@ export function shares(batches: readonly Weighted[]): number[] {
   return batches.map(({ scored }) => scored / total);
 }
 
-/** sum_i (n_i / N) product_i [size], in float64 whatever the products are; one product at a time is held. */
+/**
+ * sum_i (n_i / N) product_i [size], in float64 whatever the products are, and added up in the order of the batches whichever is
+ * there first. So many products are under way, or held, at a time.
+ */
 export async function weightedSum<Batch extends Weighted>(
   size: number,
   batches: readonly Batch[],
   product: (batch: Batch) => Promise<Vector> | Vector,
+  atOnce = 1,
 ): Promise<Float64Array> {
   const sum = new Float64Array(size);
   const weights = shares(batches);
-  for (const [index, batch] of batches.entries()) {
+  for await (const [index, part] of resultsInOrder(batches, atOnce, product)) {
     const weight = weights[index]!;
-    const part = await product(batch);
     if (part.length !== size) {
       throw new LambdamaxError({ subject: `product on batch ${index}`, expected: `${size} entries`, got: part.length });
     }
     for (let i = 0; i < size; i++) sum[i] = sum[i]! + weight * part[i]!;
   }
   return sum;
+}
+
+/** Each item's result with its index, in the order of the items; so many are under way, or held, at a time. */
+export async function* resultsInOrder<Item, Result>(
+  items: readonly Item[],
+  atOnce: number,
+  run: (item: Item) => Promise<Result> | Result,
+): AsyncGenerator<readonly [index: number, result: Result]> {
+  const underWay: Promise<Result>[] = [];
+  for (let next = 0, done = 0; done < items.length; done++) {
+    for (; next < items.length && underWay.length < atOnce; next++) {
+      const started = Promise.resolve(run(items[next]!));
+      // Its turn to be waited for may never come, if one before it fails.
+      started.catch(() => {});
+      underWay.push(started);
+    }
+    yield [done, await underWay.shift()!];
+  }
 }
 
 /** sum_i (n_i / N) value_i. */

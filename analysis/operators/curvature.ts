@@ -2,7 +2,7 @@ import type { Curvature, Linearised, LinearisedBlock } from '../../compute/progr
 import { precisionOf, type TensorSpec, totalSize, type Vector, viewTensors } from '../../compute/tensors.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { dot } from '../vectors.ts';
-import { shares, weightedMean, weightedSum } from './batches.ts';
+import { resultsInOrder, shares, weightedMean, weightedSum } from './batches.ts';
 import { type BatchedOperator, type BatchValue, checkLength } from './operator.ts';
 
 /** The loss linearised at one point on one batch. Its value is the mean over the batch's scored tokens. */
@@ -38,14 +38,21 @@ export interface CurvatureOperator extends BatchedOperator {
  * the mean loss over all scored tokens at once. All parts must be linearised at one point; the operator then owns them.
  * Throws a LambdamaxError for no parts, a part without scored tokens, parts of different sizes or precisions, and for one
  * that was linearised as another curvature.
+ *
+ * @param atOnce how many batches' products are asked for at a time: more than one only where they are computed elsewhere. The
+ * results are the same.
  */
 export async function batchedCurvature(
   curvature: Curvature,
   parts: readonly BatchCurvature[],
+  atOnce = 1,
 ): Promise<CurvatureOperator> {
   shares(parts);
   requireOneKind(curvature, parts);
-  const whole = meanOperator(parts.map((part) => ({ ...part, product: part.linearised })));
+  const whole = meanOperator(
+    parts.map((part) => ({ ...part, product: part.linearised })),
+    atOnce,
+  );
   const release = async (): Promise<void> => {
     await Promise.all(parts.map(({ linearised }) => linearised.release()));
   };
@@ -53,7 +60,7 @@ export async function batchedCurvature(
     ...whole,
     loss: weightedMean(parts.map(({ scored, linearised }) => ({ scored, value: linearised.value }))),
     gradient: await weightedSum(whole.size, parts, ({ linearised }) => linearised.gradient),
-    block: (tensors) => blockOperator(parts, tensors),
+    block: (tensors) => blockOperator(parts, tensors, atOnce),
     release,
     [Symbol.asyncDispose]: release,
   };
@@ -78,18 +85,24 @@ function requireOneKind(curvature: Curvature, parts: readonly BatchCurvature[]):
   }
 }
 
-async function blockOperator(parts: readonly BatchCurvature[], tensors: readonly string[]): Promise<BlockOperator> {
+async function blockOperator(
+  parts: readonly BatchCurvature[],
+  tensors: readonly string[],
+  atOnce: number,
+): Promise<BlockOperator> {
   const blocks: LinearisedBlock[] = [];
   const release = async (): Promise<void> => {
     for (const block of blocks) await block.release();
   };
   try {
-    for (const { linearised } of parts) blocks.push(await linearised.block(tensors));
+    for await (const [, block] of resultsInOrder(parts, atOnce, ({ linearised }) => linearised.block(tensors)))
+      blocks.push(block);
   } catch (error) {
     await release();
     throw error;
   }
-  return { ...meanOperator(parts.map((part, index) => ({ ...part, product: blocks[index]! }))), release };
+  const own = parts.map((part, index) => ({ ...part, product: blocks[index]! }));
+  return { ...meanOperator(own, atOnce), release };
 }
 
 /** A batch, and what multiplies with its curvature or with a block of that. */
@@ -97,21 +110,20 @@ interface Part extends BatchCurvature {
   readonly product: Pick<LinearisedBlock, 'parameters' | 'apply'>;
 }
 
-function meanOperator(parts: readonly Part[]): BatchedOperator {
+function meanOperator(parts: readonly Part[], atOnce: number): BatchedOperator {
   const [{ linearised, product }] = parts as [Part];
   const self: BatchedOperator = {
     size: totalSize(product.parameters),
     precision: precisionOf(linearised.gradient),
     async apply(v) {
       checkLength(self, v);
-      return weightedSum(self.size, parts, ({ product }) => product.apply(v));
+      return weightedSum(self.size, parts, ({ product }) => product.apply(v), atOnce);
     },
     async rayleighQuotients(v) {
       checkLength(self, v);
       const quotients: BatchValue[] = [];
-      for (const { scored, product } of parts) {
-        quotients.push({ scored, value: dot(v, await product.apply(v)) / dot(v, v) });
-      }
+      for await (const [index, image] of resultsInOrder(parts, atOnce, ({ product }) => product.apply(v)))
+        quotients.push({ scored: parts[index]!.scored, value: dot(v, image) / dot(v, v) });
       return quotients;
     },
     async whereNotFinite(v) {

@@ -81,7 +81,8 @@ const rules: Readonly<Record<string, Rule>> = {
   // These join curvature and training; all else at this level is plain numbers.
   'analysis/index.ts': { code: ['analysis/'] },
   'analysis/distribution.ts': { code: ['analysis/algorithms/'], types: ['analysis/operators/operator.ts'] },
-  'analysis/adapterCurvature.ts': { code: ['analysis/operators/', 'training/', 'compute/'] },
+  'analysis/adapterCurvature.ts': { code: ['analysis/', 'training/', 'compute/'] },
+  'analysis/curvatureWorker': { code: ['analysis/curvatureWorker', 'training/', 'compute/'] },
   'analysis/runFolder.ts': { code: ['analysis/run.ts', 'training/'] },
   'analysis/sharpnessAlongTraining.ts': { code: ['analysis/', 'training/'] },
   'analysis/spectrum.ts': { code: ['analysis/', 'training/', 'compute/'] },

@@ -46,6 +46,7 @@ export class WorkerProcess<Task, Result, Progress = never> {
   readonly #ended: Promise<void>;
   #words = '';
   #pending: Pending | undefined;
+  #last: Promise<unknown> = Promise.resolve();
   #death: LambdamaxError | undefined;
 
   private constructor() {
@@ -97,11 +98,13 @@ export class WorkerProcess<Task, Result, Progress = never> {
   }
 
   /**
-   * Does a task. Throws what the task threw, as a LambdamaxError or UsageError where it was one; a LambdamaxError if the process
-   * dies meanwhile or is dead. One task at a time.
+   * Does a task, after all that were given before. Throws what the task threw, as a LambdamaxError or UsageError where it was one;
+   * a LambdamaxError if the process dies meanwhile or is dead.
    */
   run(task: Task, report: (progress: Progress) => void = () => {}): Promise<Result> {
-    return this.#carryOut({ kind: 'task', task }, report) as Promise<Result>;
+    const result = this.#last.then(() => this.#carryOut({ kind: 'task', task }, report)) as Promise<Result>;
+    this.#last = result.catch(() => {});
+    return result;
   }
 
   /** Ends the process, at once if it is at work; a second time does nothing. */
@@ -122,8 +125,6 @@ export class WorkerProcess<Task, Result, Progress = never> {
   #carryOut(order: Order, report: (progress: Progress) => void = () => {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#death !== undefined) throw this.#death;
-      if (this.#pending !== undefined)
-        throw new LambdamaxError({ subject: 'worker process', expected: 'one task at a time', got: 'another' });
       // If it cannot be sent, the process is gone, and `#watch` says how.
       this.#child.send(order, () => {});
       this.#pending = { resolve, reject, report };

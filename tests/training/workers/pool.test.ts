@@ -6,26 +6,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LambdamaxError, UsageError } from '../../../errors.ts';
 import { WorkerPool } from '../../../training/workers/pool.ts';
+import { areGone, isAlive } from '../../cases/processes.ts';
 import { module, type Result, type Setup, type Task } from '../../cases/taskWorker.ts';
 import { throwsClearly } from '../../oracles/throws.ts';
 
 const start = (count: number, setup: Setup = { factor: 3 }) =>
   WorkerPool.start<Setup, Task, Result, number>(count, { module, setup });
 const scale = (entry: number): Task => ({ kind: 'scale', vector: Float32Array.of(entry), reports: 0 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
-/** Whether all of these processes are gone within 10 s. */
-async function areGone(pids: readonly number[]): Promise<boolean> {
-  for (let waited = 0; waited < 10_000 && pids.some(isAlive); waited += 50) await pause(50);
-  return !pids.some(isAlive);
-}
 
 test('tasks are spread over processes of their own, and each result belongs to its task', async () => {
   await using pool = await start(2);
@@ -111,12 +98,16 @@ test('a worker that dies between tasks gets none', async () => {
   assert.is((await pool.run(scale(5))).pid, pool.workers[1]!.pid);
 });
 
-test('one process does one task at a time, and none after its release', async () => {
+test('one process does one task after another, and none after its release', async () => {
   const pool = await start(1);
   const [worker] = pool.workers;
-  const first = worker!.run({ kind: 'wait', milliseconds: 20 });
-  await throwsClearly(() => worker!.run(scale(1)), /expected one task at a time/);
-  await first;
+  const done: number[] = [];
+  const tasks = [20, 0, 5].map((milliseconds, index) =>
+    worker!.run({ kind: 'wait', milliseconds }).then(() => done.push(index)),
+  );
+  await throwsClearly(() => worker!.run({ kind: 'throw', what: 'lambdamax' }), /^--rank/);
+  await Promise.all(tasks);
+  assert.equal(done, [0, 1, 2]);
   const pid = worker!.pid!;
   const endless = pool.run({ kind: 'wait', milliseconds: 60_000 });
   const queued = pool.run(scale(1));
