@@ -49,6 +49,8 @@ export interface PredictorSummary {
   readonly geometricMeanFoldError: number | null;
   readonly worstFoldError: number | null;
   readonly meanRegret: number | null;
+  /** Mean price of a prediction in gradients of one batch; null where it is not known. Sweeps of other methods are not counted. */
+  readonly price: number | null;
   /** How many configurations it predicted. */
   readonly count: number;
   /** How many predictors predicted anything in this sweep: the best of many flatters itself. */
@@ -162,6 +164,7 @@ function rulePoint(point: Measured, sweep: Sweep): PredictorPoint {
     optimum: point.optimum.learningRate,
     lambdaMax: point.lambdaMax,
     predictedRates: known?.predictedRates ?? {},
+    prices: known?.prices ?? {},
   };
 }
 
@@ -190,10 +193,17 @@ function summaries(
       geometricMeanFoldError: none ? null : geometricMean(folds),
       worstFoldError: none ? null : Math.max(...folds),
       meanRegret: none ? null : mean(predictions.map((one) => one.regret)),
+      price: none ? null : priceOf(rule, rulePoints),
       count: predictions.length,
       tried,
     };
   });
+}
+
+function priceOf({ paidFor }: PredictorRule, points: readonly PredictorPoint[]): number | null {
+  if (paidFor === null) return 0;
+  const prices = points.flatMap((point) => point.prices[paidFor] ?? []);
+  return prices.length === 0 ? null : mean(prices);
 }
 
 function orderOf(quantity: PredictorRule['quantity'], points: readonly PredictorPoint[], seed: number) {

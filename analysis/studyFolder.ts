@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import type { StudyPlan } from '../training/sweep/plan.ts';
 import { configurationName } from '../training/sweep/plan.ts';
-import { readSpectra, readStudy, type StudyRecord, scoreOf } from '../training/sweep/record.ts';
+import {
+  type MeasurementKind,
+  readMeasurements,
+  readStudy,
+  type StudyRecord,
+  scoreOf,
+} from '../training/sweep/record.ts';
 import { directionOf } from '../training/sweep/sweep.ts';
 import type { Prediction } from './predictor.ts';
 import type { ReportInput, ReportSpectrum } from './report/report.ts';
@@ -24,7 +30,17 @@ const spectrumSchema = z.looseObject({
   lambdaMax: end,
   lambdaMin: end.nullish(),
   thresholds: z.record(z.string(), z.number().nullable()).nullish(),
+  gradientEvaluations: z.number().nullish(),
 });
+
+/** What a predictor said of one method. */
+const predictedSchema = z.looseObject({
+  method: z.string(),
+  rates: z.record(z.string(), z.number().nullable()),
+  gradientEvaluations: z.number(),
+});
+
+type Predicted = z.infer<typeof predictedSchema>;
 
 type StoredSpectrum = z.infer<typeof spectrumSchema>;
 
@@ -42,11 +58,21 @@ export interface StudyFindings {
  */
 export async function readStudyFindings(folder: string): Promise<StudyFindings> {
   const record = await readStudy(folder);
-  const spectra = (await readSpectra(folder)).flatMap((stored) => {
-    const spectrum = spectrumSchema.safeParse(stored);
-    return spectrum.success ? [spectrum.data] : [];
+  const spectra = await sound(folder, 'spectra', spectrumSchema);
+  const predicted = await sound(folder, 'predictors', predictedSchema);
+  return {
+    plan: record.plan,
+    sweep: sweepOf(record, spectra, predicted),
+    spectra: reportSpectra(record.plan, spectra),
+  };
+}
+
+/** The measurements of a kind, without broken ones. */
+async function sound<T>(folder: string, kind: MeasurementKind, schema: z.ZodType<T>): Promise<T[]> {
+  return (await readMeasurements(folder, kind)).flatMap((stored) => {
+    const measured = schema.safeParse(stored);
+    return measured.success ? [measured.data] : [];
   });
-  return { plan: record.plan, sweep: sweepOf(record, spectra), spectra: reportSpectra(record.plan, spectra) };
 }
 
 /** What the report of a study says, all but its prediction. */
@@ -81,20 +107,36 @@ export function reportInput({ plan, sweep, spectra }: StudyFindings, prediction:
 
 const scoreLabels = { accuracy: 'accuracy', validationLoss: 'validation loss', finalLoss: 'training loss' } as const;
 
-function sweepOf({ plan, runs }: StudyRecord, spectra: readonly StoredSpectrum[]): Sweep {
+function sweepOf(
+  { plan, runs }: StudyRecord,
+  spectra: readonly StoredSpectrum[],
+  predicted: readonly Predicted[],
+): Sweep {
   const isShare = plan.score === 'accuracy';
   const configurations = new Map<string, SweepConfiguration>();
   for (const { configuration } of runs) {
     const name = configurationName(configuration);
     const { method } = configuration;
-    const lambdaMax = spectrumOf(spectra, method, 'hessian')?.lambdaMax.value ?? undefined;
-    const adamThreshold = spectrumOf(spectra, method, 'adam')?.thresholds?.adam ?? undefined;
+    const hessian = spectrumOf(spectra, method, 'hessian');
+    const adam = spectrumOf(spectra, method, 'adam');
+    const lambdaMax = hessian?.lambdaMax.value ?? undefined;
+    const own = predicted.filter((one) => one.method === method);
     configurations.set(name, {
       configuration: name,
       method,
       // A curvature that is zero or negative predicts no rate.
       ...(lambdaMax !== undefined && lambdaMax > 0 && { lambdaMax }),
-      ...(adamThreshold !== undefined && { predictedRates: { 'adam-threshold': adamThreshold } }),
+      predictedRates: known([
+        ['adam-threshold', adam?.thresholds?.adam],
+        ...own.flatMap(({ rates }) => Object.entries(rates)),
+      ]),
+      prices: known([
+        ['lambda-max', hessian?.gradientEvaluations],
+        ['adam-threshold', adam?.gradientEvaluations],
+        ...own.flatMap(({ rates, gradientEvaluations }) =>
+          Object.keys(rates).map((rate): [string, number] => [rate, gradientEvaluations]),
+        ),
+      ]),
     });
   }
   return {
@@ -119,6 +161,11 @@ function sweepOf({ plan, runs }: StudyRecord, spectra: readonly StoredSpectrum[]
       score: scoreLabels[plan.score],
     },
   };
+}
+
+/** The entries that have a value. */
+function known(entries: readonly (readonly [name: string, value: number | null | undefined])[]) {
+  return Object.fromEntries(entries.flatMap(([name, value]) => (value == null ? [] : [[name, value]])));
 }
 
 function reportSpectra(plan: StudyPlan, spectra: readonly StoredSpectrum[]): ReportSpectrum[] {

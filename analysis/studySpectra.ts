@@ -3,7 +3,7 @@ import type { TokenRow } from '../training/data/examples.ts';
 import { firstRows } from '../training/data/split.ts';
 import type { Model } from '../training/model.ts';
 import { contentKey, type StudyPlan } from '../training/sweep/plan.ts';
-import { keepSpectra, readSpectrum, writeSpectrum } from '../training/sweep/record.ts';
+import { keepMeasurements, readMeasurement, writeMeasurement } from '../training/sweep/record.ts';
 import { Turns } from '../training/sweep/turns.ts';
 import { warmUp } from '../training/warmup.ts';
 import { type SpectrumResult, spectrum } from './spectrum.ts';
@@ -24,8 +24,11 @@ export interface SpectrumChoice {
   readonly operator: 'hessian' | 'adam';
 }
 
+/** One spectrum, and its price in gradients of one batch of the runs. */
+export type StudySpectrum = SpectrumResult & { readonly gradientEvaluations: number };
+
 /** Measures one spectrum. */
-export type MeasureSpectrum = (choice: SpectrumChoice, options: StudySpectraOptions) => Promise<SpectrumResult>;
+export type MeasureSpectrum = (choice: SpectrumChoice, options: StudySpectraOptions) => Promise<StudySpectrum>;
 
 /** One spectrum of a study is done, or was found done. */
 export interface StudySpectraProgress extends SpectrumChoice {
@@ -40,6 +43,9 @@ export interface StudySpectraWork {
   readonly atOnce?: number;
   readonly onProgress?: (progress: StudySpectraProgress) => void;
 }
+
+/** A linearised product in gradients of the same batch: 1.1 to 1.4, as `npm run bench -- hvp` measures them. */
+const productPrice = 1.4;
 
 /** The spectra of a plan. */
 export function plannedSpectra({ methods }: StudyPlan): SpectrumChoice[] {
@@ -63,13 +69,13 @@ export async function studySpectra(
   let done = 0;
   const keyOf = async (choice: SpectrumChoice): Promise<string> => {
     const configuration = spectrumConfiguration(plan, choice, options);
-    if ((await readSpectrum(folder, configuration)) === null)
-      await writeSpectrum(folder, configuration, await measure(choice, options));
+    if ((await readMeasurement(folder, 'spectra', configuration)) === null)
+      await writeMeasurement(folder, 'spectra', configuration, await measure(choice, options));
     onProgress?.({ ...choice, done: ++done, planned: choices.length });
     return contentKey(configuration);
   };
   const keys = await new Turns(atOnce).all(choices.map((choice) => () => keyOf(choice)));
-  await keepSpectra(folder, new Set(keys));
+  await keepMeasurements(folder, 'spectra', new Set(keys));
 }
 
 /** Measures the spectra of a plan in this process, on the rows that its runs train on. */
@@ -83,7 +89,7 @@ async function measure(
   rows: readonly TokenRow[],
   { method, operator }: SpectrumChoice,
   { tokens, tolerance, maxSteps, warmup }: StudySpectraOptions,
-): Promise<SpectrumResult> {
+): Promise<StudySpectrum> {
   const { rank, alpha, targetModules, training } = plan;
   const { batchSize } = training;
   const seed = plan.seeds[0]!;
@@ -95,7 +101,7 @@ async function measure(
       ? await warmUp(model, start, rows, { ...warmup, batchSize, seed, adam: { betas, eps } })
       : { adapter: start };
   const measured = firstRows(rows, tokens);
-  return spectrum(model, warmed.adapter, measured, {
+  const found = await spectrum(model, warmed.adapter, measured, {
     // At least four batches, or there would be little to take a standard error over.
     batchSize: Math.min(batchSize, Math.ceil(measured.length / 4)),
     tolerance,
@@ -104,6 +110,8 @@ async function measure(
     beta1: betas[0],
     ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),
   });
+  const passes = (1 + productPrice * found.products) * (measured.length / batchSize);
+  return { ...found, gradientEvaluations: passes + (operator === 'adam' ? warmup.steps : 0) };
 }
 
 /** All that a spectrum of a study follows from, and no path. */

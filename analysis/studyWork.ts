@@ -6,8 +6,20 @@ import type { RunResult } from '../training/sweep/record.ts';
 import type { ExecuteRun } from '../training/sweep/runs.ts';
 import { WorkerPool } from '../training/workers/pool.ts';
 import type { CreateWorker } from '../training/workers/workerProcess.ts';
-import type { SpectrumResult } from './spectrum.ts';
-import { type MeasureSpectrum, measureOn, type SpectrumChoice, type StudySpectraOptions } from './studySpectra.ts';
+import {
+  type AskPredictor,
+  askOn,
+  type Predicted,
+  type PredictorChoice,
+  type StudyPredictorOptions,
+} from './studyPredictors.ts';
+import {
+  type MeasureSpectrum,
+  measureOn,
+  type SpectrumChoice,
+  type StudySpectraOptions,
+  type StudySpectrum,
+} from './studySpectra.ts';
 
 /** What does the parts of a study. */
 export interface StudyWork {
@@ -15,6 +27,7 @@ export interface StudyWork {
   readonly atOnce: number;
   readonly trainRun: ExecuteRun;
   readonly measureSpectrum: MeasureSpectrum;
+  readonly askPredictor: AskPredictor;
   release(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -22,8 +35,14 @@ export interface StudyWork {
 /** Does the parts in this process, one at a time. The model stays the caller's. */
 export function workHere(model: Model, plan: StudyPlan, data: SweepData): StudyWork {
   const release = async (): Promise<void> => {};
-  const [trainRun, measureSpectrum] = [executeOn(model, data), measureOn(model, plan, data.rows)];
-  return { atOnce: 1, trainRun, measureSpectrum, release, [Symbol.asyncDispose]: release };
+  return {
+    atOnce: 1,
+    trainRun: executeOn(model, data),
+    measureSpectrum: measureOn(model, plan, data.rows),
+    askPredictor: askOn(model, plan, data.rows),
+    release,
+    [Symbol.asyncDispose]: release,
+  };
 }
 
 /** What a process that works on a study is told: the plan, its model by folder, its data. */
@@ -37,9 +56,10 @@ export interface StudyWorkerSetup {
 /** One part of a study, as a process is told it. */
 type StudyTask =
   | { readonly part: 'run'; readonly run: RunConfiguration; readonly folder: string }
-  | { readonly part: 'spectrum'; readonly choice: SpectrumChoice; readonly options: StudySpectraOptions };
+  | { readonly part: 'spectrum'; readonly choice: SpectrumChoice; readonly options: StudySpectraOptions }
+  | { readonly part: 'predictor'; readonly choice: PredictorChoice; readonly options: StudyPredictorOptions };
 
-type StudyResult = RunResult | SpectrumResult;
+type StudyResult = RunResult | StudySpectrum | Predicted;
 
 /**
  * Does the parts in processes that are started when the first part is to be done, each with a model of its own; what they are
@@ -60,7 +80,8 @@ export function workInProcesses(count: number, setup: StudyWorkerSetup): StudyWo
     atOnce: count,
     trainRun: (configuration, folder, onStep) =>
       run({ part: 'run', run: configuration, folder }, onStep) as Promise<RunResult>,
-    measureSpectrum: (choice, options) => run({ part: 'spectrum', choice, options }) as Promise<SpectrumResult>,
+    measureSpectrum: (choice, options) => run({ part: 'spectrum', choice, options }) as Promise<StudySpectrum>,
+    askPredictor: (choice, options) => run({ part: 'predictor', choice, options }) as Promise<Predicted>,
     release,
     [Symbol.asyncDispose]: release,
   };
@@ -75,8 +96,10 @@ export const createWorker: CreateWorker<StudyWorkerSetup, StudyTask, StudyResult
 }) => {
   const model = await loadModel(directory, { ...options, backend: backendNamed(backend) });
   const work = workHere(model, plan, data);
-  return (task, report) =>
-    task.part === 'run'
-      ? work.trainRun(task.run, task.folder, report)
-      : work.measureSpectrum(task.choice, task.options);
+  return async (task, report) => {
+    if (task.part === 'run') return work.trainRun(task.run, task.folder, report);
+    return task.part === 'spectrum'
+      ? work.measureSpectrum(task.choice, task.options)
+      : work.askPredictor(task.choice, task.options);
+  };
 };

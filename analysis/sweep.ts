@@ -27,6 +27,8 @@ export interface SweepConfiguration {
   readonly lambdaMax?: number;
   /** Further predicted learning rates, by the predictor's name (Adam's threshold, a line search, ...). */
   readonly predictedRates?: Readonly<Record<string, number>>;
+  /** What was spent on each of those, and on `lambda-max`, in gradients of one batch. */
+  readonly prices?: Readonly<Record<string, number>>;
   /** Whether the adapter starts at B = 0; when absent it is told from the method's name. */
   readonly startsAtZeroB?: boolean;
 }

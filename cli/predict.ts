@@ -66,16 +66,17 @@ export function optimaTable({ points }: Prediction, output: Output): string[] {
 /** A line for each predictor that had anything to predict from. */
 function predictorTable({ predictors }: Prediction, output: Output): string[] {
   return output.table(
-    ['predictor', 'slope', 'Spearman', 'mean fold', 'worst fold', 'mean regret'],
+    ['predictor', 'slope', 'Spearman', 'mean fold', 'worst fold', 'mean regret', 'price'],
     predictors
       .filter(({ count }) => count > 0)
-      .map(({ name, slope, spearman, geometricMeanFoldError, worstFoldError, meanRegret }) => [
+      .map(({ name, slope, spearman, geometricMeanFoldError, worstFoldError, meanRegret, price }) => [
         name,
         slope,
         spearman,
         geometricMeanFoldError,
         worstFoldError,
         meanRegret,
+        price,
       ]),
   );
 }

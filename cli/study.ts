@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Prediction } from '../analysis/predictor.ts';
+import type { StudyPredictorOptions } from '../analysis/studyPredictors.ts';
 import type { StudySpectraOptions } from '../analysis/studySpectra.ts';
 import type { StudyWork } from '../analysis/studyWork.ts';
 import type { Model } from '../training/model.ts';
@@ -11,7 +12,7 @@ import { optimaTable } from './predict.ts';
 import { openStudyInputs, type PlannedStudy, parseStudy } from './studyInputs.ts';
 import { openStudyWork } from './studyWork.ts';
 import { byTask, commandLine, plannedRuns, runSweep, studyOptions, titleOf } from './sweep.ts';
-import { number, required, wholeNumber } from './values.ts';
+import { choice, list, number, required, wholeNumber } from './values.ts';
 
 /** `lambdamax study`: sweep, curvature, prediction and report in one. */
 export const command: Command = {
@@ -22,6 +23,13 @@ export const command: Command = {
     'curvature-tokens': value('Curvature', 'N', 'scored tokens behind the Hessian: whole rows, from the first', '1000'),
     tolerance: value('Curvature', 'X', 'relative error of the eigenvalues', '1e-2'),
     ...warmupOptions,
+    predictors: value(
+      'Curvature',
+      'NAMES',
+      'further ways to a rate that are compared with the sweep: probes, curvature, range-test, rule-of-thumb; none',
+      'curvature,rule-of-thumb',
+    ),
+    'probe-budget': value('Curvature', 'X', "what probes may cost for each variant, as a part of one run's price", '1'),
   },
   examples: [
     ['study', 'the bundled model and its word problems, --task math'],
@@ -29,7 +37,7 @@ export const command: Command = {
     ['study --model ./Llama-3.2-1B --data train.jsonl --study runs/llama', 'your own; run again, it continues'],
   ],
   async run(args, output) {
-    const curvature = parseCurvature(args);
+    const measurements = { curvature: parseCurvature(args), predictors: await parsePredictors(args) };
     const options = await parseStudy(args);
     const inputs = await openStudyInputs(options, commandLine(), output);
     await using _model = inputs.model;
@@ -37,7 +45,7 @@ export const command: Command = {
     for (const study of inputs.studies) {
       const cost = await costOfSteps(inputs.model, study);
       await using work = await openStudyWork(inputs.model, study, options);
-      const runs = await carryOut(study, work, curvature, cost, output);
+      const runs = await carryOut(study, work, measurements, cost, output);
       results.push({ study: study.folder, runs, ...(await conclude(study.folder)) });
     }
     const [first, ...others] = results;
@@ -57,22 +65,30 @@ interface StudyResult {
   readonly prediction: Prediction;
 }
 
-/** Curvature and sweep of one study, and how many runs there are. */
+/** What is measured of a study's methods before they are swept. */
+interface Measurements {
+  readonly curvature: StudySpectraOptions;
+  readonly predictors: StudyPredictorOptions;
+}
+
+/** Curvature, predictors and sweep of one study, and how many runs there are. */
 async function carryOut(
   study: PlannedStudy,
   work: StudyWork,
-  curvature: StudySpectraOptions,
+  { curvature, predictors }: Measurements,
   cost: string,
   output: Output,
 ): Promise<number> {
   const { plan, folder } = study;
   const { openStudy } = await import('../training/sweep/record.ts');
   const { plannedSpectra, studySpectra } = await import('../analysis/studySpectra.ts');
+  const { studyPredictors } = await import('../analysis/studyPredictors.ts');
   await using opened = await openStudy(folder, plan);
   output.say(`study ${folder}`);
   output.say(cost);
   const spectra = plannedSpectra(plan).length;
-  const progress = output.progress(spectra + plannedRuns(plan), titleOf(study, 'study'));
+  const measured = spectra + predictors.names.length * plan.methods.length;
+  const progress = output.progress(measured + plannedRuns(plan), titleOf(study, 'study'));
   try {
     await studySpectra(plan, folder, curvature, {
       measure: work.measureSpectrum,
@@ -80,7 +96,12 @@ async function carryOut(
       onProgress: ({ method, operator, done }) =>
         progress.update(done, `curvature of ${method}${operator === 'adam' ? ' as Adam sees it' : ''}`),
     });
-    return (await runSweep(study, opened, work, progress, spectra)).runs.length;
+    await studyPredictors(plan, folder, predictors, {
+      ask: work.askPredictor,
+      atOnce: work.atOnce,
+      onProgress: ({ method, predictor, done }) => progress.update(spectra + done, `${predictor} of ${method}`),
+    });
+    return (await runSweep(study, opened, work, progress, measured)).runs.length;
   } finally {
     progress.stop();
   }
@@ -107,6 +128,15 @@ function parseCurvature(args: Arguments): StudySpectraOptions {
     tolerance: required(args, 'tolerance', number({ above: 0, below: 1 })),
     maxSteps: 200,
     warmup: parseWarmup(args),
+  };
+}
+
+async function parsePredictors(args: Arguments): Promise<StudyPredictorOptions> {
+  const { studyPredictorNames } = await import('../analysis/studyPredictors.ts');
+  const names = required(args, 'predictors', list(choice([...studyPredictorNames, 'none'])));
+  return {
+    names: [...new Set(names.filter((name) => name !== 'none'))],
+    probeBudget: required(args, 'probe-budget', number({ above: 0 })),
   };
 }
 

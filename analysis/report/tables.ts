@@ -84,6 +84,7 @@ export function predictorTable({ predictors, scoreDirection }: Prediction): Tabl
       'Fold error',
       'Worst',
       `Mean regret, ${regretUnit(scoreDirection)}`,
+      'Price',
       'Predicted',
     ],
     rows: used.map((one) => [
@@ -95,12 +96,13 @@ export function predictorTable({ predictors, scoreDirection }: Prediction): Tabl
       formatFold(one.geometricMeanFoldError),
       formatFold(one.worstFoldError),
       one.meanRegret?.toFixed(2) ?? missing,
+      one.price === null ? missing : String(Math.round(one.price)),
       String(one.count),
     ]),
     note:
       `${used.length} predictors were tried, and the best of several flatters itself. Slope: d ln optimum / d ln prediction ` +
       'with its 95 % interval; the theory says 1. p: permutation test of Kendall’s tau, two-sided. Fold error: geometric ' +
-      'mean. Slope and ranks belong to the quantity before anything is fitted, so predictors made from λmax share them.',
+      'mean. Price: gradients of one batch for a prediction, sweeps of other methods not counted. Slope and ranks belong to the quantity before anything is fitted, so predictors made from λmax share them.',
     terms: used.map((one) => [one.name, one.meaning]),
   };
 }

@@ -249,4 +249,24 @@ test('an empty sweep and one that diverged throughout are refused in words', () 
   );
 });
 
+test('further rates are predictors of their own: as they are, calibrated, with their price and among those tried', () => {
+  const methods = planted((lambda) => 0.01 * (lambda / 128) ** -0.3, [32, 64, 128, 256]);
+  const sweep = plantedSweep(methods, { rates });
+  const configurations = sweep.configurations.map((one, i) => ({
+    ...one,
+    predictedRates: { probes: 3 * methods[i]!.optimum, 'line-search': 0.02 },
+    prices: { probes: 100 + 10 * i, 'lambda-max': 40 },
+  }));
+  const prediction = predict({ ...sweep, configurations });
+  near(summary(prediction, 'probes').geometricMeanFoldError, 3, 0.1);
+  near(summary(prediction, 'probes-calibrated').geometricMeanFoldError, 1, 0.1);
+  for (const name of ['probes', 'probes-calibrated']) assert.is(summary(prediction, name).price, 115);
+  assert.is(summary(prediction, 'two-over-lambda').price, 40);
+  assert.is(summary(prediction, 'line-search').price, null);
+  assert.is(summary(prediction, 'one-constant').price, 0);
+  assert.match(summary(prediction, 'probes').meaning, /short runs/);
+  const { tried } = summary(predict(sweep), 'one-constant');
+  assert.is(summary(prediction, 'one-constant').tried, tried + 4);
+});
+
 test.run();

@@ -62,7 +62,14 @@ test(
     const others = (await filesOf(study)).filter((name) => !runFiles.includes(name));
     assert.equal(
       others.map((name) => name.replace(/[0-9a-f]{12}/, 'KEY')),
-      [...['prediction.json', 'report.html', 'results.csv'], ...Array(4).fill('spectra/KEY.json'), 'study.json'],
+      [
+        'prediction.json',
+        // Curvature and the rule of thumb, of both variants.
+        ...Array(4).fill('predictors/KEY.json'),
+        ...['report.html', 'results.csv'],
+        ...Array(4).fill('spectra/KEY.json'),
+        'study.json',
+      ],
     );
     assert.is((await filesOf(study)).length, others.length + runFiles.length);
     for (const { key, score, validationLoss } of lines) {

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { predict } from '../../analysis/predictor.ts';
 import { readStudyFindings } from '../../analysis/studyFolder.ts';
 import { readSweepCsv } from '../../analysis/sweepCsv.ts';
-import { writeSpectrum } from '../../training/sweep/record.ts';
+import { writeMeasurement } from '../../training/sweep/record.ts';
 import { sweep } from '../../training/sweep/sweep.ts';
 import { commandLine, spawnedCommandLine } from '../cases/commandLine.ts';
 import { figuresOf } from '../cases/pages.ts';
@@ -28,7 +28,7 @@ async function finishedStudy(study: string): Promise<void> {
       lambdaMin: { value: -value / 2, residualBound: 1e-3, standardError: 0.1 },
       thresholds: { gradientDescent: 2 / value, momentum: 3.8 / value, adam: null },
     };
-    await writeSpectrum(study, { method, operator: 'hessian' }, spectrum);
+    await writeMeasurement(study, 'spectra', { method, operator: 'hessian' }, spectrum);
   }
 }
 
@@ -49,6 +49,29 @@ test('predict finds the optima that the runs were made with, prints one object a
     }
     assert.is(prediction.points.length, 2);
     assert.equal(JSON.parse(await readFile(join(study, 'prediction.json'), 'utf8')), prediction);
+  }));
+
+test('what further predictors said stands beside the sweep, with its fold error, its regret and its price', () =>
+  inTemporaryFolder(async (study) => {
+    await finishedStudy(study);
+    for (const method of ['lora', 'pissa']) {
+      const rates = { curvature: 2 * optimumOf[method]!, 'update-curvature': null };
+      const measured = { method, predictor: 'curvature', rates, gradientEvaluations: 22 };
+      await writeMeasurement(study, 'predictors', { method, predictor: 'curvature' }, measured);
+    }
+    await writeMeasurement(study, 'predictors', { broken: true }, { method: 'lora', rates: 3 });
+    const { predictors, points } = await resultOf<ReturnType<typeof predict>>('predict', study);
+    const curvature = predictors.find(({ name }) => name === 'curvature')!;
+    assert.ok(Math.abs(curvature.geometricMeanFoldError! - 2) < 0.15, `${curvature.geometricMeanFoldError}`);
+    assert.is(curvature.price, 22);
+    assert.ok(points[0]!.predictions.curvature!.regret > 0);
+    assert.is(
+      predictors.find(({ name }) => name === 'update-curvature'),
+      undefined,
+    );
+    const { stdout } = await commandLine(['predict', study]);
+    assert.match(stdout, /^predictor .* mean regret +price$/m);
+    assert.match(stdout, /^curvature .* 22$/m);
   }));
 
 test('in words, predict has a line for each configuration', () =>
@@ -112,7 +135,7 @@ test('the report is one page in the study folder, the same each time', () =>
 test('a spectrum that is broken, or of nothing, is left out', () =>
   inTemporaryFolder(async (study) => {
     await finishedStudy(study);
-    await writeSpectrum(study, { broken: true }, { operator: 'hessian' });
+    await writeMeasurement(study, 'spectra', { broken: true }, { operator: 'hessian' });
     await writeFile(join(study, 'spectra', '0123456789ab.json'), '{"operator": "hes');
     const { spectra, sweep: runs } = await readStudyFindings(study);
     assert.equal(

@@ -87,6 +87,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'analysis/sharpnessAlongTraining.ts': { code: ['analysis/', 'training/'] },
   'analysis/spectrum.ts': { code: ['analysis/', 'training/', 'compute/'] },
   'analysis/studyFolder.ts': { code: ['analysis/', 'training/'] },
+  'analysis/studyPredictors.ts': { code: ['analysis/', 'training/'] },
   'analysis/studySpectra.ts': { code: ['analysis/', 'training/'] },
   'analysis/recommend/recommend.ts': { code: ['analysis/', 'training/'] },
   'analysis/studyWork.ts': { code: ['analysis/', 'training/', 'compute/'] },

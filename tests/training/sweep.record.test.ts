@@ -6,13 +6,13 @@ import * as assert from 'uvu/assert';
 import { runConfiguration } from '../../training/sweep/plan.ts';
 import {
   openStudy,
+  readMeasurement,
+  readMeasurements,
   readRun,
-  readSpectra,
-  readSpectrum,
   readStudy,
   resultsCsv,
   runFolder,
-  writeSpectrum,
+  writeMeasurement,
 } from '../../training/sweep/record.ts';
 import type { ExecuteRun } from '../../training/sweep/runs.ts';
 import { sweep } from '../../training/sweep/sweep.ts';
@@ -222,15 +222,15 @@ test('a spectrum is found by its configuration, broken ones are not found', () =
   inTemporaryFolder(async (study) => {
     await (await openStudy(study, plan)).release();
     const configuration = { method: 'lora', operator: 'hessian' };
-    const key = await writeSpectrum(study, configuration, { lambdaMax: { value: 12.3 } });
+    const key = await writeMeasurement(study, 'spectra', configuration, { lambdaMax: { value: 12.3 } });
     const stored = { lambdaMax: { value: 12.3 }, configuration };
-    assert.equal(await readSpectrum(study, { operator: 'hessian', method: 'lora' }), stored);
-    assert.is(await readSpectrum(study, { ...configuration, method: 'pissa' }), null);
-    assert.equal(await readSpectra(study), [stored]);
+    assert.equal(await readMeasurement(study, 'spectra', { operator: 'hessian', method: 'lora' }), stored);
+    assert.is(await readMeasurement(study, 'spectra', { ...configuration, method: 'pissa' }), null);
+    assert.equal(await readMeasurements(study, 'spectra'), [stored]);
     const path = join(study, 'spectra', `${key}.json`);
     await truncate(path, (await stat(path)).size - 5);
-    assert.is(await readSpectrum(study, configuration), null);
-    assert.equal(await readSpectra(study), []);
+    assert.is(await readMeasurement(study, 'spectra', configuration), null);
+    assert.equal(await readMeasurements(study, 'spectra'), []);
   }));
 
 test('a run that was never begun is not done', () =>

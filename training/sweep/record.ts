@@ -85,7 +85,7 @@ export async function openStudy(folder: string, plan: StudyPlan): Promise<OpenSt
     if (stored !== null) refuseOtherPlan(path, planDifferences(stored, plan));
     for (const inner of ['runs', 'spectra']) await makeFolder(join(folder, inner), 'a folder to write a study in');
     await removeLeftovers(folder);
-    await removeLeftovers(join(folder, 'spectra'));
+    for (const kind of ['spectra', 'predictors']) await removeLeftovers(join(folder, kind));
     if (stored === null) await writeJson(path, plan);
   } catch (error) {
     await lock.release();
@@ -207,34 +207,51 @@ export function resultsCsv(plan: StudyPlan, runs: readonly FinishedRun[]): strin
   return `${[header, ...lines].join('\n')}\n`;
 }
 
-/** Writes `spectra/KEY.json`: a spectrum beside the configuration it belongs to, and returns KEY, a hash of that. */
-export async function writeSpectrum(folder: string, configuration: object, spectrum: object): Promise<string> {
+/** Folders of a study with what was measured of its methods beside its runs: curvature, and other predictions of the best rate. */
+export type MeasurementKind = 'spectra' | 'predictors';
+
+/** Writes `KIND/KEY.json`: a measurement beside the configuration it belongs to, and returns KEY, a hash of that. */
+export async function writeMeasurement(
+  folder: string,
+  kind: MeasurementKind,
+  configuration: object,
+  measurement: object,
+): Promise<string> {
   const key = contentKey(configuration);
-  await writeJson(join(folder, 'spectra', `${key}.json`), { ...spectrum, configuration });
+  await makeFolder(join(folder, kind), 'a folder to write a study in');
+  await writeJson(join(folder, kind, `${key}.json`), { ...measurement, configuration });
   return key;
 }
 
-/** The spectrum that was written for this configuration; null if there is none, or a broken one. */
-export async function readSpectrum(folder: string, configuration: object): Promise<Record<string, unknown> | null> {
-  const stored = await readJsonOrNull(join(folder, 'spectra', `${contentKey(configuration)}.json`));
+/** The measurement that was written for this configuration; null if there is none, or a broken one. */
+export async function readMeasurement(
+  folder: string,
+  kind: MeasurementKind,
+  configuration: object,
+): Promise<Record<string, unknown> | null> {
+  const stored = await readJsonOrNull(join(folder, kind, `${contentKey(configuration)}.json`));
   return isObject(stored) && canonicalJson(stored.configuration) === canonicalJson(configuration) ? stored : null;
 }
 
-/** Removes all spectra but these: those measured under settings that a study no longer has. */
-export async function keepSpectra(folder: string, keys: ReadonlySet<string>): Promise<void> {
-  for (const key of await spectrumKeys(folder))
-    if (!keys.has(key)) await rm(join(folder, 'spectra', `${key}.json`), { force: true });
+/** Removes all measurements but these: those made under settings that a study no longer has. */
+export async function keepMeasurements(
+  folder: string,
+  kind: MeasurementKind,
+  keys: ReadonlySet<string>,
+): Promise<void> {
+  for (const key of await measurementKeys(folder, kind))
+    if (!keys.has(key)) await rm(join(folder, kind, `${key}.json`), { force: true });
 }
 
-/** All spectra of a study, each with its `configuration`, in the order of their keys. */
-export async function readSpectra(folder: string): Promise<Record<string, unknown>[]> {
-  const keys = await spectrumKeys(folder);
-  const spectra = await Promise.all(keys.map((key) => readJsonOrNull(join(folder, 'spectra', `${key}.json`))));
-  return spectra.filter(isObject);
+/** All measurements of a kind, each with its `configuration`, in the order of their keys. */
+export async function readMeasurements(folder: string, kind: MeasurementKind): Promise<Record<string, unknown>[]> {
+  const keys = await measurementKeys(folder, kind);
+  const stored = await Promise.all(keys.map((key) => readJsonOrNull(join(folder, kind, `${key}.json`))));
+  return stored.filter(isObject);
 }
 
-async function spectrumKeys(folder: string): Promise<string[]> {
-  return (await entries(join(folder, 'spectra'))).flatMap((name) => /^([0-9a-f]{12})\.json$/.exec(name)?.[1] ?? []);
+async function measurementKeys(folder: string, kind: MeasurementKind): Promise<string[]> {
+  return (await entries(join(folder, kind))).flatMap((name) => /^([0-9a-f]{12})\.json$/.exec(name)?.[1] ?? []);
 }
 
 /** The run's configuration if it is intact and the key's own. */

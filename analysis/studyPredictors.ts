@@ -1,0 +1,143 @@
+import { LambdamaxError } from '../errors.ts';
+import { type Adapter, createAdapter } from '../training/adapters/create.ts';
+import { layoutTensors } from '../training/adapters/layout.ts';
+import { rowsByStep } from '../training/data/batches.ts';
+import type { TokenRow } from '../training/data/examples.ts';
+import { type FinetuneOptions, stepGradient } from '../training/finetune.ts';
+import type { Model } from '../training/model.ts';
+import { createOptimizer } from '../training/optimizers/index.ts';
+import { finetuneOptions } from '../training/sweep/execute.ts';
+import { contentKey, runConfiguration, type StudyPlan } from '../training/sweep/plan.ts';
+import { keepMeasurements, readMeasurement, writeMeasurement } from '../training/sweep/record.ts';
+import { Turns } from '../training/sweep/turns.ts';
+import { rangeTest } from './recommend/rangeTest.ts';
+import { type RecommendOptions, recommend } from './recommend/recommend.ts';
+import { ruleOfThumb } from './recommend/ruleOfThumb.ts';
+
+/** Ways to a learning rate that a study can try beside its sweep. */
+export const studyPredictorNames = ['probes', 'curvature', 'range-test', 'rule-of-thumb'] as const;
+
+export type StudyPredictorName = (typeof studyPredictorNames)[number];
+
+/** Which predictors a study tries, and what they may cost. */
+export interface StudyPredictorOptions {
+  readonly names: readonly StudyPredictorName[];
+  /** What probes may cost for each method, as a part of one run. */
+  readonly probeBudget: number;
+}
+
+/** Which predictor is asked about which method. */
+export interface PredictorChoice {
+  readonly method: string;
+  readonly predictor: StudyPredictorName;
+}
+
+/** What a predictor says of one method. */
+export interface Predicted {
+  /** By the names under which `predict` shows them. */
+  readonly rates: Readonly<Record<string, number | null>>;
+  readonly gradientEvaluations: number;
+  /** Why there is no rate, in words. */
+  readonly reason?: string;
+}
+
+/** Asks one predictor about one method. */
+export type AskPredictor = (choice: PredictorChoice, options: StudyPredictorOptions) => Promise<Predicted>;
+
+/** What asks, and who is told. */
+export interface StudyPredictorWork {
+  readonly ask: AskPredictor;
+  /** How many predictors `ask` is given at once; default 1. */
+  readonly atOnce?: number;
+  readonly onProgress?: (progress: PredictorChoice & { readonly done: number }) => void;
+}
+
+/**
+ * Asks each predictor for a learning rate of each method of a plan, for its number of steps, before any run of the sweep. What lies
+ * in the study's folder already is not measured again; what was measured under other options is removed.
+ */
+export async function studyPredictors(
+  plan: StudyPlan,
+  folder: string,
+  options: StudyPredictorOptions,
+  { ask, atOnce = 1, onProgress }: StudyPredictorWork,
+): Promise<void> {
+  const choices = plan.methods.flatMap((method) => options.names.map((predictor) => ({ method, predictor })));
+  let done = 0;
+  const keyOf = async (choice: PredictorChoice): Promise<string> => {
+    const configuration = configurationOf(plan, choice, options);
+    if ((await readMeasurement(folder, 'predictors', configuration)) === null)
+      await writeMeasurement(folder, 'predictors', configuration, { ...choice, ...(await ask(choice, options)) });
+    onProgress?.({ ...choice, done: ++done });
+    return contentKey(configuration);
+  };
+  const keys = await new Turns(atOnce).all(choices.map((choice) => () => keyOf(choice)));
+  await keepMeasurements(folder, 'predictors', new Set(keys));
+}
+
+/** Asks predictors in this process, on the rows that the plan's runs train on. */
+export function askOn(model: Model, plan: StudyPlan, rows: readonly TokenRow[]): AskPredictor {
+  return (choice, options) => predictOne(model, plan, rows, choice, options).catch(nothingToSay);
+}
+
+/** A predictor that cannot say anything (probes too dear, an optimizer that is not Adam) is no reason to give up a study. */
+function nothingToSay(error: unknown): Predicted {
+  if (error instanceof LambdamaxError) return { rates: {}, gradientEvaluations: 0, reason: error.message };
+  throw error;
+}
+
+async function predictOne(
+  model: Model,
+  plan: StudyPlan,
+  rows: readonly TokenRow[],
+  { method, predictor }: PredictorChoice,
+  { probeBudget }: StudyPredictorOptions,
+): Promise<Predicted> {
+  if (predictor === 'rule-of-thumb')
+    return { rates: { [predictor]: ruleOfThumb(model.config) }, gradientEvaluations: 0 };
+  const run = finetuneOptions(runConfiguration(plan, { method, learningRate: 0, seed: plan.seeds[0]! }));
+  const { rank, alpha, targetModules } = plan;
+  const initSeed = plan.initSeed ?? run.seed;
+  const adapter = await createAdapter(model, { method, rank, alpha, targetModules, initSeed, rows });
+  if (predictor === 'range-test') return rangeTestOf(model, adapter, rows, run);
+  // Probes are scored on rows of their own, and never on those that the sweep is scored on.
+  const { validation: _, ...settings } = run;
+  const options: RecommendOptions = { ...settings, by: predictor, budget: probeBudget };
+  const { learningRate, gradientEvaluations, alongUpdate } = await recommend(model, adapter, rows, options);
+  const along =
+    predictor === 'probes' || alongUpdate === null
+      ? {}
+      : {
+          'line-search': alongUpdate.lineSearch.learningRate,
+          'update-curvature': alongUpdate.quadraticRate?.value ?? null,
+        };
+  return { rates: { [predictor]: learningRate, ...along }, gradientEvaluations };
+}
+
+async function rangeTestOf(
+  model: Model,
+  start: Adapter,
+  rows: readonly TokenRow[],
+  { optimizer: name, optimizerOptions, batchSize, seed, shuffle }: FinetuneOptions,
+): Promise<Predicted> {
+  const adapter = { ...start, parameters: start.parameters.slice() };
+  const optimizer = createOptimizer(name, layoutTensors(adapter.layout), optimizerOptions);
+  const rowsOf = rowsByStep(rows, batchSize, seed, shuffle);
+  let taken = 0;
+  const { learningRate } = await rangeTest(async (rate) => {
+    const { value, gradient } = await stepGradient(model, adapter, rowsOf(taken++));
+    if (Number.isFinite(value)) optimizer.step(adapter.parameters, gradient, rate);
+    return value;
+  });
+  return { rates: { 'range-test': learningRate }, gradientEvaluations: taken };
+}
+
+/** All that a prediction follows from, and no path. */
+function configurationOf(
+  plan: StudyPlan,
+  { method, predictor }: PredictorChoice,
+  { probeBudget }: StudyPredictorOptions,
+): object {
+  const { learningRate: _, ...run } = runConfiguration(plan, { method, learningRate: 0, seed: plan.seeds[0]! });
+  return { ...run, predictor, ...(predictor === 'probes' ? { probeBudget } : {}) };
+}

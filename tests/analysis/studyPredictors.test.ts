@@ -1,0 +1,87 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readStudyFindings } from '../../analysis/studyFolder.ts';
+import {
+  askOn,
+  type StudyPredictorOptions,
+  studyPredictorNames,
+  studyPredictors,
+} from '../../analysis/studyPredictors.ts';
+import { toTokenRows } from '../../training/data/examples.ts';
+import type { StudyPlan } from '../../training/sweep/plan.ts';
+import { openStudy, readMeasurements } from '../../training/sweep/record.ts';
+import { sweep } from '../../training/sweep/sweep.ts';
+import { referenceModel } from '../cases/reference.ts';
+import { parabolaResult, somePlan } from '../cases/studies.ts';
+import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
+import { randomRows } from '../cases/tokenFiles.ts';
+
+const { rows } = toTokenRows(
+  randomRows(12, 1).map((row) => ({ ...row })),
+  { maxLength: 64 },
+);
+
+function tinyPlan(steps: number, optimizer = 'adamw'): StudyPlan {
+  const { training } = somePlan();
+  return somePlan({
+    rank: 2,
+    methods: ['lora'],
+    targetModules: 'q_proj',
+    training: { ...training, steps, batchSize: 3, optimizer: { ...training.optimizer, name: optimizer } },
+  });
+}
+
+/** Asks predictors in a study folder; returns what lies there afterwards, by predictor, and which were asked anew. */
+async function ask(folder: string, plan: StudyPlan, options: StudyPredictorOptions) {
+  await using model = await referenceModel('llama', 'float32');
+  const before = new Set((await readMeasurements(folder, 'predictors')).map((one) => JSON.stringify(one)));
+  await studyPredictors(plan, folder, options, { ask: askOn(model, plan, rows) });
+  const stored = (await readMeasurements(folder, 'predictors')) as unknown as {
+    readonly predictor: string;
+    readonly rates: Readonly<Record<string, number | null>>;
+    readonly gradientEvaluations: number;
+    readonly reason?: string;
+  }[];
+  const anew = stored.filter((one) => !before.has(JSON.stringify(one))).map(({ predictor }) => predictor);
+  return { by: new Map(stored.map((one) => [one.predictor, one])), anew: anew.sort() };
+}
+
+test('each predictor is asked once, and again only if what it depends on has changed', () =>
+  inTemporaryFolder(async (folder) => {
+    const plan = tinyPlan(16);
+    await (await openStudy(folder, plan)).release();
+    const options = { names: studyPredictorNames, probeBudget: 4 };
+    const first = await ask(folder, plan, options);
+    assert.equal(first.anew, [...studyPredictorNames].sort());
+    const { rates, gradientEvaluations } = first.by.get('probes')!;
+    assert.ok(rates.probes! > 0);
+    assert.ok(gradientEvaluations <= 4 * 16);
+    assert.equal(Object.keys(first.by.get('curvature')!.rates).sort(), [
+      'curvature',
+      'line-search',
+      'update-curvature',
+    ]);
+    assert.ok(first.by.get('range-test')!.gradientEvaluations <= 80);
+    assert.is(first.by.get('rule-of-thumb')!.gradientEvaluations, 0);
+    assert.equal((await ask(folder, plan, options)).anew, []);
+    assert.equal((await ask(folder, plan, { ...options, probeBudget: 5 })).anew, ['probes']);
+    const fewer = await ask(folder, plan, { ...options, names: ['curvature'] });
+    assert.equal([...fewer.by.keys()], ['curvature']);
+
+    await sweep(plan, { study: folder, execute: async (run) => parabolaResult(run) });
+    const { sweep: found } = await readStudyFindings(folder);
+    assert.is(found.configurations[0]!.predictedRates!.curvature, fewer.by.get('curvature')!.rates.curvature);
+    assert.is(found.configurations[0]!.prices!['line-search'], fewer.by.get('curvature')!.gradientEvaluations);
+  }));
+
+test('one that cannot say anything says why, and the study goes on', () =>
+  inTemporaryFolder(async (folder) => {
+    const { by } = await ask(folder, tinyPlan(16, 'sgd'), { names: ['curvature', 'rule-of-thumb'], probeBudget: 1 });
+    assert.equal(by.get('curvature')!.rates, {});
+    assert.match(by.get('curvature')!.reason!, /sgd/);
+    assert.ok(by.get('rule-of-thumb')!.rates['rule-of-thumb']! > 0);
+    const dear = await ask(folder, tinyPlan(16), { names: ['probes'], probeBudget: 0.1 });
+    assert.match(dear.by.get('probes')!.reason!, /budget of the probes/);
+  }));
+
+test.run();
