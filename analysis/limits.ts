@@ -16,7 +16,7 @@ export interface Limit {
 export function limits(options: ThresholdOptions): Limit[] {
   const rates = thresholds(options);
   const { momentum = 0.9, beta1 = 0.9, weightDecay = 0, schedule } = options;
-  const decay = weightDecay === 0 ? '' : ` + ${weightDecay}`;
+  const curvature = weightDecay === 0 ? 'lambda_max(H)' : `(lambda_max(H) + ${weightDecay})`;
   const ofDescent = [...general, ...scheduleWords(schedule), ...(weightDecay === 0 ? [] : [penaltyDecay])];
   const ofAdam = [
     ...general,
@@ -33,14 +33,14 @@ export function limits(options: ThresholdOptions): Limit[] {
     {
       optimizer: 'gradientDescent',
       learningRate: rates.gradientDescent,
-      formula: `2 / (lambda_max(H)${decay})`,
+      formula: `2 / ${curvature}`,
       assumptions: ofDescent,
       source: 'Cohen et al. 2021, arXiv 2103.00065',
     },
     {
       optimizer: 'momentum',
       learningRate: rates.momentum,
-      formula: `${Number((2 * (1 + momentum)).toPrecision(4))} / (lambda_max(H)${decay})`,
+      formula: `${Number((2 * (1 + momentum)).toPrecision(4))} / ${curvature}`,
       assumptions: [...ofDescent, `Heavy-ball momentum ${momentum} without dampening, as PyTorch's SGD.`],
       source: 'Polyak 1964; Cohen et al. 2021, arXiv 2103.00065',
     },

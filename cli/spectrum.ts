@@ -1,5 +1,7 @@
+import type { PageSpectrum } from '../analysis/report/spectrumPage.ts';
 import { UsageError } from '../errors.ts';
 import type { Arguments, Command } from './command.ts';
+import { commandLine } from './commandLine.ts';
 import { demandAdapter, openModel } from './inputs.ts';
 import {
   adapterOptions,
@@ -16,11 +18,12 @@ import {
   value,
   warmupOptions,
 } from './options.ts';
+import type { Output } from './output.ts';
 import { optimizerOptions, parseOptimizer, parseSchedule, scheduleOptions } from './runOptions.ts';
 import { measureSpectrum, type SpectrumSettings } from './spectrumRun.ts';
 import { spectrumLines } from './spectrumWords.ts';
 import { demandSource, readTrainingRows } from './taskInputs.ts';
-import { choice, given, number, optional, required, wholeNumber } from './values.ts';
+import { atMostOne, choice, given, list, number, optional, required, text, wholeNumber } from './values.ts';
 
 /** `lambdamax spectrum`: how sharp the loss is. */
 export const command: Command = {
@@ -29,6 +32,7 @@ export const command: Command = {
   options: {
     ...modelOptions,
     ...adapterOptions,
+    methods: value('Adapter', 'NAMES', 'several variants instead of --method, each set against vanilla lora'),
     ...dataOptions,
     ...modulesOption,
     'per-module': { type: 'boolean', group: 'Curvature:', describe: "each module's own block besides" },
@@ -61,6 +65,11 @@ export const command: Command = {
     ...optimizerOptions,
     momentum: value('Training', 'X', 'heavy-ball momentum, for its limit', '0.9'),
     ...scheduleOptions,
+    html: value(
+      'Output',
+      'FILE',
+      'a page with figures besides: heat map of --per-module, --density, comparison of --methods',
+    ),
     ...engineOptions,
     workers: value('Engine', 'N', 'processes that share the batches, of one thread each where --threads is 0', '1'),
   },
@@ -71,21 +80,61 @@ export const command: Command = {
       'spectrum --data train.jsonl --limit 64 --method lora --top-k 10 --trace --density',
       'and how all eigenvalues lie',
     ],
+    [
+      'spectrum --data train.jsonl --limit 64 --methods lora,pissa,olora --per-module --html methods.html',
+      "lambda_max over LoRA's, module by module",
+    ],
     ['spectrum --data train.jsonl --limit 64 --method lora --along-update', "and how the loss bends along Adam's step"],
   ],
   async run(args, output) {
     const data = parseData(args);
     demandSource(data);
     const adapterChoice = parseAdapter(args);
+    const methods = await parseMethods(args);
+    const html = optional(args, 'html', text);
     const { batchSize, seed } = data;
     const settings = { ...parseMeasurement(args), batchSize, seed, ...given({ schedule: await parseRates(args) }) };
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
     const rows = await readTrainingRows(model, data, output);
-    const start = await demandAdapter(model, adapterChoice, rows);
-    const result = await measureSpectrum(model, start, rows, settings, output);
-    output.result(result, () => spectrumLines(result, output));
+    if (methods === undefined) {
+      const start = await demandAdapter(model, adapterChoice, rows);
+      const result = await measureSpectrum(model, start, rows, settings, output);
+      output.result(result, () => spectrumLines(result, output));
+      if (html !== undefined) await writePage(html, [result], args, output);
+    } else {
+      const { compareMethods, comparisonLines } = await import('./spectrumMethods.ts');
+      const compared = await compareMethods(model, methods, adapterChoice, rows, settings, output);
+      output.result({ methods: compared }, () => comparisonLines(compared, output));
+      if (html !== undefined) await writePage(html, compared, args, output);
+    }
   },
 };
+
+/** The variants to compare, vanilla LoRA among them; undefined without --methods. */
+async function parseMethods(args: Arguments): Promise<readonly string[] | undefined> {
+  atMostOne(args, 'methods', 'method', 'adapter');
+  const methods = optional(args, 'methods', list(text));
+  if (methods === undefined) return undefined;
+  const { loadMethod } = await import('../training/adapters/methodFile.ts');
+  for (const method of methods) await loadMethod(method, '--methods');
+  return [...new Set(methods.includes('lora') ? methods : ['lora', ...methods])];
+}
+
+/** Writes the page of one spectrum or several: after the result, which a page that cannot be written would take with it. */
+async function writePage(
+  file: string,
+  spectra: readonly PageSpectrum[],
+  args: Arguments,
+  output: Output,
+): Promise<void> {
+  const { renderSpectrumPage } = await import('../analysis/report/spectrumPage.ts');
+  const { writeText } = await import('./writeText.ts');
+  const { model } = parseModel(args);
+  const { data = [], task } = parseData(args);
+  const setting = [model, ...data, ...(task === undefined ? [] : [task])];
+  await writeText(file, renderSpectrumPage(spectra, { setting, command: commandLine() }));
+  output.say(file);
+}
 
 /** The rates of the steps of a run over its peak rate; undefined without --steps. */
 async function parseRates(args: Arguments): Promise<readonly number[] | undefined> {

@@ -60,6 +60,6 @@ export function moduleLines({ modules }: SpectrumResult, output: Output): string
 }
 
 /** A bar of up to 30 characters; `share` from 0 to 1. */
-function bar(share: number): string {
+export function bar(share: number): string {
   return '━'.repeat(Math.round(30 * (Number.isFinite(share) ? share : 0)));
 }

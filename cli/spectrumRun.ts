@@ -25,6 +25,9 @@ export interface SpectrumSettings
   readonly modulePattern?: string;
 }
 
+/** The same, with how rows are batched. */
+export type SpectrumRun = SpectrumSettings & { readonly batchSize: number; readonly seed: number };
+
 /** A spectrum, and the warm-up before it if there was one. */
 export type MeasuredSpectrum = SpectrumResult & {
   readonly warmup?: WarmupSettings;
@@ -37,7 +40,7 @@ export async function measureSpectrum(
   model: Model,
   start: Adapter,
   rows: readonly TokenRow[],
-  settings: SpectrumSettings & { readonly batchSize: number; readonly seed: number },
+  settings: SpectrumRun,
   output: Output,
 ): Promise<MeasuredSpectrum> {
   const { operator, optimizer, warmup, modulePattern, directions, batchSize, seed, ...rest } = settings;

@@ -5,13 +5,14 @@ import type { StudySpectraOptions } from '../analysis/studySpectra.ts';
 import type { StudyWork } from '../analysis/studyWork.ts';
 import type { Model } from '../training/model.ts';
 import type { Arguments, Command } from './command.ts';
+import { commandLine } from './commandLine.ts';
 import { costLine } from './cost.ts';
 import { parseWarmup, value, warmupOptions } from './options.ts';
 import type { Output } from './output.ts';
 import { optimaTable } from './predict.ts';
 import { openStudyInputs, type PlannedStudy, parseStudy } from './studyInputs.ts';
 import { openStudyWork } from './studyWork.ts';
-import { byTask, commandLine, plannedRuns, runSweep, studyOptions, titleOf } from './sweep.ts';
+import { byTask, plannedRuns, runSweep, studyOptions, titleOf } from './sweep.ts';
 import { choice, list, number, required, wholeNumber } from './values.ts';
 
 /** `lambdamax study`: sweep, curvature, prediction and report in one. */

@@ -1,6 +1,7 @@
 import type { RunConfiguration } from '../training/sweep/plan.ts';
 import type { SweepRecord } from '../training/sweep/sweep.ts';
 import type { Command, OptionGroup } from './command.ts';
+import { commandLine } from './commandLine.ts';
 import { adapterOptions, dataOptions, engineOptions, modelOptions, value } from './options.ts';
 import { type Output, shortNumber } from './output.ts';
 import type { Progress } from './progress.ts';
@@ -135,12 +136,4 @@ export async function runSweep(
 /** How many runs a plan begins with; grids may be extended. */
 export function plannedRuns({ methods, grid }: PlannedStudy['plan']): number {
   return methods.length * grid.length;
-}
-
-/** The command line as one would type it again. */
-export function commandLine(): string {
-  const quoted = process.argv
-    .slice(2)
-    .map((part) => (/^[\w./,:=@+-]+$/.test(part) ? part : `'${part.replaceAll("'", "'\\''")}'`));
-  return ['lambdamax', ...quoted].join(' ');
 }

@@ -43,10 +43,12 @@ export function lambdaMaxByMethod(spectra: readonly SpectrumEnds[]): Figure {
       end(lambdaMax, 'lambda_max', color),
     ];
   });
-  const shown = ordered.flatMap(({ lambdaMax, lambdaMin }) => [
-    lambdaMax.value,
-    ...(lambdaMin === null ? [] : [Math.abs(lambdaMin.value)]),
-  ]);
+  const shown = ordered.flatMap(({ lambdaMax, lambdaMin }) =>
+    [lambdaMax, ...(lambdaMin === null ? [] : [lambdaMin])].flatMap(({ value, standardError }) => [
+      Math.abs(value),
+      Math.abs(value) + (standardError ?? 0),
+    ]),
+  );
   return {
     data,
     layout: baseLayout(

@@ -11,7 +11,8 @@ export interface Table {
   readonly terms?: readonly (readonly [term: string, meaning: string])[];
 }
 
-const missing = '–';
+/** Stands in a cell for what is not there. */
+export const missing = '–';
 
 /** The three claims with their answers. */
 export function claimTable({ claims }: Prediction): Table {
@@ -140,13 +141,15 @@ export function spectrumTable(spectra: readonly ReportSpectrum[]): Table {
   };
 }
 
-function endCells(end: ReportSpectrum['lambdaMin']): [string, string] {
+/** An end of a spectrum with its standard error over batches, and its residual bound. */
+export function endCells(end: ReportSpectrum['lambdaMin']): [string, string] {
   if (end === null) return [missing, missing];
   const error = end.standardError === null ? '' : ` ± ${formatNumber(end.standardError, 2)}`;
   return [`${formatNumber(end.value)}${error}`, formatNumber(end.residualBound, 2)];
 }
 
-function sampleOf(spectra: readonly ReportSpectrum[]): string {
+/** What spectra were measured on, in words. */
+export function sampleOf(spectra: readonly Pick<ReportSpectrum, 'tokens' | 'batches'>[]): string {
   const samples = spectra.map(
     ({ tokens, batches }) =>
       `${tokens.toLocaleString('en')} scored tokens in ${batches} ${batches === 1 ? 'batch' : 'batches'}`,
@@ -158,10 +161,12 @@ function isNumber(value: number | null | undefined): value is number {
   return value !== null && value !== undefined;
 }
 
-const thresholdNames: Readonly<Record<string, string>> = {
+/** The optimizers of thresholds, in words. */
+export const thresholdNames: Readonly<Record<string, string>> = {
   gradientDescent: 'gradient descent',
   momentum: 'momentum',
   adam: 'Adam',
+  loraPlus: 'LoRA+',
 };
 
 function regretUnit(direction: 'lower' | 'higher'): string {
@@ -185,7 +190,8 @@ function formatFold(value: number | null): string {
   return value === null ? missing : value < 1000 ? value.toFixed(2) : value.toExponential(1);
 }
 
-function formatNumber(value: number | null, digits = 4): string {
+/** A number to a few digits, in powers of ten where it is very large or small. */
+export function formatNumber(value: number | null, digits = 4): string {
   if (value === null) return missing;
   const size = Math.abs(value);
   return size === 0 || (size >= 1e-3 && size < 1e5)

@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { commandLine } from '../cases/commandLine.ts';
+import { faultsOf, figuresOf } from '../cases/pages.ts';
 import { points, referenceJson } from '../cases/reference.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { randomRows, referencePath, storedReferenceRows, writeRows } from '../cases/tokenFiles.ts';
@@ -243,6 +246,86 @@ test('--lora-plus-ratio gives the limit of the base rate: at ratio 1 it is that 
     assert.ok(faster.thresholds.loraPlus! < even.thresholds.loraPlus!);
     const withoutAdam = ['spectrum', ...llama, ...run, '--lora-plus-ratio', '16'];
     await failsClearly(withoutAdam, 2, /--lora-plus-ratio: expected --operator adam.*got hessian/);
+  }));
+
+interface Compared {
+  readonly methods: readonly (Spectrum & {
+    readonly method: string;
+    readonly relativeToLora: {
+      readonly whole: number;
+      readonly modules: readonly { readonly name: string; readonly ratio: number }[];
+      readonly quartiles: { readonly smallest: number; readonly median: number; readonly largest: number };
+    };
+  })[];
+}
+
+test('--methods sets each against LoRA, which is measured in any case; module by module with --per-module', () =>
+  inTemporaryFolder(async (folder) => {
+    const data = await writeRows(folder, storedReferenceRows());
+    const html = join(folder, 'methods.html');
+    const run = ['--data', data, '--rank', '2', '--target-modules', 'q_proj,v_proj', '--methods', 'pissa,olora'];
+    const { methods } = await resultOf<Compared>('spectrum', ...llama, ...run, '--per-module', '--html', html);
+    assert.equal(
+      methods.map(({ method }) => method),
+      ['lora', 'pissa', 'olora'],
+    );
+    const [lora, pissa] = methods as [Compared['methods'][number], Compared['methods'][number]];
+    const alone = await spectrumOf(...run.slice(0, -2), '--method', 'pissa', '--per-module');
+    assert.equal(pissa.lambdaMax, alone.lambdaMax);
+    assert.equal(pissa.modules, alone.modules);
+    const { whole, modules, quartiles } = pissa.relativeToLora;
+    assert.is(whole, pissa.lambdaMax.value / lora.lambdaMax.value);
+    assert.equal(
+      modules.map(({ ratio }) => ratio),
+      pissa.modules!.map(({ lambdaMax }, index) => lambdaMax / lora.modules![index]!.lambdaMax),
+    );
+    assert.is(quartiles.largest, Math.max(...modules.map(({ ratio }) => ratio)));
+    assert.is(lora.relativeToLora.quartiles.median, 1);
+    const page = await readFile(html, 'utf8');
+    assert.equal(faultsOf(page), []);
+    assert.equal(Object.keys(figuresOf(page)), [
+      ...['relative-to-lora', 'lambda-max'],
+      ...['modules-0', 'modules-1', 'modules-2'],
+    ]);
+
+    const words = await commandLine(['spectrum', ...llama, ...run, '--quiet']);
+    assert.match(
+      words.stdout,
+      /^method +lambda_max +error +over LoRA [^\n]*\nlora [^\n]*\npissa [^\n]*\nolora [^\n]*━+\n/,
+    );
+    const both = ['spectrum', ...llama, ...run, '--method', 'lora'];
+    await failsClearly(both, 2, /--methods and --method, --adapter: expected one of them, got both/);
+    await failsClearly(['spectrum', ...llama, ...run, '--methods', 'lora,nothing'], 2, /--methods: .*nothing/);
+  }));
+
+test('--html draws the heat map and the density, and the table of modules has bars', () =>
+  inTemporaryFolder(async (folder) => {
+    const data = await writeRows(folder, storedReferenceRows());
+    const html = join(folder, 'spectrum.html');
+    const few = ['--density-probes', '1', '--density-steps', '5'];
+    const run = [
+      'spectrum',
+      ...llama,
+      '--data',
+      data,
+      ...smallest,
+      '--per-module',
+      '--density',
+      ...few,
+      '--html',
+      html,
+    ];
+    const { stdout, code } = await commandLine([...run, '--quiet']);
+    assert.is(code, 0);
+    assert.match(stdout, /\nmodule +parameters [^\n]*\n(model\.layers\.\d\.self_attn\.q_proj +64 [^\n]* ━+\n){2}/);
+    const page = await readFile(html, 'utf8');
+    assert.equal(faultsOf(page), []);
+    assert.equal(Object.keys(figuresOf(page)), ['modules-0', 'density-0']);
+
+    const lost = await commandLine([...run.with(-1, join(folder, 'nowhere', 'a.html')), '--quiet', '--json']);
+    assert.is(lost.code, 1);
+    assert.match(lost.stderr, /^lambdamax: .*nowhere\/a\.html: .*no such file or folder\n$/);
+    assert.is((JSON.parse(lost.stdout) as Spectrum).modules!.length, 2, 'the result is not lost with the page');
   }));
 
 test('too few products are said to be too few, and the values are still there', () =>

@@ -11,12 +11,14 @@ interface Rule {
 
 const numbers = [
   'limits',
+  'moduleGrid',
   'lineSearch',
   'optimum',
   'predictor',
   'predictorRules',
   'rankCorrelation',
   'regret',
+  'relativeToLora',
   'run',
   'statistics',
   'sweep',

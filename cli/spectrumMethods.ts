@@ -1,0 +1,57 @@
+import { type RelativeToLora, relativeToLora } from '../analysis/relativeToLora.ts';
+import type { TokenRow } from '../training/data/examples.ts';
+import type { Model } from '../training/model.ts';
+import { demandAdapter } from './inputs.ts';
+import type { AdapterOptions } from './options.ts';
+import type { Output } from './output.ts';
+import { bar } from './spectrumBars.ts';
+import { type MeasuredSpectrum, measureSpectrum, type SpectrumRun } from './spectrumRun.ts';
+
+/** A method's spectrum beside vanilla LoRA's. */
+export type ComparedSpectrum = MeasuredSpectrum & { readonly relativeToLora: RelativeToLora };
+
+/** Measures the spectra of several methods, `lora` among them, on the same rows with the same settings. */
+export async function compareMethods(
+  model: Model,
+  methods: readonly string[],
+  adapterOptions: AdapterOptions,
+  rows: readonly TokenRow[],
+  settings: SpectrumRun,
+  output: Output,
+): Promise<ComparedSpectrum[]> {
+  const spectra: MeasuredSpectrum[] = [];
+  for (const method of methods) {
+    output.say(method);
+    const start = await demandAdapter(model, { ...adapterOptions, method }, rows);
+    spectra.push({ ...(await measureSpectrum(model, start, rows, settings, output)), method });
+  }
+  const lora = spectra[methods.indexOf('lora')]!;
+  return spectra.map((spectrum) => ({ ...spectrum, relativeToLora: relativeToLora(spectrum, lora) }));
+}
+
+/** lambda_max of each method, and its distribution over modules relative to LoRA's; bars are logarithmic. */
+export function comparisonLines(compared: readonly ComparedSpectrum[], output: Output): string[] {
+  const medians = compared.map(({ relativeToLora: { whole, quartiles } }) => quartiles?.median ?? whole ?? Number.NaN);
+  const logs = medians.filter((median) => median > 0).map(Math.log);
+  const [low, high] = [Math.min(0, ...logs), Math.max(0, ...logs)];
+  const rows = compared.map(({ method, lambdaMax, relativeToLora: { whole, quartiles } }, index) => [
+    method,
+    lambdaMax.value,
+    lambdaMax.standardError,
+    whole,
+    ...(quartiles
+      ? [quartiles.smallest, quartiles.first, quartiles.median, quartiles.third, quartiles.largest]
+      : [null, null, null, null, null]),
+    bar((Math.log(medians[index]!) - low) / (high - low)),
+  ]);
+  const header = ['method', 'lambda_max', 'error', 'over LoRA', 'least', '25 %', 'median', '75 %', 'most', ''];
+  const [{ tokens, batches }] = compared as [ComparedSpectrum];
+  return [
+    ...output.table(header, rows),
+    '',
+    `over ${tokens} scored tokens in ${batches} batches; lambda_max over that of vanilla LoRA, of the whole adapter` +
+      (compared.some(({ relativeToLora: { quartiles } }) => quartiles)
+        ? ' and by module'
+        : ' (by module with --per-module)'),
+  ];
+}
