@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import type { StudyPlan } from '../training/sweep/plan.ts';
 import { configurationName } from '../training/sweep/plan.ts';
@@ -49,6 +52,21 @@ export interface StudyFindings {
   readonly plan: StudyPlan;
   readonly sweep: Sweep;
   readonly spectra: readonly ReportSpectrum[];
+}
+
+/**
+ * The study folders in a folder: itself, or where it holds one study for each of several tasks these, by name. Of a folder
+ * without any it is itself, for whoever reads it to say what is missing.
+ */
+export async function studyFolders(folder: string): Promise<string[]> {
+  const holdsStudy = (path: string): boolean => existsSync(join(path, 'study.json'));
+  if (holdsStudy(folder)) return [folder];
+  const names = await readdir(folder).catch((): string[] => []);
+  const inner = names
+    .sort()
+    .map((name) => join(folder, name))
+    .filter(holdsStudy);
+  return inner.length > 0 ? inner : [folder];
 }
 
 /**

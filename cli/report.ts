@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Command, OptionGroup } from './command.ts';
 import { demand, studyOption, value } from './options.ts';
 import type { Output } from './output.ts';
@@ -36,18 +36,31 @@ export const command: Command = {
 };
 
 async function reportStudy(folder: string, file: string, output: Output): Promise<void> {
+  const { runs, verdicts } = await writeReport(folder, file);
+  const verdict = verdicts.join('\n\n');
+  output.result({ report: file, runs, verdict }, () => [verdict, '', file]);
+}
+
+/** Writes the page of a study, or of those of several tasks that a folder holds; returns what they say. */
+export async function writeReport(folder: string, file: string): Promise<{ runs: number; verdicts: string[] }> {
   const { predict } = await import('../analysis/predictor.ts');
-  const { readStudyFindings, reportInput } = await import('../analysis/studyFolder.ts');
+  const { readStudyFindings, reportInput, studyFolders } = await import('../analysis/studyFolder.ts');
   const { renderReport } = await import('../analysis/report/report.ts');
+  const { renderTasksReport } = await import('../analysis/report/tasksReport.ts');
   const { writeText } = await import('./writeText.ts');
-  const findings = await readStudyFindings(folder);
-  const prediction = predict(findings.sweep);
-  await writeText(file, renderReport(reportInput(findings, prediction)));
-  output.result({ report: file, runs: findings.sweep.runs.length, verdict: prediction.verdict }, () => [
-    prediction.verdict,
-    '',
-    file,
-  ]);
+  const reports = await Promise.all(
+    (await studyFolders(folder)).map(async (one) => {
+      const findings = await readStudyFindings(one);
+      const task = findings.plan.task?.name ?? basename(one);
+      return { task, report: reportInput(findings, predict(findings.sweep)) };
+    }),
+  );
+  const [first, ...others] = reports;
+  await writeText(file, others.length === 0 ? renderReport(first!.report) : renderTasksReport(reports));
+  return {
+    runs: reports.reduce((sum, { report }) => sum + report.sweep.runs.length, 0),
+    verdicts: reports.map(({ report }) => report.prediction.verdict),
+  };
 }
 
 async function reportRun(folder: string, file: string, output: Output): Promise<void> {

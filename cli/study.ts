@@ -10,6 +10,7 @@ import { costLine } from './cost.ts';
 import { parseWarmup, value, warmupOptions } from './options.ts';
 import type { Output } from './output.ts';
 import { optimaTable } from './predict.ts';
+import { writeReport } from './report.ts';
 import { openStudyInputs, type PlannedStudy, parseStudy } from './studyInputs.ts';
 import { openStudyWork } from './studyWork.ts';
 import { byTask, plannedRuns, runSweep, studyOptions, titleOf } from './sweep.ts';
@@ -50,12 +51,12 @@ export const command: Command = {
       results.push({ study: study.folder, runs, ...(await conclude(study.folder)) });
     }
     const [first, ...others] = results;
-    output.result(
-      others.length === 0
-        ? jsonOf(first!)
-        : { study: inputs.folder, tasks: byTask(inputs.studies, results.map(jsonOf)) },
-      () => results.flatMap((result) => studyLines(result, output)),
-    );
+    const words = () => results.flatMap((result) => studyLines(result, output));
+    if (others.length === 0) return output.result(jsonOf(first!), words);
+    const report = join(inputs.folder, 'report.html');
+    await writeReport(inputs.folder, report);
+    const tasks = byTask(inputs.studies, results.map(jsonOf));
+    output.result({ study: inputs.folder, report, tasks }, () => [...words(), '', `all tasks: ${report}`]);
   },
 };
 
@@ -153,14 +154,11 @@ async function costOfSteps(model: Model, { plan, data }: PlannedStudy): Promise<
 /** Writes prediction.json and report.html of a finished sweep. */
 async function conclude(folder: string): Promise<{ prediction: Prediction; report: string }> {
   const { predict } = await import('../analysis/predictor.ts');
-  const { readStudyFindings, reportInput } = await import('../analysis/studyFolder.ts');
-  const { renderReport } = await import('../analysis/report/report.ts');
+  const { readStudyFindings } = await import('../analysis/studyFolder.ts');
   const { writeJson } = await import('../training/checkpoint/files.ts');
-  const { writeText } = await import('./writeText.ts');
-  const findings = await readStudyFindings(folder);
-  const prediction = predict(findings.sweep);
+  const prediction = predict((await readStudyFindings(folder)).sweep);
   await writeJson(join(folder, 'prediction.json'), prediction);
   const report = join(folder, 'report.html');
-  await writeText(report, renderReport(reportInput(findings, prediction)));
+  await writeReport(folder, report);
   return { prediction, report };
 }

@@ -52,15 +52,16 @@ export interface StudyInputs {
 
 /**
  * Reads the options that `sweep` and `study` share. Without data they are about the bundled model's word problems.
- * @throws UsageError for several tasks with one --data, or under one name.
+ * @throws UsageError for several tasks with --data or --validation, or under one name.
  */
 export async function parseStudy(args: Arguments): Promise<StudyOptions> {
   const tasks = optional(args, 'task', list(text)) ?? (args.data === undefined ? ['math'] : []);
   const named = { ...args, ...(tasks.length > 0 && { task: tasks.join() }) };
   const { task: _, ...data } = parseData(named);
   const examination = parseExamination(named);
-  if (tasks.length > 1 && data.data !== undefined)
-    throw new UsageError({ subject: '--data', expected: 'one --task beside it', got: tasks.join() });
+  const files = ['data', 'validation'].find((name) => args[name] !== undefined);
+  if (tasks.length > 1 && files !== undefined)
+    throw new UsageError({ subject: `--${files}`, expected: 'one --task beside it', got: tasks.join() });
   if (new Set(tasks.map(taskFolder)).size < tasks.length)
     throw new UsageError({ subject: '--task', expected: 'each name once', got: tasks.join() });
   return {

@@ -57,10 +57,16 @@ export function reportFigures({ sweep, prediction, spectra }: ReportInput): Reco
  * the verdict, the figures, the tables, and how all was measured. All text is escaped.
  */
 export function renderReport(input: ReportInput): string {
-  const { prediction, spectra } = input;
   const figures = reportFigures(input);
-  const content = {
+  return renderPage('report', studyContent(input, figures), figures);
+}
+
+/** What the sections about a study say, whose figures are drawn in elements with `id` before their names. */
+export function studyContent(input: ReportInput, figures: Readonly<Record<string, Figure>>, id = '') {
+  const { prediction, spectra } = input;
+  return {
     ...input,
+    id,
     setting: settingOf(input),
     claims: claimTable(prediction),
     methods: methodTable(prediction),
@@ -69,7 +75,6 @@ export function renderReport(input: ReportInput): string {
     hasCurvature: hasCurvature(prediction),
     hasLosses: 'loss-curve' in figures,
   };
-  return renderPage('report', content, figures);
 }
 
 function settingOf({ sweep, prediction }: ReportInput): string[] {

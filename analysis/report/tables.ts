@@ -181,7 +181,8 @@ function intervalOf(low: number | null, high: number | null): string {
   return low === null || high === null ? '' : ` (${low.toFixed(2)} to ${high.toFixed(2)})`;
 }
 
-function formatShare({ score, scoreInterval }: Optimum): string {
+/** `61.5 % (54.6 to 68.0)` of a share and its confidence interval. */
+export function formatShare({ score, scoreInterval }: Optimum): string {
   const [share, low, high] = [score, ...(scoreInterval ?? [])].map((part) => (100 * part).toFixed(1));
   return `${share} %${low === undefined ? '' : ` (${low} to ${high})`}`;
 }
