@@ -14,21 +14,23 @@ import { tables } from './rows.ts';
 import { soak, soakLines } from './soak.ts';
 import { spectrum } from './spectrum.ts';
 import { spectrumTables } from './spectrumRows.ts';
+import { stopping, stoppingLines } from './stopping.ts';
 import { train } from './train.ts';
 
-const usage = `npm run bench -- hvp|train|spectrum|per-module|profile|generate|soak|large [options]
+const usage = `npm run bench -- hvp|train|spectrum|stopping|per-module|profile|generate|soak|large [options]
 
 hvp: time, memory and part of the machine's GEMM peak of a Llama's loss, gradient and Hessian-vector products, against
 PyTorch and JAX where a Python with them is found. Every measurement is a process of its own; subjects take turns.
 train: time and memory of a training step, AdamW on LoRA, against PEFT on PyTorch in the same way.
 spectrum: time of the largest eigenvalue of a whole adapter to a true error of 1e-3, against the searches of others.
+stopping: how far from the truth searches stop: ours, the paper's, PyHessian's; where the eigenvalues are known.
 per-module: time of the largest eigenvalue of every module's own block, by products of blocks and of the whole.
 profile: the time of each kind of node in our gradient and linearised product, against what it takes at the least.
 generate: 64 x 64 tokens generated and 500 problems teacher-forced, with the bundled model.
 soak: resident memory after so many linearised products in one process, of one batch and of changing ones.
 large: set-up, memory and a product of 535 million random weights in BF16, written into a folder first (1.1 GB).
 
-  --models NAME,NAME    ${Object.keys(models).join(', ')} (small,medium; per-module and soak: small)
+  --models NAME,NAME    ${Object.keys(models).join(', ')} (small,medium; stopping, per-module and soak: small)
   --threads N,N         (1,2; per-module, soak and large: as many as there are cores)
   --backends NAME,NAME  of ours: onnx, tensorflow, wasm (onnx)
   --quantities NAME,..  forward, gradient, product, product linearised, gemm (all of them)
@@ -37,6 +39,7 @@ large: set-up, memory and a product of 535 million random weights in BF16, writt
   --seconds X           no new measurement in a process after so long (5)
   --quick               one round of three, the small model
   --no-peers            lambdamax alone
+  --cases N             random blocks of stopping (200)
   --products N          of soak (5000) and large (5)
   --dir PATH            where large keeps its checkpoint (.cache/bench/large)
   --python PATH         a Python with NumPy, PyTorch and JAX: bench/peers/requirements.txt (bench/.venv, or python3)
@@ -53,6 +56,7 @@ interface Outcome {
 /** What the command line says, for whom it may concern. */
 interface BenchOptions extends HvpOptions {
   readonly products: number;
+  readonly cases: number;
   readonly folder: string;
   /** Whether a profile tells nodes of different shapes apart. */
   readonly byShape: boolean;
@@ -85,6 +89,14 @@ const benches: Readonly<Record<string, Bench>> = {
     async run(options, say) {
       const result = await spectrum(options, say);
       return { json: result, lines: spectrumTables(result) };
+    },
+  },
+  stopping: {
+    models: 'small',
+    threads: cores,
+    async run({ models, threads, cases }, say) {
+      const rows = await stopping({ count: cases, models, threads: threads[0]! }, say);
+      return { json: rows, lines: stoppingLines(rows) };
     },
   },
   'per-module': {
@@ -155,6 +167,7 @@ async function main(argv: readonly string[]): Promise<void> {
       rounds: number('rounds', values.rounds ?? (quick ? '1' : '5')),
       repeats: number('repeats', values.repeats ?? (quick ? '3' : '10')),
       seconds: number('seconds', values.seconds ?? '5'),
+      cases: number('cases', values.cases ?? '200'),
       products: number('products', values.products ?? bench.products ?? '1'),
       byShape: values['by-shape'] === true,
       folder: values.dir ?? fileURLToPath(new URL('../.cache/bench/large', import.meta.url)),
@@ -177,6 +190,7 @@ function parse(argv: readonly string[]) {
         rounds: text,
         repeats: text,
         seconds: text,
+        cases: text,
         products: text,
         dir: text,
         python: text,

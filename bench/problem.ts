@@ -66,7 +66,7 @@ export async function readProblem(folder: string, options: ModelOptions) {
   const { rows, length } = JSON.parse(await readFile(join(folder, 'parameters.json'), 'utf8'));
   const model: Model = await loadModel(folder, options);
   const adapter = await loadAdapter(model, join(folder, 'adapter'));
-  const tokens = new Int32Array(await readBuffer(join(folder, 'tokens.i32')));
+  const tokens = await readTokens(folder);
   const direction = new Float32Array(await readBuffer(join(folder, 'direction.f32')));
   const batch = batchOf(tokens, { rows, length });
   return {
@@ -77,6 +77,11 @@ export async function readProblem(folder: string, options: ModelOptions) {
     batch: batch.inputs,
     direction: options.precision === 'float64' ? Float64Array.from(direction) : direction,
   };
+}
+
+/** A problem's tokens [rows, length + 1]. */
+export async function readTokens(folder: string): Promise<Int32Array> {
+  return new Int32Array(await readBuffer(join(folder, 'tokens.i32')));
 }
 
 /** The bytes of a file in a buffer of their own, from which typed arrays can be made. */

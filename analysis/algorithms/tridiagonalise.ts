@@ -16,11 +16,14 @@ export interface ExploredSpace {
   readonly largestEntry: number;
 }
 
+/** A vector that is shorter than this share of what it was has lost digits. */
+const muchLess = 0.7;
+
 /**
  * The Lanczos recurrence H Q = Q T + beta_k q_{k+1} e_k', one step at a time: Q [size, k] orthonormal, T [k, k]
  * tridiagonal. Golub and Van Loan, Matrix Computations, 4th edition, section 10.1. It departs from the textbook in that
- *  1. every new vector is orthogonalised against all earlier ones, twice, so that no eigenvalue appears again as a ghost
- *     ("twice is enough": Parlett, The Symmetric Eigenvalue Problem, section 6.9);
+ *  1. every new vector is orthogonalised against all earlier ones, so that no eigenvalue appears again as a ghost, and once more
+ *     if that took much of it ("twice is enough": Parlett, The Symmetric Eigenvalue Problem, section 6.9);
  *  2. vectors are stored in the operator's precision, but inner products and the vector being orthogonalised are float64;
  *  3. beta_k counts as zero below ten roundoffs of T's largest entry: what is left then is rounding, not direction;
  *  4. it can go on after another one, or beside known eigenvectors, in the orthogonal complement of their space.
@@ -119,14 +122,20 @@ export class Tridiagonalisation implements ExploredSpace {
 
   /** Takes from v, in place, its part in the basis; returns what its coordinate on the latest basis vector was. */
   #orthogonalise(v: Float64Array): number {
-    let latest = 0;
-    for (let pass = 0; pass < 2; pass++) {
-      for (const [index, q] of this.#basis.entries()) {
-        const coordinate = dot(q, v);
-        axpy(-coordinate, q, v);
-        if (index === this.#basis.length - 1) latest += coordinate;
-      }
-    }
-    return latest;
+    // The recurrence's own terms first: what is left of the others is rounding, and takes one pass.
+    let latest = takeFrom(v, this.#basis.slice(-2));
+    const before = norm(v);
+    latest += takeFrom(v, this.#basis);
+    return norm(v) < muchLess * before ? latest + takeFrom(v, this.#basis) : latest;
   }
+}
+
+/** Takes from v, in place, its parts along the vectors, one after another; returns what that along the last one was. */
+function takeFrom(v: Float64Array, vectors: readonly Vector[]): number {
+  let coordinate = 0;
+  for (const q of vectors) {
+    coordinate = dot(q, v);
+    axpy(-coordinate, q, v);
+  }
+  return coordinate;
 }

@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { hessian, lanczos, type SymmetricOperator } from 'lambdamax/analysis';
 import type { Precision } from 'lambdamax/compute';
 import { readProblem } from '../problem.ts';
+import { lanczosUntil, type Stopped } from '../stoppingRules.ts';
 
 const text = { type: 'string' } as const;
 const { values } = parseArgs({
@@ -28,7 +29,6 @@ process.env.LAMBDAMAX_CACHE = values.mode === 'cold' ? 'off' : values.kept!;
 
 /** The smallest that float32 allows: what ends the search is the number of products. */
 const never = 1e-5;
-const mostProducts = 100;
 
 async function operator(): Promise<SymmetricOperator> {
   const { program, point, batch } = await readProblem(values.problem!, { precision, threads: Number(values.threads) });
@@ -56,21 +56,9 @@ async function measured(setting: number): Promise<object> {
 
 /** The first number of products after which the value is within the tolerance of the truth. */
 async function firstWithin(truth: number, tolerance: number): Promise<object> {
-  let last: { products: number; value: number } | undefined;
-  const reached = new Error('within the tolerance');
-  try {
-    await lanczos(await operator(), {
-      ...{ ends: 'largest', seed, tolerance: never, maxSteps: mostProducts },
-      onStep({ products, lambdaMax }) {
-        last = { products, value: lambdaMax.value };
-        if (Math.abs(lambdaMax.value - truth) <= tolerance * Math.abs(truth)) throw reached;
-      },
-    });
-  } catch (error) {
-    if (error !== reached) throw error;
-    return { setting: last!.products, value: last!.value };
-  }
-  return { setting: null, value: last!.value };
+  const isWithin = ({ value }: Stopped) => Math.abs(value - truth) <= tolerance * Math.abs(truth);
+  const stopped = await lanczosUntil(await operator(), seed, isWithin);
+  return { setting: isWithin(stopped) ? stopped.products : null, value: stopped.value };
 }
 
 const setting = values.setting === undefined ? undefined : Number(values.setting);
