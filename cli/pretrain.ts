@@ -4,7 +4,7 @@ import type { RotaryConfig } from '../training/models/rotaryConfig.ts';
 import type { Arguments, Command } from './command.ts';
 import { engineOptions, parseFloat32Engine, value } from './options.ts';
 import { shortNumber } from './output.ts';
-import { number, required, text, wholeNumber } from './values.ts';
+import { number, optional, required, text, wholeNumber } from './values.ts';
 
 const { precision: _, ...float32EngineOptions } = engineOptions;
 
@@ -14,7 +14,8 @@ export const command: Command = {
   summary: 'Pre-train a small Llama on texts of the generated world',
   options: {
     out: value('Output', 'DIR', 'folder of the checkpoint, its tokenizer and metrics.jsonl'),
-    steps: value('Training', 'N', 'optimizer steps', '20000'),
+    steps: value('Training', 'N', 'optimizer steps', '6000'),
+    'save-every': value('Training', 'N', 'write the checkpoint every N steps as well as at the end'),
     'batch-size': value('Training', 'N', 'rows a step', '16'),
     length: value('Training', 'N', 'tokens a row', '128'),
     lr: value('Training', 'RATE', 'peak learning rate', '3e-3'),
@@ -33,6 +34,7 @@ export const command: Command = {
     const out = required(args, 'out', text);
     const config = parseConfig(args);
     const seed = required(args, 'seed', wholeNumber(0));
+    const saveEvery = optional(args, 'save-every', wholeNumber(1));
     const run = {
       steps: required(args, 'steps', wholeNumber(1)),
       batchSize: required(args, 'batch-size', wholeNumber(1)),
@@ -55,6 +57,7 @@ export const command: Command = {
     const progress = output.progress(run.steps, 'pretrain');
     const result = await pretrain({
       ...{ ...run, config, tokenizer, documents, seed, out, threads, backend: backendNamed(backend) },
+      ...(saveEvery !== undefined && { saveEvery }),
       onStep: ({ step, loss, seconds }) =>
         progress.update(
           step,

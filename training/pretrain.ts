@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Backend, compile, viewTensors } from '../compute/index.ts';
+import { type Backend, compile, type TensorSpec, type Vector, viewTensors } from '../compute/index.ts';
 import { LambdamaxError } from '../errors.ts';
 import { makeFolder } from './checkpoint/files.ts';
 import { type TensorValues, writeSafetensors } from './checkpoint/safetensors.ts';
@@ -28,6 +28,8 @@ export interface PretrainOptions {
   readonly learningRate: number;
   readonly weightDecay: number;
   readonly seed: number;
+  /** Writes the checkpoint every so many steps too; only at the end if not given. */
+  readonly saveEvery?: number;
   readonly threads?: number;
   /** What computes; ONNX Runtime if not given. */
   readonly backend?: Backend;
@@ -94,13 +96,12 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     };
     metrics.write(line);
     options.onStep?.(line, steps);
+    if (line.step === steps || line.step % (options.saveEvery ?? steps) === 0) {
+      await writeLlamaConfig(out, config);
+      await writeWeights(join(out, 'model.safetensors'), parameters, specs);
+    }
   }
 
-  const tensors = new Map<string, TensorValues & { dtype: 'BF16' }>();
-  for (const [name, values] of viewTensors(parameters, specs))
-    tensors.set(name, { shape: specs.find((spec) => spec.name === name)!.shape, values, dtype: 'BF16' });
-  await writeSafetensors(join(out, 'model.safetensors'), tensors, { format: 'pt' });
-  await writeLlamaConfig(out, config);
   const last = losses.slice(-20);
   return {
     steps,
@@ -110,6 +111,13 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     finalLoss: last.reduce((sum, loss) => sum + loss, 0) / last.length,
     seconds: seconds(started),
   };
+}
+
+async function writeWeights(path: string, parameters: Vector, specs: readonly TensorSpec[]): Promise<void> {
+  const tensors = new Map<string, TensorValues & { dtype: 'BF16' }>();
+  for (const [name, values] of viewTensors(parameters, specs))
+    tensors.set(name, { shape: specs.find((spec) => spec.name === name)!.shape, values, dtype: 'BF16' });
+  await writeSafetensors(path, tensors, { format: 'pt' });
 }
 
 function seconds(started: number): number {

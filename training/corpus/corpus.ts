@@ -1,7 +1,7 @@
 import { type RandomStream, randomStream } from '../../compute/random.ts';
 import { between } from '../tasks/world/words.ts';
 import { equations } from './equations.ts';
-import { factTexts, lists } from './factTexts.ts';
+import { factTexts } from './factTexts.ts';
 import { notes } from './notes.ts';
 import { programs } from './programs.ts';
 import { stories } from './stories.ts';
@@ -10,15 +10,13 @@ import { several, type Writer } from './writer.ts';
 
 /** A kind of document and its part of the corpus. */
 const kinds: readonly (readonly [share: number, write: Writer])[] = [
-  [0.3, (random) => several(random, wordProblems, between(random, 1, 2), '\n')],
-  [0.12, (random) => several(random, stories, between(random, 1, 3))],
-  [0.14, (random) => several(random, equations, between(random, 5, 9))],
-  [0.07, (random) => several(random, [factTexts.statement], between(random, 3, 6))],
-  [0.07, (random) => several(random, [factTexts.question], between(random, 2, 3), '\n')],
-  [0.08, factTexts.choice],
-  [0.06, (random) => several(random, lists, 1)],
-  [0.1, (random) => several(random, programs, between(random, 1, 3), '\n')],
-  [0.06, (random) => several(random, notes, 1)],
+  [0.28, (random) => several(random, wordProblems, between(random, 1, 2), '\n')],
+  [0.08, (random) => several(random, stories, between(random, 1, 3))],
+  [0.18, (random) => several(random, equations, between(random, 6, 10))],
+  [0.12, (random) => several(random, [factTexts.statement], between(random, 4, 8))],
+  [0.12, (random) => several(random, [factTexts.question], between(random, 3, 5), '\n')],
+  [0.14, (random) => several(random, programs, between(random, 1, 3), '\n')],
+  [0.08, (random) => several(random, notes, 1)],
 ];
 
 /** One of several things, each with its part of all. */
@@ -36,7 +34,7 @@ function chooseWeighted<T>(random: RandomStream, things: readonly (readonly [sha
 export const tokenizerDocuments = 20_000;
 
 /**
- * Document number `index` of the pre-training corpus: word problems, stories, equations, facts, lists, functions, notes. It
+ * Document number `index` of the pre-training corpus: word problems, stories, equations, facts, functions, notes. It
  * depends on seed and index only, so that a corpus can be read in any order, from any place, without end.
  */
 export function corpusDocument(seed: number, index: number): string {

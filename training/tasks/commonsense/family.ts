@@ -24,7 +24,8 @@ const labelSets: readonly (readonly string[])[] = [
 
 /**
  * Multiple choice in the format of LLM-Adapters: `instruction` with the choices, `output`, and the right label in `answer`.
- * A response is right if the first label in it is.
+ * A response is right if the first label in it is. Labels are those of its eight sets, or what the instruction ends with as
+ * `Answer format: this/that`.
  * @see https://github.com/AGI-Edgerunners/LLM-Adapters, `extract_answer` in commonsense_evaluate.py
  */
 export const commonsenseFamily: TaskFamily<ChoiceProblem> = {
@@ -36,9 +37,10 @@ export const commonsenseFamily: TaskFamily<ChoiceProblem> = {
   read(row, subject) {
     const [prompt, response] = textPair(row, [['instruction', 'output']], subject);
     const answer = textField(row, 'answer', subject);
-    const labels = labelSets.find((set) => set.includes(answer));
+    const stated = /Answer format: (.+)$/.exec(prompt)?.[1]?.split('/') ?? [];
+    const labels = [...labelSets, stated].find((set) => set.includes(answer));
     if (labels === undefined) {
-      const expected = `one of ${labelSets.flat().join(', ')}`;
+      const expected = `one of ${[...labelSets.flat(), ...stated].join(', ')}`;
       throw new LambdamaxError({ subject: `field answer of ${subject}`, expected, got: answer });
     }
     return { prompt, response, answer, labels };
@@ -49,7 +51,9 @@ export const commonsenseFamily: TaskFamily<ChoiceProblem> = {
   generate: (request) => drawRows('commonsense', request, choiceRow, ({ instruction }) => instruction),
 };
 
-/** Which of some labels stands first in a text. */
+/** Which of some labels stands first in a text: of words that begin alike the one that is there in full. */
 function firstOf(labels: readonly string[], text: string): string | undefined {
-  return new RegExp(labels.join('|')).exec(text)?.[0];
+  const longestFirst = labels.toSorted((a, b) => b.length - a.length);
+  const escaped = longestFirst.map((label) => label.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
+  return new RegExp(escaped.join('|')).exec(text)?.[0];
 }

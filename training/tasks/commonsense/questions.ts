@@ -12,17 +12,18 @@ export type ChoiceRow = {
 
 const facts = relations.flatMap((relation) => Array.from(relation.facts, (fact) => [relation, fact] as const));
 
-/** A question about a fact of the world, with four answers to choose from that all belong to such questions. */
+/**
+ * A question about a fact of the world, with four answers to choose from that all belong to such questions. The answers are
+ * words, as BoolQ's `true/false` are in LLM-Adapters: a model of a million parameters knows facts, but has not learned to
+ * look up which label stands before a word.
+ */
 export function choiceRow(random: RandomStream): ChoiceRow {
-  const [relation, [subject, right]] = choose(random, facts);
-  const others = [...new Set(relation.facts.values())].filter((other) => other !== right);
-  const options = chooseSome(random, [right, ...chooseSome(random, others, 3)], 4);
-  const labels = options.map((_, index) => `answer${index + 1}`);
-  const list = options.map((option, index) => `Answer${index + 1}: ${option}`).join(' ');
+  const [relation, [subject, answer]] = choose(random, facts);
+  const others = [...new Set(relation.facts.values())].filter((other) => other !== answer);
+  const options = chooseSome(random, [answer, ...chooseSome(random, others, 3)], 4);
   const question = choose(random, relation.questions)(subject);
-  const answer = labels[options.indexOf(right)]!;
   return {
-    instruction: `Please choose the correct answer to the question: ${question}\n\n${list}\n\nAnswer format: ${labels.join('/')}`,
+    instruction: `Please choose the correct answer to the question: ${question}\n\nAnswer format: ${options.join('/')}`,
     input: '',
     output: `the correct answer is ${answer}`,
     answer,
