@@ -63,6 +63,6 @@ JS
 
 # What the example names: a checkpoint and a data file.
 cp -r node_modules/lambdamax/fixtures/base my-model
-head -n 16 node_modules/lambdamax/fixtures/tasks/arithmetic-train.jsonl > train.jsonl
+head -n 16 node_modules/lambdamax/fixtures/tasks/math-train.jsonl > train.jsonl
 node compiled/example.js
 node compiled/hessian-of-your-own-loss.js

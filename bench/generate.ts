@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { evaluate, generate, loadModel, loadRows } from 'lambdamax/training';
 
 const bundledModel = fileURLToPath(new URL('../fixtures/base', import.meta.url));
-const problems = fileURLToPath(new URL('../fixtures/tasks/arithmetic-train.jsonl', import.meta.url));
+const problems = fileURLToPath(new URL('../fixtures/tasks/math-train.jsonl', import.meta.url));
 
 /** What generation with the bundled model takes, in seconds; each first run compiles its graphs. */
 export interface GenerateTimes {

@@ -15,9 +15,10 @@ import { soak, soakLines } from './soak.ts';
 import { spectrum } from './spectrum.ts';
 import { spectrumTables } from './spectrumRows.ts';
 import { stopping, stoppingLines } from './stopping.ts';
+import { taskLines, tasks } from './tasks.ts';
 import { train } from './train.ts';
 
-const usage = `npm run bench -- hvp|train|spectrum|stopping|per-module|profile|generate|soak|large [options]
+const usage = `npm run bench -- hvp|train|spectrum|stopping|per-module|profile|generate|tasks|soak|large [options]
 
 hvp: time, memory and part of the machine's GEMM peak of a Llama's loss, gradient and Hessian-vector products, against
 PyTorch and JAX where a Python with them is found. Every measurement is a process of its own; subjects take turns.
@@ -27,6 +28,7 @@ stopping: how far from the truth searches stop: ours, the paper's, PyHessian's; 
 per-module: time of the largest eigenvalue of every module's own block, by products of blocks and of the whole.
 profile: the time of each kind of node in our gradient and linearised product, against what it takes at the least.
 generate: 64 x 64 tokens generated and 500 problems teacher-forced, with the bundled model.
+tasks: accuracy of the bundled model on its four families of tasks, before and after fine-tuning.
 soak: resident memory after so many linearised products in one process, of one batch and of changing ones.
 large: set-up, memory and a product of 535 million random weights in BF16, written into a folder first (1.1 GB).
 
@@ -39,6 +41,7 @@ large: set-up, memory and a product of 535 million random weights in BF16, writt
   --seconds X           no new measurement in a process after so long (5)
   --quick               one round of three, the small model
   --no-peers            lambdamax alone
+  --tasks NAME,NAME     families (math,commonsense,code,instructions)
   --cases N             random blocks of stopping (200)
   --products N          of soak (5000) and large (5)
   --dir PATH            where large keeps its checkpoint (.cache/bench/large)
@@ -57,6 +60,7 @@ interface Outcome {
 interface BenchOptions extends HvpOptions {
   readonly products: number;
   readonly cases: number;
+  readonly tasks: readonly string[];
   readonly folder: string;
   /** Whether a profile tells nodes of different shapes apart. */
   readonly byShape: boolean;
@@ -125,6 +129,13 @@ const benches: Readonly<Record<string, Bench>> = {
       return { json: found, lines: found.flatMap((one) => ['', ...generationLines(one)]) };
     },
   },
+  tasks: {
+    threads: cores,
+    async run(options, say) {
+      const rows = await tasks(options.tasks, options.threads[0]!, say);
+      return { json: rows, lines: taskLines(rows) };
+    },
+  },
   soak: {
     models: 'small',
     threads: cores,
@@ -168,6 +179,7 @@ async function main(argv: readonly string[]): Promise<void> {
       repeats: number('repeats', values.repeats ?? (quick ? '3' : '10')),
       seconds: number('seconds', values.seconds ?? '5'),
       cases: number('cases', values.cases ?? '200'),
+      tasks: list(values.tasks ?? 'math,commonsense,code,instructions'),
       products: number('products', values.products ?? bench.products ?? '1'),
       byShape: values['by-shape'] === true,
       folder: values.dir ?? fileURLToPath(new URL('../.cache/bench/large', import.meta.url)),
@@ -191,6 +203,7 @@ function parse(argv: readonly string[]) {
         repeats: text,
         seconds: text,
         cases: text,
+        tasks: text,
         products: text,
         dir: text,
         python: text,

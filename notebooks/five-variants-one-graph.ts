@@ -21,7 +21,7 @@ import { createAdapter, loadModel, loadRows } from 'lambdamax/training';
 
 const fixtures = new URL('../fixtures/', import.meta.url);
 await using model = await loadModel(fileURLToPath(new URL('base', fixtures)), { threads: 1 });
-const files = [fileURLToPath(new URL('tasks/arithmetic-train.jsonl', fixtures))];
+const files = [fileURLToPath(new URL('tasks/math-train.jsonl', fixtures))];
 const { rows } = await loadRows(model, files, { maxLength: 128, limit: 8 });
 
 // ## Both ends of each Hessian

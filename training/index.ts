@@ -28,7 +28,7 @@ export { generateTexts, type TextGeneration } from './generate/generateTexts.ts'
 export { type MergeOptions, type MergeResult, mergeIntoBase } from './merge.ts';
 export type { StepMetrics } from './metrics.ts';
 export { loadModel, type Model, type ModelOptions } from './model.ts';
-export { readProblems } from './taskData.ts';
+export { readProblems, type TaskTokenRow, taskTokenRows } from './taskData.ts';
 export { loadTask, taskFamilies } from './tasks/index.ts';
 export { type Proportion, proportion } from './tasks/proportion.ts';
 export { scoreResponses, type TaskScore } from './tasks/score.ts';

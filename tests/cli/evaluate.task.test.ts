@@ -29,7 +29,7 @@ const quick = ['--threads', '1', '--max-new-tokens', '24'];
 
 test('a task of the little world needs no data, and its test split is the stored one', async () => {
   const drawn = await resultOf<Evaluation>('evaluate', '--task', 'math', '--limit', '20', '--per-row', ...quick);
-  const stored = ['--data', 'fixtures/tasks/arithmetic-test.jsonl'];
+  const stored = ['--data', 'fixtures/tasks/math-test.jsonl'];
   const read = await resultOf<Evaluation>(
     'evaluate',
     '--task',
@@ -48,7 +48,7 @@ test('a task of the little world needs no data, and its test split is the stored
 });
 
 test('the loss beside an accuracy is that of the rows alone', async () => {
-  const data = ['--data', 'fixtures/tasks/arithmetic-test.jsonl', '--limit', '20', '--threads', '1'];
+  const data = ['--data', 'fixtures/tasks/math-test.jsonl', '--limit', '20', '--threads', '1'];
   const alone = await resultOf<Evaluation>('evaluate', ...data);
   const beside = await resultOf<Evaluation>('evaluate', '--task', 'math', '--exact', ...data);
   assert.equal([beside.loss, beside.tokens, beside.rows], [alone.loss, alone.tokens, alone.rows]);
