@@ -30,6 +30,8 @@ export type { SymmetricOperator } from './operators/operator.ts';
 export { type SampleSize, sampleSize } from './operators/sampleSize.ts';
 export { type Prediction, type PredictionPoint, type PredictorSummary, predict } from './predictor.ts';
 export { type Recommendation, type RecommendOptions, recommend } from './recommend/recommend.ts';
+export { ruleOfThumb } from './recommend/ruleOfThumb.ts';
+export { trainingRangeTest } from './recommend/trainingRangeTest.ts';
 export { type SharpnessOptions, sharpnessAlongTraining } from './sharpnessAlongTraining.ts';
 export { type Eigenvalue, type SpectrumOptions, type SpectrumResult, spectrum } from './spectrum.ts';
 export type { Sweep, SweepConfiguration, SweepRun } from './sweep.ts';

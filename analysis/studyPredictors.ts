@@ -1,18 +1,14 @@
 import { LambdamaxError } from '../errors.ts';
-import { type Adapter, createAdapter } from '../training/adapters/create.ts';
-import { layoutTensors } from '../training/adapters/layout.ts';
-import { rowsByStep } from '../training/data/batches.ts';
+import { createAdapter } from '../training/adapters/create.ts';
 import type { TokenRow } from '../training/data/examples.ts';
-import { type FinetuneOptions, stepGradient } from '../training/finetune.ts';
 import type { Model } from '../training/model.ts';
-import { createOptimizer } from '../training/optimizers/index.ts';
 import { finetuneOptions } from '../training/sweep/execute.ts';
 import { contentKey, runConfiguration, type StudyPlan } from '../training/sweep/plan.ts';
 import { keepMeasurements, readMeasurement, writeMeasurement } from '../training/sweep/record.ts';
 import { Turns } from '../training/sweep/turns.ts';
-import { rangeTest } from './recommend/rangeTest.ts';
 import { type RecommendOptions, recommend } from './recommend/recommend.ts';
 import { ruleOfThumb } from './recommend/ruleOfThumb.ts';
+import { trainingRangeTest } from './recommend/trainingRangeTest.ts';
 
 /** Ways to a learning rate that a study can try beside its sweep. */
 export const studyPredictorNames = ['probes', 'curvature', 'range-test', 'rule-of-thumb'] as const;
@@ -99,7 +95,10 @@ async function predictOne(
   const { rank, alpha, targetModules } = plan;
   const initSeed = plan.initSeed ?? run.seed;
   const adapter = await createAdapter(model, { method, rank, alpha, targetModules, initSeed, rows });
-  if (predictor === 'range-test') return rangeTestOf(model, adapter, rows, run);
+  if (predictor === 'range-test') {
+    const { learningRate, gradientEvaluations } = await trainingRangeTest(model, adapter, rows, run);
+    return { rates: { [predictor]: learningRate }, gradientEvaluations };
+  }
   // Probes are scored on rows of their own, and never on those that the sweep is scored on.
   const { validation: _, ...settings } = run;
   const options: RecommendOptions = { ...settings, by: predictor, budget: probeBudget };
@@ -112,24 +111,6 @@ async function predictOne(
           'update-curvature': alongUpdate.quadraticRate?.value ?? null,
         };
   return { rates: { [predictor]: learningRate, ...along }, gradientEvaluations };
-}
-
-async function rangeTestOf(
-  model: Model,
-  start: Adapter,
-  rows: readonly TokenRow[],
-  { optimizer: name, optimizerOptions, batchSize, seed, shuffle }: FinetuneOptions,
-): Promise<Predicted> {
-  const adapter = { ...start, parameters: start.parameters.slice() };
-  const optimizer = createOptimizer(name, layoutTensors(adapter.layout), optimizerOptions);
-  const rowsOf = rowsByStep(rows, batchSize, seed, shuffle);
-  let taken = 0;
-  const { learningRate } = await rangeTest(async (rate) => {
-    const { value, gradient } = await stepGradient(model, adapter, rowsOf(taken++));
-    if (Number.isFinite(value)) optimizer.step(adapter.parameters, gradient, rate);
-    return value;
-  });
-  return { rates: { 'range-test': learningRate }, gradientEvaluations: taken };
 }
 
 /** All that a prediction follows from, and no path. */

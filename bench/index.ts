@@ -10,6 +10,7 @@ import { large, largeLines, largeModel } from './large.ts';
 import { type ModelName, models } from './models.ts';
 import { perModule } from './perModule.ts';
 import { profile, profiled, profileLines } from './profile.ts';
+import { recommended, recommendLines } from './recommend.ts';
 import { tables } from './rows.ts';
 import { soak, soakLines } from './soak.ts';
 import { spectrum } from './spectrum.ts';
@@ -18,7 +19,7 @@ import { stopping, stoppingLines } from './stopping.ts';
 import { taskLines, tasks } from './tasks.ts';
 import { train } from './train.ts';
 
-const usage = `npm run bench -- hvp|train|spectrum|stopping|per-module|profile|generate|tasks|soak|large [options]
+const usage = `npm run bench -- hvp|train|spectrum|stopping|per-module|profile|generate|tasks|recommend|soak|large [options]
 
 hvp: time, memory and part of the machine's GEMM peak of a Llama's loss, gradient and Hessian-vector products, against
 PyTorch and JAX where a Python with them is found. Every measurement is a process of its own; subjects take turns.
@@ -29,6 +30,7 @@ per-module: time of the largest eigenvalue of every module's own block, by produ
 profile: the time of each kind of node in our gradient and linearised product, against what it takes at the least.
 generate: 64 x 64 tokens generated and 500 problems teacher-forced, with the bundled model.
 tasks: accuracy of the bundled model on its four families of tasks, before and after fine-tuning.
+recommend: the rates of recommend, and others, against full sweeps; runs what --dir does not have yet (hours, resumed at will).
 soak: resident memory after so many linearised products in one process, of one batch and of changing ones.
 large: set-up, memory and a product of 535 million random weights in BF16, written into a folder first (1.1 GB).
 
@@ -44,7 +46,12 @@ large: set-up, memory and a product of 535 million random weights in BF16, writt
   --tasks NAME,NAME     families (math,commonsense,code,instructions)
   --cases N             random blocks of stopping (200)
   --products N          of soak (5000) and large (5)
-  --dir PATH            where large keeps its checkpoint (.cache/bench/large)
+  --dir PATH            where large keeps its checkpoint (.cache/bench/large), recommend its runs (fixtures/results)
+  --stored              recommend: only what --dir has, nothing is run
+  --steps N,N           of recommend's runs (100,1000)
+  --methods NAME,NAME   of recommend (lora,dora,pissa,olora,lora-ga)
+  --ranks N,N           of recommend (2,8,32)
+  --model DIR           of recommend (the bundled base)
   --python PATH         a Python with NumPy, PyTorch and JAX: bench/peers/requirements.txt (bench/.venv, or python3)
   --by-shape            profile: nodes of different shapes apart
   --json                one object on standard output
@@ -61,7 +68,13 @@ interface BenchOptions extends HvpOptions {
   readonly products: number;
   readonly cases: number;
   readonly tasks: readonly string[];
-  readonly folder: string;
+  /** Undefined: each bench has its own. */
+  readonly folder: string | undefined;
+  readonly stored: boolean;
+  readonly steps: readonly number[];
+  readonly methods: readonly string[];
+  readonly ranks: readonly number[];
+  readonly model: string | undefined;
   /** Whether a profile tells nodes of different shapes apart. */
   readonly byShape: boolean;
 }
@@ -136,6 +149,14 @@ const benches: Readonly<Record<string, Bench>> = {
       return { json: rows, lines: taskLines(rows) };
     },
   },
+  recommend: {
+    threads: '1',
+    async run({ folder, stored, steps, methods, ranks, threads, model }, say) {
+      const options = { stored, steps, methods, ranks, threads: threads[0]!, ...(model !== undefined && { model }) };
+      const found = await recommended({ ...options, folder: folder ?? own('fixtures/results') }, say);
+      return { json: found, lines: recommendLines(found) };
+    },
+  },
   soak: {
     models: 'small',
     threads: cores,
@@ -151,7 +172,8 @@ const benches: Readonly<Record<string, Bench>> = {
     products: '5',
     async run({ folder, threads, products }, say) {
       const found = [];
-      for (const count of threads) found.push(await large(folder, largeModel, { threads: count, products }, say));
+      for (const count of threads)
+        found.push(await large(folder ?? own('.cache/bench/large'), largeModel, { threads: count, products }, say));
       return { json: found, lines: found.flatMap((one) => ['', ...largeLines(one)]) };
     },
   },
@@ -182,7 +204,12 @@ async function main(argv: readonly string[]): Promise<void> {
       tasks: list(values.tasks ?? 'math,commonsense,code,instructions'),
       products: number('products', values.products ?? bench.products ?? '1'),
       byShape: values['by-shape'] === true,
-      folder: values.dir ?? fileURLToPath(new URL('../.cache/bench/large', import.meta.url)),
+      folder: values.dir,
+      stored: values.stored === true,
+      steps: list(values.steps ?? '100,1000').map((steps) => number('steps', steps)),
+      methods: list(values.methods ?? 'lora,dora,pissa,olora,lora-ga'),
+      ranks: list(values.ranks ?? '2,8,32').map((rank) => number('ranks', rank)),
+      model: values.model,
     },
     (line) => process.stderr.write(`${line}\n`),
   );
@@ -206,6 +233,11 @@ function parse(argv: readonly string[]) {
         tasks: text,
         products: text,
         dir: text,
+        stored: flag,
+        steps: text,
+        methods: text,
+        ranks: text,
+        model: text,
         python: text,
         quick: flag,
         'no-peers': flag,
@@ -221,6 +253,11 @@ function parse(argv: readonly string[]) {
 
 function list(given: string): string[] {
   return given.split(',').map((item) => item.trim());
+}
+
+/** A folder of the repository. */
+function own(path: string): string {
+  return fileURLToPath(new URL(`../${path}`, import.meta.url));
 }
 
 function modelName(given: string): ModelName {

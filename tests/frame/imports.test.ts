@@ -92,6 +92,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'analysis/studyPredictors.ts': { code: ['analysis/', 'training/'] },
   'analysis/studySpectra.ts': { code: ['analysis/', 'training/'] },
   'analysis/recommend/recommend.ts': { code: ['analysis/', 'training/'] },
+  'analysis/recommend/trainingRangeTest.ts': { code: ['analysis/recommend/', 'training/'] },
   'analysis/studyWork.ts': { code: ['analysis/', 'training/', 'compute/'] },
   'analysis/twoForward.ts': { code: ['analysis/vectors.ts', 'training/'], types: ['compute/tensors.ts'] },
   'analysis/updateCurvature.ts': { code: ['analysis/', 'training/', 'compute/'] },

@@ -1,0 +1,85 @@
+import { appendFile, mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import type { Configuration } from './experiment.ts';
+
+const run = z.object({
+  kind: z.literal('run'),
+  method: z.string(),
+  rank: z.number(),
+  learningRate: z.number(),
+  /** On the scored rows, after training; null: it diverged. */
+  loss: z.number().nullable(),
+  seconds: z.number(),
+});
+
+const prediction = z.object({
+  kind: z.literal('prediction'),
+  method: z.string(),
+  rank: z.number(),
+  by: z.string(),
+  /** Null: it could not say. */
+  learningRate: z.number().nullable(),
+  /** 95 % interval, where there is one. */
+  low: z.number().optional(),
+  high: z.number().optional(),
+  /** In gradients of one batch. */
+  gradientEvaluations: z.number(),
+  seconds: z.number(),
+});
+
+const record = z.discriminatedUnion('kind', [run, prediction]);
+
+/** One training run of a sweep. */
+export type RunRecord = Readonly<z.infer<typeof run>>;
+
+/** What one predictor said of one configuration. */
+export type PredictionRecord = Readonly<z.infer<typeof prediction>>;
+
+/** What was found at one length. */
+export interface Records {
+  readonly runs: readonly RunRecord[];
+  readonly predictions: readonly PredictionRecord[];
+}
+
+/** Everything that was found at one length, as lines of JSON; several processes may add to it. */
+export class RecordFile {
+  readonly #path: string;
+
+  constructor(folder: string, steps: number) {
+    this.#path = join(folder, `recommend-${steps}.jsonl`);
+  }
+
+  /** A run or a prediction that is there twice counts once, as it was found first. */
+  async read(): Promise<Records> {
+    const text = await readFile(this.#path, 'utf8').catch(() => '');
+    const all = text.split('\n').flatMap((line) => (line === '' ? [] : [record.parse(JSON.parse(line))]));
+    return {
+      runs: first(all.flatMap((one) => (one.kind === 'run' ? [one] : []))),
+      predictions: first(all.flatMap((one) => (one.kind === 'prediction' ? [one] : []))),
+    };
+  }
+
+  /** Adds a line at the end, at once. */
+  async add(found: RunRecord | PredictionRecord): Promise<void> {
+    await mkdir(dirname(this.#path), { recursive: true });
+    await appendFile(this.#path, `${JSON.stringify(found)}\n`);
+  }
+}
+
+/** Those of one method at one rank. */
+export function ofConfiguration<Found extends RunRecord | PredictionRecord>(
+  found: readonly Found[],
+  { method, rank }: Pick<Configuration, 'method' | 'rank'>,
+): Found[] {
+  return found.filter((one) => one.method === method && one.rank === rank);
+}
+
+function first<Found extends RunRecord | PredictionRecord>(found: readonly Found[]): Found[] {
+  const keyed = new Map<string, Found>();
+  for (const one of found) {
+    const key = [one.method, one.rank, one.kind === 'run' ? one.learningRate : one.by].join(' ');
+    if (!keyed.has(key)) keyed.set(key, one);
+  }
+  return [...keyed.values()];
+}
