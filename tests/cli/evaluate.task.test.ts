@@ -82,6 +82,11 @@ test("a user's own family is a file", () =>
     await writeFile(data, '{ "text": "Ann has" }\n{ "text": "Ben has" }\n');
     const result = await resultOf<Evaluation>('evaluate', '--task', family, '--data', data, ...quick);
     assert.equal([result.accuracy, result.rows, result.metric], [1, 2, 'short answers']);
+    await failsClearly(
+      ['evaluate', '--task', family],
+      1,
+      /task lengths: expected problems of its own, got none; .*--data/,
+    );
     const other = join(folder, 'other.mjs');
     await writeFile(other, 'export default { metric: "a", template: "b", stop: [], read() {} };');
     await failsClearly(['evaluate', '--task', other, '--data', data], 1, /other\.mjs: .*function judge, a TaskFamily/);
@@ -92,7 +97,6 @@ test('wrong usage', async () => {
   await failsClearly(['evaluate', '--task', './none.ts'], 1, /--task \.\/none\.ts: expected a file/);
   await failsClearly(['evaluate', '--exact', '--data', 'rows.jsonl'], 2, /--exact: expected --task beside it/);
   await failsClearly(['evaluate', '--task', 'math', '--prompt-field', 'a'], 2, /--prompt-field beside --task/);
-  await failsClearly(['evaluate', '--task', 'code'], 1, /task code: expected problems of its own, got none; .*--data/);
 });
 
 test('a row that is wrong is named with its file before the model is opened', () =>

@@ -7,10 +7,9 @@ import { evaluateTask } from '../../training/evaluateTask.ts';
 import { generateTexts } from '../../training/generate/generateTexts.ts';
 import { loadModel } from '../../training/model.ts';
 import { readProblems, taskPrompts, taskTokenRows } from '../../training/taskData.ts';
-import { codeFamily } from '../../training/tasks/code/family.ts';
 import { instructionsFamily } from '../../training/tasks/instructions/family.ts';
 import { mathFamily } from '../../training/tasks/math/family.ts';
-import { scoreResponses } from '../../training/tasks/score.ts';
+import { beforeStop, scoreResponses } from '../../training/tasks/score.ts';
 import type { TaskFamily, TaskProblem } from '../../training/tasks/task.ts';
 
 const open = () => loadModel(bundledModel(), { threads: 1 });
@@ -48,11 +47,12 @@ test('a response is exact if it is what greedy decoding writes to its end, and n
   const tokenizer = await model.tokenizer();
   const asked = await readProblems(mathFamily, { limit: 24, seed: 5 });
   const own = await generateTexts(model, await taskPrompts(model, echo, asked), { maxNewTokens: 80 });
-  // Those that came to an end, and whose text has no other tokens than those generated.
+  // Those that came to an end before they asked something new, and whose text has no other tokens than those generated.
   const problems = asked.flatMap(({ prompt }, index) => {
     const { text, tokens, end } = own[index]!;
     const response = text.trim();
-    return end === 'stop' && tokenizer.encode(` ${response}`).join() === tokens.join() ? [{ prompt, response }] : [];
+    const isWhole = end === 'stop' && beforeStop(text, echo.stop) === text;
+    return isWhole && tokenizer.encode(` ${response}`).join() === tokens.join() ? [{ prompt, response }] : [];
   });
   assert.ok(problems.length >= 5, `only ${problems.length} answers came to an end`);
   const same = await evaluateTask(model, echo, problems, { exactOnly: true });
@@ -126,11 +126,11 @@ test('the template alpaca is that of a task too', async () => {
 
 test('a family without problems of its own asks for files', async () => {
   try {
-    await readProblems(codeFamily);
+    await readProblems(echo);
     assert.unreachable();
   } catch (error) {
     assert.instance(error, LambdamaxError);
-    assert.match((error as Error).message, /task code: expected problems of its own, got none; .*files \(--data\)/);
+    assert.match((error as Error).message, /task echo: expected problems of its own, got none; .*files \(--data\)/);
   }
 });
 

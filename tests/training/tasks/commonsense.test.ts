@@ -49,7 +49,77 @@ for (const [name, [choices, answer, others]] of Object.entries(sets)) {
   });
 }
 
+/** The row of a question whose labels are words. */
+const inWords = (labels: string, answer: string) => ({
+  instruction: `Please choose the correct answer to the question: What has wheels?\n\nAnswer format: ${labels}`,
+  ...{ input: '', output: `the correct answer is ${answer}`, answer },
+});
+
+for (const [labels, answer, judged] of [
+  [
+    'drum/lion/car/rose',
+    'car',
+    [
+      ['the correct answer is car', true],
+      ['car, not lion', true],
+      ['not lion, car', false],
+      ['the correct answer is rose', false],
+      ['the correct answer is bus', false],
+      ['the correct answer is Car', false],
+      ['', false],
+    ],
+  ],
+  // Words that begin like others, whichever stands first in the list.
+  [
+    'car/carrot/cart/rose',
+    'car',
+    [
+      ['the correct answer is car', true],
+      ['car or carrot', true],
+      ['the correct answer is carrot', false],
+      ['the correct answer is cart', false],
+    ],
+  ],
+  [
+    'car/carrot/cart/rose',
+    'carrot',
+    [
+      ['the correct answer is carrot', true],
+      ['carrot or car', true],
+      ['the correct answer is car', false],
+      ['car or carrot', false],
+    ],
+  ],
+  // What means something in a pattern means itself in a label.
+  [
+    'C/C++/a.b/(x)',
+    'C++',
+    [
+      ['the correct answer is C++', true],
+      ['the correct answer is C', false],
+      ['acb, C++', true],
+      ['x, C++', true],
+      ['a.b, C++', false],
+      ['(x), C++', false],
+    ],
+  ],
+] as const)
+  test(`labels of words, ${labels}, ${answer} right: the first one decides`, async () => {
+    const problem = commonsenseFamily.read(inWords(labels, answer), 'row 1');
+    const { verdicts } = await scoreResponses(
+      commonsenseFamily,
+      judged.map(() => problem),
+      judged.map(([response]) => response),
+    );
+    assert.equal(
+      verdicts.map(({ correct }, index) => [judged[index]![0], correct]),
+      judged.map(([response, correct]) => [response, correct]),
+    );
+  });
+
 for (const [row, message] of [
+  [inWords('drum/lion/car/rose', 'bus'), /field answer of row 7.*true, false.*drum, lion, car, rose.*got bus/],
+  [inWords('drum/lion/carrot/rose', 'car'), /field answer of row 7.*drum, lion, carrot, rose.*got car/],
   [{ instruction: 'a', output: 'b', answer: 'c' }, /field answer of row 7.*true, false, solution1.*got c/],
   [{ instruction: 'a', output: 'b' }, /row 7: expected a field answer.*instruction, output/],
   [{ question: 'a' }, /row 7: expected fields instruction\/output.*question/],
