@@ -25,7 +25,10 @@ export const command: Command = {
     ...engineOptions,
   },
   examples: [
-    ["generate --prompt 'Question: Ann has 3 hats and buys 4 more. How many hats has she?\nAnswer:'", 'greedily'],
+    [
+      "generate --prompt 'Question: Ann has 13 hats. She finds 24 more. How many hats does Ann have now?\nAnswer:'",
+      'greedily',
+    ],
     ["generate --adapter runs/my-run/adapter --prompt 'Once' --temperature 0.8 --top-p 0.95 --seed 1", 'drawing'],
   ],
   async run(args, output) {
