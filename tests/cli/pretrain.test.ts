@@ -74,12 +74,14 @@ test('a run that is killed leaves the checkpoint of its last --save-every', () =
   inTemporaryFolder(async (folder) => {
     const checkpoint = join(folder, 'base');
     const script = fileURLToPath(new URL('../../cli/lambdamax.mjs', import.meta.url));
-    const command = [...tiny, '--steps', '1000000', '--save-every', '2', '--out', checkpoint];
+    const command = [...tiny, '--steps', '2000', '--save-every', '2', '--out', checkpoint];
     const child = spawn(process.execPath, [script, ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
     const ended = once(child, 'close') as Promise<[code: number | null, signal: NodeJS.Signals | null]>;
     while (child.exitCode === null && !existsSync(join(checkpoint, 'model.safetensors'))) await pause(20);
     child.kill('SIGKILL');
     assert.is((await ended)[1], 'SIGKILL');
+    const steps = (await readFile(join(checkpoint, 'metrics.jsonl'), 'utf8')).split('\n').length;
+    assert.ok(steps < 2000, `killed after ${steps} steps`);
 
     const data = join(folder, 'rows.jsonl');
     await commandLine(['data', '--limit', '6', '--out', data]);
