@@ -85,7 +85,7 @@ test("a user's own family is a file", () =>
     await failsClearly(
       ['evaluate', '--task', family],
       1,
-      /task lengths: expected problems of its own, got none; .*--data/,
+      /lengths\.ts: expected problems of its own, got none; .*--data/,
     );
     const other = join(folder, 'other.mjs');
     await writeFile(other, 'export default { metric: "a", template: "b", stop: [], read() {} };');

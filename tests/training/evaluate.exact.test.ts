@@ -3,24 +3,23 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bundledModel } from '../../cli/package.ts';
 import { onnxBackend, record } from '../../compute/index.ts';
+import { corpusDocuments } from '../../training/corpus/corpus.ts';
 import { notScored, toTokenRows } from '../../training/data/examples.ts';
 import { evaluate } from '../../training/evaluate.ts';
 import { generate } from '../../training/generate/generate.ts';
 import { loadModel } from '../../training/model.ts';
 import { greedyTokens } from '../../training/models/causalLoss.ts';
-import { relations } from '../../training/tasks/world/facts.ts';
 import { referenceModel, referenceRows } from '../cases/reference.ts';
 
 test('the rows whose every scored token has the largest logit are those that greedy decoding writes', async () => {
   await using model = await loadModel(bundledModel(), { precision: 'float64', threads: 1 });
   const tokenizer = await model.tokenizer();
-  const asked = relations.flatMap(({ facts, questions }) =>
-    Array.from(facts, ([subject, answer]) => ({ question: questions[0]!(subject), answer: `${answer}.` })),
-  );
-  const { rows } = toTokenRows(
-    asked.filter((_, index) => index % 6 === 0),
-    { tokenizer, maxLength: 512 },
-  );
+  // Documents of questions and answers, of which the base knows where they end; the last answer is to be written.
+  const asked = [...corpusDocuments(7, 200)].flatMap((text) => {
+    const last = /^Question: (.*)\nAnswer: (.*)$/s.exec(text);
+    return last === null ? [] : [{ question: last[1]!, answer: last[2]! }];
+  });
+  const { rows } = toTokenRows(asked.slice(0, 45), { tokenizer, maxLength: 512 });
   const { exactRows, ...rest } = await evaluate(model, rows, { exact: true, batchSize: 7 });
   const starts = rows.map(({ labels }) => labels.findIndex((label) => label !== notScored));
   const generated = await generate(
