@@ -20,8 +20,10 @@ export interface Searcher {
   readonly arguments: readonly string[];
   /** What it is stopped by; if absent, by the first setting of its own with which it gets there. */
   readonly setting?: number;
-  /** What its numbers depend on besides the problem. */
-  readonly version: string;
+  /** The searcher whose settings are its own as well, since it computes the same numbers. */
+  readonly settingsOf?: string;
+  /** What its numbers depend on besides the problem; absent where that changes from day to day, so that nothing is remembered. */
+  readonly version?: string;
 }
 
 /** What one process is asked for. */
@@ -49,11 +51,12 @@ const search = z.object({
   peakMegabytes: z.number(),
 });
 const firstSetting = z.object({ setting: z.number().nullable(), value: z.number() });
+const firstSettings = z.object({ settings: z.array(firstSetting) });
 
 /** What one process has measured. */
 export type Search = Readonly<z.infer<typeof search>>;
 
-/** The first setting with which a searcher gets there, or null, with the value that it then has. */
+/** The first setting with which a searcher gets there from one start vector, or null, with the value that it then has. */
 export type FirstSetting = Readonly<z.infer<typeof firstSetting>>;
 
 /** Searches once, in a process of its own. Throws a LambdamaxError with the process's last words if it fails. */
@@ -62,21 +65,26 @@ export function searched(searcher: Searcher, task: SearchTask, setting: number):
 }
 
 /**
- * The first setting with which a searcher's value is within {@link trueTolerance} of the truth: for most the number of
- * products, which nobody who does not know the truth can choose as well. Remembered on disk.
+ * The first setting with which a searcher's value is within {@link trueTolerance} of the truth, from each of so many start vectors:
+ * for most the number of products, which nobody who does not know the truth can choose as well. One process looks for all, and
+ * for no more once it has missed. Those of others are remembered on disk, ours are not: our code changes.
  */
-export async function settingOf(searcher: Searcher, task: SearchTask, truth: number): Promise<FirstSetting> {
+export async function firstSettingsOf(
+  searcher: Searcher,
+  { starts, ...task }: Omit<SearchTask, 'seed'> & { readonly starts: number },
+  truth: number,
+): Promise<readonly FirstSetting[]> {
   const { name, version } = searcher;
-  const key = ['setting', name, version, await problemHash(task.problem), String(task.seed), String(trueTolerance)];
-  return remembered(key, firstSetting, () =>
-    answered(searcher, { ...task, truth, tolerance: trueTolerance }, firstSetting),
-  );
+  const make = () => answered(searcher, { ...task, starts, truth, tolerance: trueTolerance }, firstSettings);
+  if (version === undefined) return (await make()).settings;
+  const key = ['settings', name, version, await problemHash(task.problem), String(starts), String(trueTolerance)];
+  return (await remembered(key, firstSettings, make)).settings;
 }
 
 /** The largest eigenvalue in float64, to 1e-9. Remembered on disk. Throws a LambdamaxError if the search did not converge. */
 export async function exactEigenvalue(problem: string, kept: string): Promise<number> {
   const subject = 'the exact eigenvalue';
-  const exact: Searcher = { ...ownSearcher(subject, 'rule', 'float64'), version: '' };
+  const exact: Searcher = ownSearcher(subject, 'rule', 'float64');
   const { value } = await remembered(
     ['exact', await problemHash(problem)],
     z.object({ value: z.number() }),
@@ -92,7 +100,7 @@ export async function exactEigenvalue(problem: string, kept: string): Promise<nu
 /** lambdamax itself, in one of the modes of `subjects/eigenvalue.ts`. */
 export function ownSearcher(name: string, mode: 'warm' | 'cold' | 'rule', precision = 'float32'): Searcher {
   const [command, ...args] = scriptCommand('./subjects/eigenvalue.ts');
-  return { name, command, arguments: [...args, '--mode', mode, '--precision', precision], version: '' };
+  return { name, command, arguments: [...args, '--mode', mode, '--precision', precision] };
 }
 
 function answered<T>(

@@ -3,12 +3,13 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   exactEigenvalue,
+  type FirstSetting,
+  firstSettingsOf,
   ownSearcher,
   type Search,
   type Searcher,
   type SearchTask,
   searched,
-  settingOf,
   trueTolerance,
 } from './eigenvalue.ts';
 import { type ModelName, models } from './models.ts';
@@ -48,7 +49,7 @@ export async function spectrum(options: SpectrumBenchOptions, say: (line: string
     say('no Python with PyTorch or JAX found (--python PATH, or bench/.venv): only lambdamax is measured');
   const ours = [
     ownSearcher('lambdamax onnx', 'warm'),
-    ownSearcher('lambdamax onnx cold', 'cold'),
+    { ...ownSearcher('lambdamax onnx cold', 'cold'), settingsOf: 'lambdamax onnx' },
     { ...ownSearcher('lambdamax onnx by its rule', 'rule'), setting: trueTolerance },
   ];
   const folder = await mkdtemp(join(tmpdir(), 'lambdamax-bench-'));
@@ -61,9 +62,11 @@ export async function spectrum(options: SpectrumBenchOptions, say: (line: string
         const kept = join(folder, 'kept');
         const truth = await exactEigenvalue(problem, kept);
         say(`${model}, ${point}: lambda_max ${truth}`);
-        const place = { problem, kept, truth, model, point };
+        const searchers = [...ours, ...others];
+        const place = { problem, kept, truth, model, point, rounds: options.rounds };
+        const settings = await settingsOfAll(searchers, place, say);
         for (const threads of options.threads) {
-          const measured = await inTurns([...ours, ...others], { ...options, ...place, threads }, say);
+          const measured = await inTurns(searchers, settings, { ...place, threads }, say);
           for (const { searcher, searches, missed } of measured)
             rows.push(rowOf(searcher.name, searches, { model, point, threads, truth, missed }));
         }
@@ -75,37 +78,54 @@ export async function spectrum(options: SpectrumBenchOptions, say: (line: string
 }
 
 /** What a comparison is made at. */
-interface Place extends Omit<SearchTask, 'seed'> {
+interface Place extends Omit<SearchTask, 'seed' | 'threads'> {
   readonly truth: number;
   readonly model: ModelName;
   readonly point: AdapterPoint;
   readonly rounds: number;
 }
 
-async function inTurns(searchers: readonly Searcher[], place: Place, say: (line: string) => void): Promise<Measured[]> {
-  const { problem, threads, kept, truth, model, point, rounds } = place;
+/** Settings by searchers' names, one for each start vector: fewer where it has missed. */
+type Settings = ReadonlyMap<string, readonly FirstSetting[]>;
+
+/** The settings with which those who have none first get there. That takes all cores: it is not what is measured. */
+async function settingsOfAll(
+  searchers: readonly Searcher[],
+  { problem, kept, truth, model, point, rounds }: Place,
+  say: (line: string) => void,
+): Promise<Settings> {
+  const found = new Map<string, readonly FirstSetting[]>();
+  for (const searcher of searchers) {
+    const { name, setting, settingsOf } = searcher;
+    if (setting !== undefined || (settingsOf !== undefined && found.has(settingsOf))) continue;
+    const task = { problem, kept, threads: availableParallelism(), starts: rounds };
+    const settings = await firstSettingsOf(searcher, task, truth);
+    found.set(name, settings);
+    say(`${model}, ${point}: ${name} gets there with ${settings.map((one) => one.setting ?? 'none').join(', ')}`);
+  }
+  return found;
+}
+
+async function inTurns(
+  searchers: readonly Searcher[],
+  settings: Settings,
+  place: Place & { readonly threads: number },
+  say: (line: string) => void,
+): Promise<Measured[]> {
+  const { problem, threads, kept, model, point, rounds } = place;
   const measured = searchers.map((searcher): Measured => ({ searcher, searches: [], missed: undefined }));
   for (let seed = 0; seed < rounds; seed++)
     for (const one of measured) {
-      const { name } = one.searcher;
-      const where = `${model}, ${point}, threads ${threads}, start ${seed + 1}/${rounds}: ${name}`;
-      const outcome = await reaching(one.searcher, { problem, threads, kept, seed }, truth);
-      if (typeof outcome === 'number') {
-        one.missed = outcome;
-        say(`${where}: never within ${trueTolerance}`);
-        continue;
-      }
-      one.searches.push(outcome);
-      say(`${where}: ${(outcome.milliseconds / 1000).toFixed(2)} s, ${outcome.products} products`);
+      const { name, setting: own, settingsOf = name } = one.searcher;
+      const first = settings.get(settingsOf)?.[seed];
+      if (first?.setting === null) one.missed = first.value;
+      const setting = own ?? first?.setting ?? undefined;
+      if (setting === undefined) continue;
+      const search = await searched(one.searcher, { problem, threads, kept, seed }, setting);
+      one.searches.push(search);
+      const seconds = (search.milliseconds / 1000).toFixed(2);
+      const where = `${model}, ${point}, threads ${threads}, start ${seed + 1}/${rounds}`;
+      say(`${where}: ${name}: ${seconds} s, ${search.products} products`);
     }
   return measured;
-}
-
-/** A search at the first setting that leads to the truth, or the value that the best one led to. */
-async function reaching(searcher: Searcher, task: SearchTask, truth: number): Promise<Search | number> {
-  if (searcher.setting !== undefined) return searched(searcher, task, searcher.setting);
-  // To look for the setting takes longer than to search with it.
-  const first = await settingOf(searcher, { ...task, threads: availableParallelism() }, truth);
-  if (first.setting === null) return first.value;
-  return searched(searcher, task, first.setting);
 }

@@ -110,7 +110,10 @@ export function searchersOf({ subjects, versions }: Peers): Searcher[] {
   const version = JSON.stringify(versions);
   return subjects
     .filter(({ quantities }) => quantities.includes('lambdaMax'))
-    .map(({ name, command, arguments: args }) => ({ name, command, arguments: args, version }));
+    .map(({ name, command, arguments: args }) => ({
+      ...{ name, command, arguments: args, version },
+      ...(name === 'jax linearize warm' && { settingsOf: 'jax linearize' }),
+    }));
 }
 
 /** Modules by the names of their packages. */

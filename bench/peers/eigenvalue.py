@@ -14,7 +14,8 @@ def arguments():
     parser.add_argument("--mode", required=True)
     parser.add_argument("--problem", type=Path, required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--starts", type=int)
     parser.add_argument("--setting", type=float)
     parser.add_argument("--truth", type=float)
     parser.add_argument("--tolerance", type=float)
@@ -28,11 +29,16 @@ def arguments():
 def answer(options, prepare, attempts):
     """
     With --setting: reads and searches once. `prepare()` reads the problem and returns a function of a setting that returns the
-    eigenvalue and the number of products. Else, with --truth: the first of `attempts()`, each a setting and its value, that is
-    within the tolerance of the truth; without a setting the last value, if none is.
+    eigenvalue and the number of products. Else, with --truth: for so many starts, up to one that misses, the first of `attempts()`,
+    each a setting and its value, that is within the tolerance of the truth; without a setting the last value, if none is.
     """
     if options.setting is None:
-        print(json.dumps(first_within(options, attempts())))
+        settings = []
+        for options.seed in range(options.starts):
+            settings.append(first_within(options, attempts()))
+            if settings[-1]["setting"] is None:
+                break
+        print(json.dumps({"settings": settings}))
         return
     began, cpu_began = time.perf_counter(), time.process_time()
     search = prepare()

@@ -3,6 +3,8 @@ The largest eigenvalue by JAX: a jitted jax.linearize of the gradient, under an 
 warm, for which XLA's compiled code is kept in a folder.
 """
 
+from functools import cache
+
 from eigenvalue import after_each, answer, arguments, last
 from jax_threads import limit_threads
 
@@ -35,6 +37,7 @@ def largest_eigenvalues(product, size):
         yield np.linalg.eigvalsh(matrix[: step + 1, : step + 1])[-1]
 
 
+@cache
 def prepare_product():
     if options.mode == "warm":
         jax.config.update("jax_compilation_cache_dir", str(options.kept))

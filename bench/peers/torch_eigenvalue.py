@@ -119,10 +119,18 @@ class Eigenthings:
 
         product, size = flat_product(Problem(options.problem))
         start = torch.randn(size, generator=torch.Generator().manual_seed(options.seed))
-        found = lanczos_tridiagonal(LambdaOperator(product, size), start, MOST_PRODUCTS)
-        matrix = torch.diag(found.alphas) + torch.diag(found.betas, 1) + torch.diag(found.betas, -1)
-        leading = (torch.linalg.eigvalsh(matrix[:k, :k]).max().item() for k in range(1, MOST_PRODUCTS + 1))
-        return after_each(leading, MOST_PRODUCTS)
+
+        def leading():
+            # It tells nothing until it ends: a short run shows what a long one has on its way.
+            seen = 0
+            for steps in (MOST_PRODUCTS // 4, MOST_PRODUCTS // 2, MOST_PRODUCTS):
+                found = lanczos_tridiagonal(LambdaOperator(product, size), start, steps)
+                matrix = torch.diag(found.alphas) + torch.diag(found.betas, 1) + torch.diag(found.betas, -1)
+                for k in range(seen + 1, len(matrix) + 1):
+                    yield torch.linalg.eigvalsh(matrix[:k, :k]).max().item()
+                seen = len(matrix)
+
+        return after_each(leading(), MOST_PRODUCTS)
 
 
 class Curvlinops:

@@ -17,6 +17,7 @@ const { values } = parseArgs({
     problem: text,
     threads: text,
     seed: text,
+    starts: text,
     kept: text,
     setting: text,
     truth: text,
@@ -24,7 +25,6 @@ const { values } = parseArgs({
   },
 });
 const precision = values.precision as Precision;
-const seed = Number(values.seed);
 process.env.LAMBDAMAX_CACHE = values.mode === 'cold' ? 'off' : values.kept!;
 
 /** The smallest that float32 allows: what ends the search is the number of products. */
@@ -40,6 +40,7 @@ async function measured(setting: number): Promise<object> {
   const matrix = await operator();
   const setupMilliseconds = performance.now() - began;
   const stop = values.mode === 'rule' ? { tolerance: setting, maxSteps: 400 } : { tolerance: never, maxSteps: setting };
+  const seed = Number(values.seed);
   const { lambdaMax, products, outcome } = await lanczos(matrix, { ends: 'largest', seed, ...stop });
   const { user, system } = process.cpuUsage(cpuBegan);
   return {
@@ -54,11 +55,16 @@ async function measured(setting: number): Promise<object> {
   };
 }
 
-/** The first number of products after which the value is within the tolerance of the truth. */
+/** From each start the first number of products after which the value is within the tolerance of the truth, up to a miss. */
 async function firstWithin(truth: number, tolerance: number): Promise<object> {
   const isWithin = ({ value }: Stopped) => Math.abs(value - truth) <= tolerance * Math.abs(truth);
-  const stopped = await lanczosUntil(await operator(), seed, isWithin);
-  return { setting: isWithin(stopped) ? stopped.products : null, value: stopped.value };
+  const matrix = await operator();
+  const settings: { setting: number | null; value: number }[] = [];
+  for (let seed = 0; seed < Number(values.starts) && settings.at(-1)?.setting !== null; seed++) {
+    const stopped = await lanczosUntil(matrix, seed, isWithin);
+    settings.push({ setting: isWithin(stopped) ? stopped.products : null, value: stopped.value });
+  }
+  return { settings };
 }
 
 const setting = values.setting === undefined ? undefined : Number(values.setting);
