@@ -46,13 +46,15 @@ async function makeMissing(
   say: (line: string) => void,
 ): Promise<void> {
   await using experiment = await openExperiment(model, threads);
-  for (const steps of lengths) {
-    const configurations = ranks.flatMap((rank) => methods.map((method) => ({ method, rank, steps })));
-    const file = new RecordFile(folder, steps);
-    for (const configuration of configurations) await bracket(experiment, configuration, file, say);
-    for (const configuration of configurations)
-      for (const rate of halfSteps(ofConfiguration((await file.read()).runs, configuration)))
-        await runAt(experiment, configuration, rate, file, say);
+  const configurations = lengths.flatMap((steps) =>
+    ranks.flatMap((rank) => methods.map((method) => ({ method, rank, steps }))),
+  );
+  const fileOf = ({ steps }: Configuration) => new RecordFile(folder, steps);
+  for (const configuration of configurations) await bracket(experiment, configuration, fileOf(configuration), say);
+  for (const configuration of configurations) {
+    const file = fileOf(configuration);
+    for (const rate of halfSteps(ofConfiguration((await file.read()).runs, configuration)))
+      await runAt(experiment, configuration, rate, file, say);
   }
 }
 

@@ -39,6 +39,7 @@ export interface Findings {
 const shown = [
   'probes',
   'curvature',
+  'curvature-calibrated',
   'one-constant',
   'range-test',
   'range-test-calibrated',

@@ -1,0 +1,86 @@
+import { appendFile, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { findingsOf } from '../../bench/recommend/findings.ts';
+import { halfSteps, nextRate, onGrid, type TriedRate } from '../../bench/recommend/grid.ts';
+import { RecordFile } from '../../bench/recommend/records.ts';
+import { recommended, recommendLines } from '../../bench/recommend.ts';
+import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
+
+/** A loss whose best rate is known, and which breaks from `cliff` on. */
+function lossAt(learningRate: number, best: number, cliff = Number.POSITIVE_INFINITY): number | null {
+  return learningRate >= cliff ? null : 1 + 0.1 * Math.log(learningRate / best) ** 2;
+}
+
+function swept(start: number, best: number, cliff?: number): TriedRate[] {
+  const tried: TriedRate[] = [];
+  for (let rate: number | null = start; rate !== null; rate = nextRate(tried))
+    tried.push({ learningRate: rate, loss: lossAt(rate, best, cliff) });
+  return tried;
+}
+
+test('a sweep ends with worse rates on both sides of the best, wherever it begins', () => {
+  for (const start of [2.5e-4, 2e-3, 1.6e-2, 0.128])
+    for (const best of [9e-4, 3e-3, 7e-3]) {
+      const tried = swept(start, best, 10 * best).sort((a, b) => a.learningRate - b.learningRate);
+      const finished = tried.filter(({ loss }) => loss !== null);
+      const lowest = finished.toSorted((a, b) => a.loss! - b.loss!)[0]!;
+      assert.ok(Math.abs(Math.log2(lowest.learningRate / best)) <= 0.5 + 1e-3, `${lowest.learningRate} for ${best}`);
+      assert.ok(tried[0]!.learningRate < lowest.learningRate && tried.at(-1)!.learningRate > lowest.learningRate);
+      assert.ok(tried.every(({ learningRate }) => learningRate === onGrid(learningRate)));
+    }
+});
+
+test('half steps lie a root of two beside the best, once', () => {
+  const tried = swept(2e-3, 4.4e-3);
+  assert.equal(halfSteps(tried), [2.828e-3, 5.657e-3]);
+  assert.equal(halfSteps([...tried, ...halfSteps(tried).map((learningRate) => ({ learningRate, loss: 1 }))]), []);
+});
+
+test('findings count folds, intervals and prices of what lies in the folder', () =>
+  inTemporaryFolder(async (folder) => {
+    const file = new RecordFile(folder, 100);
+    const best = { lora: 4e-3, pissa: 1e-3 };
+    for (const [method, optimum] of Object.entries(best)) {
+      for (const learningRate of [0.25, 0.5, 1, 2, 4].map((factor) => factor * optimum))
+        await file.add({ kind: 'run', method, rank: 8, learningRate, loss: lossAt(learningRate, optimum), seconds: 1 });
+      const interval = method === 'lora' ? { low: 3e-3, high: 6e-3 } : { low: 1.5e-3, high: 3e-3 };
+      const said = { learningRate: method === 'lora' ? 4e-3 : 2e-3, gradientEvaluations: 80 };
+      await file.add({ kind: 'prediction', method, rank: 8, by: 'probes', ...said, ...interval, seconds: 1 });
+    }
+    // What is there twice counts once, as it was found first.
+    const again = { kind: 'run', method: 'lora', rank: 8, learningRate: 4e-3, loss: 0.5, seconds: 1 };
+    await appendFile(join(folder, 'recommend-100.jsonl'), `${JSON.stringify(again)}\n`);
+
+    const { configurations, predictors } = findingsOf(100, await file.read());
+    assert.equal(
+      configurations.map(({ configuration, loss, runs }) => [configuration, loss, runs]),
+      [
+        ['lora r8', 1, 5],
+        ['pissa r8', 1, 5],
+      ],
+    );
+    const probes = predictors.find(({ by }) => by === 'probes')!;
+    assert.ok(Math.abs(probes.fold - Math.SQRT2) < 1e-6 && Math.abs(probes.worstFold - 2) < 1e-6);
+    assert.equal([probes.covered, probes.count, probes.price], [1, 2, 80]);
+    assert.ok(Math.abs(probes.worstRegret - 10 * Math.log(2) ** 2) < 1e-6);
+    // The best rate of the other method: off by a factor of 4, both times.
+    assert.ok(Math.abs(predictors.find(({ by }) => by === 'one-constant')!.fold - 4) < 1e-6);
+
+    const settings = { folder, steps: [100, 1000], methods: [], ranks: [], threads: 1, stored: true };
+    const lines = recommendLines(await recommended(settings, () => assert.unreachable()));
+    assert.match(lines[0]!, /^runs of 100 steps: 2 configurations, 10 runs$/);
+    assert.match(lines.find((line) => line.startsWith('probes'))!, /^probes +1\.41 +2\.00 +1 of 2 /);
+  }));
+
+test('the stored results are what their README says', async () => {
+  const folder = fileURLToPath(new URL('../../fixtures/results', import.meta.url));
+  const settings = { folder, steps: [100, 1000], methods: [], ranks: [], threads: 1, stored: true };
+  const lines = recommendLines(await recommended(settings, () => assert.unreachable()));
+  const told = (await readFile(join(folder, 'README.md'), 'utf8')).split('\n').map((line) => line.trim());
+  for (const line of lines) assert.ok(told.includes(line), line);
+});
+
+test.run();
