@@ -44,7 +44,7 @@ export function comparisonLines(compared: readonly ComparedSpectrum[], output: O
       : [null, null, null, null, null]),
     bar((Math.log(medians[index]!) - low) / (high - low)),
   ]);
-  const header = ['method', 'lambda_max', 'error', 'over LoRA', 'least', '25 %', 'median', '75 %', 'most', ''];
+  const header = ['method', 'lambda_max', 'standard error', 'over LoRA', 'least', '25 %', 'median', '75 %', 'most', ''];
   const [{ tokens, batches }] = compared as [ComparedSpectrum];
   return [
     ...output.table(header, rows),

@@ -291,7 +291,7 @@ test('--methods sets each against LoRA, which is measured in any case; module by
     const words = await commandLine(['spectrum', ...llama, ...run, '--quiet']);
     assert.match(
       words.stdout,
-      /^method +lambda_max +error +over LoRA [^\n]*\nlora [^\n]*\npissa [^\n]*\nolora [^\n]*━+\n/,
+      /^method +lambda_max +standard error +over LoRA [^\n]*\nlora [^\n]*\npissa [^\n]*\nolora [^\n]*━+\n/,
     );
     const both = ['spectrum', ...llama, ...run, '--method', 'lora'];
     await failsClearly(both, 2, /--methods and --method, --adapter: expected one of them, got both/);
