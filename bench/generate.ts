@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { evaluate, generate, loadModel, loadRows } from 'lambdamax/training';
+import { bundledModel } from './bundledModel.ts';
 
-const bundledModel = fileURLToPath(new URL('../fixtures/base', import.meta.url));
 const problems = fileURLToPath(new URL('../fixtures/tasks/math-train.jsonl', import.meta.url));
 
 /** What generation with the bundled model takes, in seconds; each first run compiles its graphs. */

@@ -1,11 +1,6 @@
 import { finetune } from 'lambdamax/training';
-import {
-  bundledModel,
-  type Configuration,
-  type Experiment,
-  openExperiment,
-  trainingOf,
-} from './recommend/experiment.ts';
+import { bundledModel } from './bundledModel.ts';
+import { type Configuration, type Experiment, openExperiment, trainingOf } from './recommend/experiment.ts';
 import { type Findings, findingsOf } from './recommend/findings.ts';
 import { halfSteps, nextRate, onGrid } from './recommend/grid.ts';
 import { predictionOf, predictors } from './recommend/predictions.ts';

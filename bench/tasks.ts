@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import {
   type Adapter,
   createAdapter,
@@ -15,9 +14,8 @@ import {
   type TokenRow,
   taskTokenRows,
 } from 'lambdamax/training';
+import { bundledModel } from './bundledModel.ts';
 import { aligned } from './rows.ts';
-
-const bundledModel = fileURLToPath(new URL('../fixtures/base', import.meta.url));
 
 /** How each method is trained, and the learning rates among which the validation problems choose. */
 const recipes = {
@@ -36,7 +34,7 @@ const farRates = [
 ] as const;
 
 /** What became of a family's test problems, all of them never seen. */
-export interface TaskRow {
+export interface TaskResult {
   readonly task: string;
   /** `base`, a method at its tuned rate, or LoRA at a thirtieth and thirty times of it. */
   readonly subject: string;
@@ -54,12 +52,12 @@ export async function tasks(
   names: readonly string[],
   threads: number,
   say: (line: string) => void,
-): Promise<readonly TaskRow[]> {
+): Promise<readonly TaskResult[]> {
   await using model = await loadModel(bundledModel, { threads });
-  const found: TaskRow[] = [];
+  const found: TaskResult[] = [];
   for (const name of names) {
     const exam = await openExam(model, name);
-    const add = (row: TaskRow) => {
+    const add = (row: TaskResult) => {
       found.push(row);
       say(
         `${name}, ${row.subject}${row.learningRate === null ? '' : ` at ${row.learningRate}`}: ${inWords(row.accuracy)}`,
@@ -99,7 +97,7 @@ interface Exam {
   readonly test: readonly TaskProblem[];
 }
 
-type Outcome = Pick<TaskRow, 'accuracy' | 'loss'>;
+type Outcome = Pick<TaskResult, 'accuracy' | 'loss'>;
 
 async function openExam(model: Model, name: string): Promise<Exam> {
   const family = await loadTask(name);
@@ -138,7 +136,7 @@ function inWords({ value, low, high }: Proportion): string {
 }
 
 /** The same as a table, a line for each family and subject. */
-export function taskLines(rows: readonly TaskRow[]): string[] {
+export function taskLines(rows: readonly TaskResult[]): string[] {
   const header = ['task', 'trained', 'rate', 'accuracy', '95 % interval', 'loss'];
   const cells = rows.map(({ task, subject, learningRate, accuracy, loss }) => [
     task,

@@ -4,7 +4,7 @@ import type { RotaryConfig } from '../training/models/rotaryConfig.ts';
 import type { Arguments, Command } from './command.ts';
 import { engineOptions, parseFloat32Engine, value } from './options.ts';
 import { shortNumber } from './output.ts';
-import { number, optional, required, text, wholeNumber } from './values.ts';
+import { given, number, optional, required, text, wholeNumber } from './values.ts';
 
 const { precision: _, ...float32EngineOptions } = engineOptions;
 
@@ -34,8 +34,8 @@ export const command: Command = {
     const out = required(args, 'out', text);
     const config = parseConfig(args);
     const seed = required(args, 'seed', wholeNumber(0));
-    const saveEvery = optional(args, 'save-every', wholeNumber(1));
     const run = {
+      ...given({ saveEvery: optional(args, 'save-every', wholeNumber(1)) }),
       steps: required(args, 'steps', wholeNumber(1)),
       batchSize: required(args, 'batch-size', wholeNumber(1)),
       length: required(args, 'length', wholeNumber(2)),
@@ -57,7 +57,6 @@ export const command: Command = {
     const progress = output.progress(run.steps, 'pretrain');
     const result = await pretrain({
       ...{ ...run, config, tokenizer, documents, seed, out, threads, backend: backendNamed(backend) },
-      ...(saveEvery !== undefined && { saveEvery }),
       onStep: ({ step, loss, seconds }) =>
         progress.update(
           step,

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import {
   type Adapter,
   createAdapter,
@@ -27,9 +26,6 @@ export interface Experiment extends AsyncDisposable {
   /** The adapter that every run of a configuration starts from. */
   start(configuration: Configuration): Promise<Adapter>;
 }
-
-/** The model that comes with the package. */
-export const bundledModel = fileURLToPath(new URL('../../fixtures/base', import.meta.url));
 
 /** Of `math`: a thousand steps of four rows see each row once, so that none of the runs is held back by learning by heart. */
 const data = { task: 'math', trained: 4000, scored: 200 } as const;
@@ -63,7 +59,7 @@ export async function openExperiment(folder: string, threads: number): Promise<E
 }
 
 /** How a run trains, all but its rate: the command's own settings, on few rows a step. */
-export function trainingOf(steps: number): Omit<FinetuneOptions, 'learningRate'> {
+export function trainingOf(steps: number): Omit<FinetuneOptions, 'learningRate' | 'validation'> {
   return {
     optimizer: 'adamw',
     schedule: 'cosine',

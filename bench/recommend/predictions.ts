@@ -39,6 +39,5 @@ async function ask(experiment: Experiment, configuration: Configuration, by: Pre
   const adapter = await experiment.start(configuration);
   if (by === 'range-test') return trainingRangeTest(model, adapter, rows, run);
   // Probes keep rows of their own for scoring, and never see those that the sweep is scored on.
-  const { validation: _, ...settings } = run;
-  return recommend(model, adapter, rows, { ...settings, by, budget: probeBudget / configuration.steps });
+  return recommend(model, adapter, rows, { ...run, by, budget: probeBudget / configuration.steps });
 }

@@ -1,6 +1,7 @@
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { LambdamaxError } from '../../errors.ts';
 import type { Configuration } from './experiment.ts';
 
 const run = z.object({
@@ -50,14 +51,45 @@ export class RecordFile {
     this.#path = join(folder, `recommend-${steps}.jsonl`);
   }
 
-  /** A run or a prediction that is there twice counts once, as it was found first. */
+  /**
+   * A run or a prediction that is there twice counts once, as it was found first; no file yet is nothing found. Throws a
+   * LambdamaxError that names a line that is neither.
+   */
   async read(): Promise<Records> {
-    const text = await readFile(this.#path, 'utf8').catch(() => '');
-    const all = text.split('\n').flatMap((line) => (line === '' ? [] : [record.parse(JSON.parse(line))]));
+    const lines = (await this.#text()).split('\n');
+    const all = lines.flatMap((line, index) => (line === '' ? [] : [this.#parse(line, index + 1)]));
     return {
       runs: first(all.flatMap((one) => (one.kind === 'run' ? [one] : []))),
       predictions: first(all.flatMap((one) => (one.kind === 'prediction' ? [one] : []))),
     };
+  }
+
+  async #text(): Promise<string> {
+    try {
+      return await readFile(this.#path, 'utf8');
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return '';
+      throw new LambdamaxError({
+        subject: this.#path,
+        expected: 'a file to read',
+        got: (cause as Error).message,
+        cause,
+      });
+    }
+  }
+
+  #parse(line: string, number: number): RunRecord | PredictionRecord {
+    try {
+      return record.parse(JSON.parse(line));
+    } catch (cause) {
+      throw new LambdamaxError({
+        subject: `line ${number} of ${this.#path}`,
+        expected: 'a run or a prediction in JSON',
+        got: line,
+        remedy: 'delete the line: what it was for is made again',
+        cause,
+      });
+    }
   }
 
   /** Adds a line at the end, at once. */

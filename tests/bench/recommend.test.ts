@@ -7,6 +7,7 @@ import { findingsOf } from '../../bench/recommend/findings.ts';
 import { halfSteps, nextRate, onGrid, type TriedRate } from '../../bench/recommend/grid.ts';
 import { RecordFile } from '../../bench/recommend/records.ts';
 import { recommended, recommendLines } from '../../bench/recommend.ts';
+import { LambdamaxError } from '../../errors.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 
 /** A loss whose best rate is known, and which breaks from `cliff` on. */
@@ -73,6 +74,20 @@ test('findings count folds, intervals and prices of what lies in the folder', ()
     const lines = recommendLines(await recommended(settings, () => assert.unreachable()));
     assert.match(lines[0]!, /^runs of 100 steps: 2 configurations, 10 runs$/);
     assert.match(lines.find((line) => line.startsWith('probes'))!, /^probes +1\.41 +2\.00 +1 of 2 /);
+  }));
+
+test('a line that was cut off is named, with its file', () =>
+  inTemporaryFolder(async (folder) => {
+    const file = new RecordFile(folder, 100);
+    assert.equal(await file.read(), { runs: [], predictions: [] });
+    await file.add({ kind: 'run', method: 'lora', rank: 8, learningRate: 4e-3, loss: 1, seconds: 1 });
+    await appendFile(join(folder, 'recommend-100.jsonl'), '{"kind":"run","meth');
+    const failure = await file.read().then(
+      () => assert.unreachable(),
+      (error: unknown) => error,
+    );
+    assert.instance(failure, LambdamaxError);
+    assert.match((failure as Error).message, /line 2 of .*recommend-100\.jsonl: expected a run or a prediction/);
   }));
 
 test('the stored results are what their README says', async () => {

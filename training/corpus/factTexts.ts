@@ -1,8 +1,6 @@
-import { relations } from '../tasks/world/facts.ts';
+import { facts } from '../tasks/world/facts.ts';
 import { capital, choose } from '../tasks/world/words.ts';
 import type { Writer } from './writer.ts';
-
-const facts = relations.flatMap((relation) => Array.from(relation.facts, (fact) => [relation, fact] as const));
 
 /** What is so in the world, said, and asked; every fact as likely. */
 export const factTexts: Readonly<Record<'statement' | 'question', Writer>> = {

@@ -1,5 +1,5 @@
 import type { RandomStream } from '../../../compute/random.ts';
-import { relations } from '../world/facts.ts';
+import { facts } from '../world/facts.ts';
 import { choose, chooseSome } from '../world/words.ts';
 
 /** A row in the format of LLM-Adapters. */
@@ -9,8 +9,6 @@ export type ChoiceRow = {
   readonly output: string;
   readonly answer: string;
 };
-
-const facts = relations.flatMap((relation) => Array.from(relation.facts, (fact) => [relation, fact] as const));
 
 /**
  * A question about a fact of the world, with four answers to choose from that all belong to such questions. The answers are

@@ -284,3 +284,7 @@ export const relations: readonly Relation[] = [
     questions: [(subject) => `What does ${subject} like to eat?`, (subject) => `What is the best food for ${subject}?`],
   },
 ];
+
+/** Every fact beside the relation that it is of: its subject and its answer. */
+export const facts: readonly (readonly [relation: Relation, fact: readonly [subject: string, answer: string]])[] =
+  relations.flatMap((relation) => Array.from(relation.facts, (fact) => [relation, fact] as const));
