@@ -130,12 +130,31 @@ export class Tridiagonalisation implements ExploredSpace {
   }
 }
 
-/** Takes from v, in place, its parts along the vectors, one after another; returns what that along the last one was. */
+/** Takes from v, in place, its parts along orthonormal vectors; returns what that along the last one was. */
 function takeFrom(v: Float64Array, vectors: readonly Vector[]): number {
   let coordinate = 0;
-  for (const q of vectors) {
+  // Four at a time: reading and writing v is most of the work.
+  const fours = vectors.length - (vectors.length % 4);
+  for (let k = 0; k < fours; k += 4)
+    coordinate = takeFour(v, vectors[k]!, vectors[k + 1]!, vectors[k + 2]!, vectors[k + 3]!);
+  for (const q of vectors.slice(fours)) {
     coordinate = dot(q, v);
     axpy(-coordinate, q, v);
   }
   return coordinate;
+}
+
+/** The same of four, all measured before any is taken. */
+function takeFour(v: Float64Array, a: Vector, b: Vector, c: Vector, d: Vector): number {
+  let [alongA, alongB, alongC, alongD] = [0, 0, 0, 0];
+  for (let i = 0; i < v.length; i++) {
+    const entry = v[i]!;
+    alongA += a[i]! * entry;
+    alongB += b[i]! * entry;
+    alongC += c[i]! * entry;
+    alongD += d[i]! * entry;
+  }
+  for (let i = 0; i < v.length; i++)
+    v[i] = v[i]! - (alongA * a[i]! + alongB * b[i]! + (alongC * c[i]! + alongD * d[i]!));
+  return alongD;
 }

@@ -20,19 +20,23 @@ export function inputsOf(graph: Graph): Map<string, Node> {
 export function lower(graph: Graph, precision: Precision): Uint8Array {
   const emitter = new Emitter(precision);
   const names = new Map<Node, string>();
+  // Computed under its output's own name: copied to that, what a linearised curvature keeps would be there twice for a while.
+  const outputs = new Map([...graph.outputs].map(([name, node]) => [node, outputName(name)]));
 
   for (const node of nodesOf(graph)) {
     if (node.kernel === 'Placeholder' || node.kernel === 'Weight') {
       names.set(node, inputName(node.attributes.name));
     } else {
-      const output = `n${node.id}`;
+      const output = outputs.get(node) ?? `n${node.id}`;
       const operands = node.inputs.map((input) => names.get(input)!);
       // The table's rule for a kernel takes exactly that kernel's nodes; the union hides it.
       (emitRules[node.kernel] as EmitRule<never>)(emitter, node as never, operands, output);
       names.set(node, output);
     }
   }
-  for (const [name, node] of graph.outputs) emitter.node('Identity', [names.get(node)!], outputName(name));
+  // Inputs that are outputs too, and all but one of several outputs of one node, have to be copied.
+  for (const [name, node] of graph.outputs)
+    if (names.get(node) !== outputName(name)) emitter.node('Identity', [names.get(node)!], outputName(name));
 
   const value = (name: string, node: Node): OnnxValue => ({
     name,
