@@ -16,7 +16,7 @@ export const command: Command = {
     name: value(
       'Study',
       'NAME',
-      'sweep-curve, lambda-max, prediction; of a run loss, sharpness, hessian, learning-rate, gradient-norm',
+      'sweep-curve, loss-curve, lambda-max, prediction; of a run loss, sharpness, hessian, learning-rate, gradient-norm',
     ),
     out: value('Study', 'FILE', '.html, which saves itself as SVG at a press of its button; .json for plotly'),
   },
@@ -30,14 +30,14 @@ export const command: Command = {
     const out = required(args, 'out', fileName);
     const run = optional(args, 'run', text);
     const folder = demand(run ?? optional(args, 'study', text), '--study', 'a study folder, or --run DIR');
-    const figures = await (run === undefined ? figuresOfStudy(folder) : figuresOfRun(folder));
+    const { title, figures } = await (run === undefined ? ofStudy(folder) : ofRun(folder));
     const figure = figures[name];
     if (figure === undefined)
       throw new UsageError({ subject: '--name', expected: `one of ${Object.keys(figures).join(', ')}`, got: name });
     const { renderFigurePage } = await import('../analysis/report/figurePage.ts');
     const { writeText } = await import('./writeText.ts');
     const isPage = extname(out).toLowerCase() === '.html';
-    await writeText(out, isPage ? renderFigurePage(name, figure, `${name} of ${folder}`) : JSON.stringify(figure));
+    await writeText(out, isPage ? renderFigurePage(name, figure, title) : JSON.stringify(figure));
     output.result({ figure: out, name }, () => [out]);
   },
 };
@@ -53,16 +53,24 @@ function fileName(given: string, option: string): string {
   });
 }
 
-async function figuresOfStudy(folder: string): Promise<Record<string, Figure>> {
+/** A report's title, and its figures by their names. */
+interface Drawn {
+  readonly title: string;
+  readonly figures: Readonly<Record<string, Figure>>;
+}
+
+async function ofStudy(folder: string): Promise<Drawn> {
   const { predict } = await import('../analysis/predictor.ts');
   const { readStudyFindings, reportInput } = await import('../analysis/studyFolder.ts');
   const { reportFigures } = await import('../analysis/report/report.ts');
   const findings = await readStudyFindings(folder);
-  return reportFigures(reportInput(findings, predict(findings.sweep)));
+  const input = reportInput(findings, predict(findings.sweep));
+  return { title: input.title, figures: reportFigures(input) };
 }
 
-async function figuresOfRun(folder: string): Promise<Record<string, Figure>> {
+async function ofRun(folder: string): Promise<Drawn> {
   const { readRun } = await import('../analysis/runFolder.ts');
-  const { runFigures } = await import('../analysis/report/runPage.ts');
-  return runFigures(await readRun(folder));
+  const { runFigures, titleOfRun } = await import('../analysis/report/runPage.ts');
+  const run = await readRun(folder);
+  return { title: titleOfRun(run), figures: runFigures(run) };
 }

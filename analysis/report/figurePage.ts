@@ -1,7 +1,7 @@
 import { type Figure, figureConfig } from '../figures/figure.ts';
 import { renderPage } from './page.ts';
 
-/** One figure as one HTML document that needs nothing else, with a button that saves it as SVG. */
+/** One figure as one HTML document that needs nothing else, with a button that saves it as SVG; `title` is that of the whole report. */
 export function renderFigurePage(name: string, figure: Figure, title: string): string {
   const config = {
     ...figureConfig,
@@ -9,5 +9,5 @@ export function renderFigurePage(name: string, figure: Figure, title: string): s
     modeBarButtons: [['toImage' as const]],
     toImageButtonOptions: { format: 'svg' as const, filename: name },
   };
-  return renderPage('figure', { title, setting: [], name }, { [name]: figure }, config);
+  return renderPage('figure', { title, setting: [name], name }, { [name]: figure }, config);
 }

@@ -38,8 +38,13 @@ export function runFigures({ steps }: RunPageInput): Record<string, Figure> {
  */
 export function renderRunPage(run: RunPageInput): string {
   const verdict = [outcomeWords(run), ...sharpnessWords(run.steps)].join(' ');
-  const content = { title: `Run ${run.name}`, setting: settingOf(run), verdict, ...measuredOf(run.steps) };
+  const content = { title: titleOfRun(run), setting: settingOf(run), verdict, ...measuredOf(run.steps) };
   return renderPage('run', content, runFigures(run));
+}
+
+/** What stands above all that is drawn of a run. */
+export function titleOfRun({ name }: RunPageInput): string {
+  return `Run ${name}`;
 }
 
 /** The Hessian has a figure of its own where the optimizer's steps see something else. */

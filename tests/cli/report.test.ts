@@ -41,6 +41,9 @@ test(
     const html = await readFile(page, 'utf8');
     assert.equal(faultsOf(html), []);
     assert.equal(Object.keys(figuresOf(html)), ['sharpness']);
+    // It may be shown to anybody: no path of this machine's stands in it.
+    assert.match(html, /<h1>Run run<\/h1>/);
+    assert.not.ok(html.includes(folder));
     assert.match(html, /"toImageButtonOptions":\{"format":"svg","filename":"sharpness"\}/);
     await resultOf(...figure, specification);
     assert.equal(JSON.parse(await readFile(specification, 'utf8')), figuresOf(html).sharpness);
