@@ -77,6 +77,12 @@ export function extrapolate(
   };
 }
 
+/** Whether two estimates of one rate lie within two standard errors of their difference. */
+export function agree(one: RateEstimate, other: RateEstimate): boolean {
+  const distance = Math.abs(Math.log(one.learningRate / other.learningRate));
+  return distance <= 2 * Math.hypot(one.logError, other.logError);
+}
+
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }

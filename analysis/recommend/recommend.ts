@@ -7,7 +7,7 @@ import type { Model } from '../../training/model.ts';
 import { forwardPrice, type UpdateCurvature, updateCurvature } from '../updateCurvature.ts';
 import { basisOfCurvature, basisOfProbes } from './basis.ts';
 import { curvatureOptimum } from './curvatureRate.ts';
-import { extrapolate, type LengthOptimum, type RateEstimate } from './extrapolation.ts';
+import { agree, extrapolate, type LengthOptimum, type RateEstimate } from './extrapolation.ts';
 import { type Probe, type ProbePoint, type ProbeRound, type ProbesEnded, probeSearch } from './probeSearch.ts';
 import { priorRate } from './ruleOfThumb.ts';
 
@@ -140,9 +140,12 @@ async function byProbes(
   const before = alongUpdate?.gradientEvaluations ?? 0;
   const scorePrice = (forwardPrice * scored.length) / batchSize;
   const prior = priorOf(model, adapter, options);
+  const known = alongUpdate === null ? [] : [optimumAlong(alongUpdate)];
   const search = await probeSearch(probeOf(model, adapter, training, scored, options), {
     steps,
-    start: (length) => given ?? extrapolate([optimumAlong(alongUpdate!)], length, prior).learningRate,
+    start: (length) => given ?? extrapolate(known, length, prior).learningRate,
+    // Each of the two can be far off where nobody has tried it; hardly both, and on the same side.
+    startKnown: prior !== null && known.some((one) => agree(one, prior)),
     anchor: prior,
     budget: budget * steps - before,
     scorePrice,

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { extrapolate, type LengthOptimum, usualDrift } from '../../../analysis/recommend/extrapolation.ts';
+import { agree, extrapolate, type LengthOptimum, usualDrift } from '../../../analysis/recommend/extrapolation.ts';
 import { randomStream } from '../../../compute/random.ts';
 import { assertClose } from '../../oracles/close.ts';
 import { throwsClearly } from '../../oracles/throws.ts';
@@ -88,5 +88,23 @@ test('an anchor counts as much as its error says', () => {
 
 test('nothing to extrapolate from is an error', () =>
   throwsClearly(() => extrapolate([], 100), /extrapolation/, /one length or more/));
+
+test('two estimates agree within two standard errors of their difference, in either order', () => {
+  const random = randomStream(5, 'agree');
+  for (let round = 0; round < 50; round++) {
+    const [one, other] = [0.05 + random.uniform(), 0.05 + random.uniform()];
+    const reach = Math.exp(2 * Math.hypot(one, other));
+    const first = { learningRate: 1e-3, logError: one };
+    for (const [factor, expected] of [
+      [0.99, true],
+      [1.01, false],
+    ] as const)
+      for (const ratio of [reach ** factor, reach ** -factor]) {
+        const second = { learningRate: 1e-3 * ratio, logError: other };
+        assert.is(agree(first, second), expected);
+        assert.is(agree(second, first), expected);
+      }
+  }
+});
 
 test.run();

@@ -131,6 +131,28 @@ test('the smallest budget is four of the shortest runs; less is refused, and say
 test('where every probe diverges, that and the lowest rate are named', () =>
   throwsClearly(() => search({ cliff: 0 }), /probe runs/, /one that does not diverge/, /down to the rate/, /--start/));
 
+test('a small budget goes into one round of three long probes if the start is known, and comes from far off if it is not', async () => {
+  const options = { steps: 1000, budget: 100, scorePrice };
+  const known = await probeSearch(fakeProbe(usual), { ...options, start: () => 1e-2, startKnown: true });
+  assert.equal(
+    known.probes.map(({ steps }) => steps),
+    [31, 31, 31],
+  );
+  assert.is(known.ended, 'budget');
+  assertClose([known.learningRate], [optimumAt(1000, usual)], 1e-6);
+  const away = await probeSearch(fakeProbe(usual), { ...options, start: () => 1e-2 / 30 });
+  assert.ok(away.probes.every(({ steps }) => steps < 16));
+  assert.ok(Math.abs(Math.log(away.learningRate / optimumAt(1000, usual))) < Math.log(2), `${away.learningRate}`);
+});
+
+test('two long rounds are made where there is money for them, whether the start is known or not', async () => {
+  const options = { steps: 1000, budget: 600, scorePrice, start: () => 1e-2 };
+  const found = [true, false].map((startKnown) => probeSearch(fakeProbe(usual), { ...options, startKnown }));
+  const [known, unknown] = await Promise.all(found);
+  assert.equal(known, unknown);
+  assert.ok(known!.rounds.length >= 2);
+});
+
 test('a start far above the cliff comes down to a rate that trains', async () => {
   const { learningRate } = await search({ ...usual, cliff: 3 }, { start: 1 });
   assert.ok(Math.abs(Math.log(learningRate / optimumAt(1000, usual))) < Math.log(2));
