@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { StudyPlan } from '../training/sweep/plan.ts';
-import { configurationName } from '../training/sweep/plan.ts';
+import { configurationName, isShare, type ScoreMeasure, type StudyPlan } from '../training/sweep/plan.ts';
 import {
+  intervalOf,
   type MeasurementKind,
   readMeasurements,
   readStudy,
@@ -123,14 +123,20 @@ export function reportInput({ plan, sweep, spectra }: StudyFindings, prediction:
   };
 }
 
-const scoreLabels = { accuracy: 'accuracy', validationLoss: 'validation loss', finalLoss: 'training loss' } as const;
+/** What the number by which runs are compared is called, in tables, on axes and in sentences. */
+const scoreLabels: Readonly<Record<ScoreMeasure, string>> = {
+  accuracy: 'accuracy',
+  exactMatch: 'exact match',
+  validationLoss: 'validation loss',
+  finalLoss: 'training loss',
+};
 
 function sweepOf(
   { plan, runs }: StudyRecord,
   spectra: readonly StoredSpectrum[],
   predicted: readonly Predicted[],
 ): Sweep {
-  const isShare = plan.score === 'accuracy';
+  const ofShares = isShare(plan.score);
   const configurations = new Map<string, SweepConfiguration>();
   for (const { configuration } of runs) {
     const name = configurationName(configuration);
@@ -165,10 +171,10 @@ function sweepOf(
       seed: configuration.seed,
       score: scoreOf(result, plan.score),
       status: result.status,
-      ...(isShare && { interval: result.accuracyInterval ?? null, loss: result.validationLoss ?? null }),
+      ...(ofShares && { interval: intervalOf(result, plan.score), loss: result.validationLoss ?? null }),
     })),
     scoreDirection: directionOf(plan.score),
-    isShare,
+    isShare: ofShares,
     configurations: [...configurations.values()],
     context: {
       steps: plan.training.steps,
@@ -219,8 +225,8 @@ function spectrumOf(spectra: readonly StoredSpectrum[], method: string, operator
 
 function taskWords({ name, exactOnly, maxNewTokens }: NonNullable<StudyPlan['task']>): string {
   const way = exactOnly
-    ? 'accuracy is the share of responses that greedy decoding would write word for word'
-    : `greedy responses of at most ${maxNewTokens} tokens are judged`;
+    ? 'nothing is generated; an exact match is a response that greedy decoding would write word for word'
+    : `greedy responses of at most ${maxNewTokens} tokens are judged as the task’s authors do`;
   return `${name}: ${way}`;
 }
 

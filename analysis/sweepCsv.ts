@@ -19,7 +19,8 @@ interface Row {
  * Reads a sweep from a CSV file with a header: columns method, learningRate, score, and optionally seed (without
  * that column repeated rows count as seeds 0, 1, ...),
  * lambdaMax (where the rows of a configuration differ: their geometric mean), configuration (default: the method) and
- * status ("diverged"); beside an accuracy its interval, accuracyLow and accuracyHigh, and validationLoss. Other columns are
+ * status ("diverged"); beside a share its interval, accuracyLow and accuracyHigh (of exact matches exact_match_low and
+ * exact_match_high), and validationLoss. Other columns are
  * ignored. A score that is empty, nan or inf is a diverged run.
  *
  * Without `scoreDirection` an accuracy's interval tells it, else the curves: the way that gives more configurations a best rate inside their
@@ -51,13 +52,15 @@ export function readSweepCsv(
     const method = runs.find((run) => run.configuration === configuration)!.method;
     return { configuration, method, ...(own.length > 0 && { lambdaMax: geometricMean(own) }) };
   });
-  const isExamined = rows.some(({ record }) => (record.accuracyLow ?? '') !== '');
-  const direction = scoreDirection ?? (isExamined ? 'higher' : directionOf(path, runs, names));
+  const share = shareColumns.find(({ low }) => rows.some(({ record }) => (record[low] ?? '') !== ''));
+  const direction = scoreDirection ?? (share ? 'higher' : directionOf(path, runs, names));
   const isShare = direction === 'higher' && runs.every(({ score }) => score === null || (score >= 0 && score <= 1));
   return {
-    runs: isShare ? runs.map((run, i) => ({ ...run, ...readBeside(rows[i]!) })) : runs,
+    runs: isShare ? runs.map((run, i) => ({ ...run, ...readBeside(rows[i]!, share) })) : runs,
     ...{ configurations, scoreDirection: direction, isShare },
-    ...(context !== undefined && { context }),
+    ...((context !== undefined || isShare) && {
+      context: { ...(isShare && share && { score: share.score }), ...context },
+    }),
   };
 }
 
@@ -125,10 +128,19 @@ function readRun(row: Row): SweepRun {
   return { configuration, method, learningRate, seed, score, status: score === null ? 'diverged' : 'finished' };
 }
 
-/** What stands beside an accuracy in `results.csv`; empty or missing fields say nothing. */
-function readBeside({ record }: Row): Pick<SweepRun, 'interval' | 'loss'> {
-  const [low, high, loss] = ['accuracyLow', 'accuracyHigh', 'validationLoss'].map((column) => {
-    const text = record[column] ?? '';
+/** The intervals of shares in `results.csv`, and what the score beside them is: where both are there the first. */
+const shareColumns = [
+  { score: 'accuracy', low: 'accuracyLow', high: 'accuracyHigh' },
+  { score: 'exact match', low: 'exact_match_low', high: 'exact_match_high' },
+] as const;
+
+/** What stands beside a share in `results.csv`; empty or missing fields say nothing. */
+function readBeside(
+  { record }: Row,
+  share: (typeof shareColumns)[number] | undefined,
+): Pick<SweepRun, 'interval' | 'loss'> {
+  const [low, high, loss] = [share?.low, share?.high, 'validationLoss'].map((column) => {
+    const text = (column && record[column]) ?? '';
     return text === '' || !Number.isFinite(Number(text)) ? null : Number(text);
   });
   return { interval: low == null || high == null ? null : [low, high], loss: loss ?? null };

@@ -124,7 +124,7 @@ async function examine(exam: Exam, split: 'validation' | 'test', adapter?: Adapt
     maxNewTokens: 96,
     ...(adapter && { adapter }),
   });
-  return { accuracy, loss: loss?.loss ?? null };
+  return { accuracy: accuracy!, loss: loss?.loss ?? null };
 }
 
 function percent(share: number): string {

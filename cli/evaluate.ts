@@ -1,4 +1,5 @@
 import type { EvaluateTaskResult } from '../training/evaluateTask.ts';
+import type { ValidationScore } from '../training/validation.ts';
 import type { Arguments, Command } from './command.ts';
 import { demandData, openAdapter, openModel, readData } from './inputs.ts';
 import {
@@ -82,23 +83,30 @@ async function evaluateProblems(
     ...{ ...examination, ...given({ adapter }), batchSize: options.batchSize },
     onProgress: (done) => progress.update(done),
   }).finally(progress.stop);
-  output.result(jsonOf(result, args['per-row'] === true), () => wordsOf(result));
+  const { sharesOf } = await import('../training/validation.ts');
+  output.result(jsonOf(result, sharesOf(result), args['per-row'] === true), () => wordsOf(result));
 }
 
-function jsonOf({ loss, accuracy, ...result }: EvaluateTaskResult, perRow: boolean) {
+function jsonOf(
+  { loss, ...result }: EvaluateTaskResult,
+  shares: Omit<ValidationScore, 'validationLoss'>,
+  perRow: boolean,
+) {
   const { rowLosses = null, perplexity = null, tokens = 0 } = loss ?? {};
   const { metric, metrics, correct, responses = null, seconds } = result;
   return {
     ...{ loss: loss?.loss ?? null, perplexity, tokens, rows: correct.length },
-    ...{ accuracy: accuracy.value, accuracyInterval: [accuracy.low, accuracy.high], metric, metrics, seconds },
+    ...{ ...shares, metric, metrics, seconds },
     ...(perRow ? { rowLosses, correct, responses } : {}),
   };
 }
 
-function wordsOf({ loss, accuracy, metric, metrics, correct, seconds }: EvaluateTaskResult): string[] {
+function wordsOf({ loss, accuracy, exactMatch, metric, metrics, correct, seconds }: EvaluateTaskResult): string[] {
+  const { exact: _, ...others } = metrics;
   return [
-    `${metric}: ${percent(accuracy)}`,
-    ...Object.entries(metrics).map(([name, share]) => `${name}: ${percent(share)}`),
+    ...(accuracy === null ? [] : [`accuracy, ${metric}: ${percent(accuracy)}`]),
+    ...Object.entries(others).map(([name, share]) => `${name}: ${percent(share)}`),
+    ...(exactMatch === null ? [] : [`exact match${accuracy === null ? `, ${metric}` : ''}: ${percent(exactMatch)}`]),
     `${loss ? `loss ${shortNumber(loss.loss)}  ` : ''}(${correct.length} problems, ${shortNumber(seconds, 2)} s)`,
   ];
 }

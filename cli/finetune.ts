@@ -118,17 +118,18 @@ export const command: Command = {
       `${result.status} after ${result.steps} steps: loss ${shortNumber(result.initialLoss)} -> ` +
         `${result.finalLoss === null ? result.reason : shortNumber(result.finalLoss)}` +
         `${result.validationLoss === null ? '' : `, validation ${shortNumber(result.validationLoss)}`}`,
-      ...accuracyLine(result),
+      ...shareLines(result),
       ...(result.adapter === null ? [] : [result.adapter]),
       ...(out === undefined ? [] : [join(out, 'metrics.jsonl')]),
     ]);
   },
 };
 
-function accuracyLine({ accuracy, accuracyInterval }: ValidationScore): string[] {
-  if (accuracy === null) return [];
-  const [low, high] = accuracyInterval!;
-  return [`accuracy ${percent({ value: accuracy, low, high })}`];
+/** Both shares of an examination by their names. */
+function shareLines({ accuracy, accuracyInterval, exactMatch, exactMatchInterval }: ValidationScore): string[] {
+  const line = (name: string, value: number | null, interval: ValidationScore['accuracyInterval']): string[] =>
+    value === null ? [] : [`${name} ${percent({ value, low: interval![0], high: interval![1] })}`];
+  return [...line('accuracy', accuracy, accuracyInterval), ...line('exact match', exactMatch, exactMatchInterval)];
 }
 
 /** `--save-every` and `--resume`, which need a folder. */

@@ -71,7 +71,7 @@ async function readTaskData(
 
   const examined = taskFrom(all.family, validation);
   const isOwn = files === undefined && validationFiles === undefined;
-  const exactOnly = options.exactOnly ?? (isOwn && all.family.hasUniqueResponses === true);
+  const { exactOnly = false } = options;
   if (exactOnly) {
     const { requireResponses } = await import('../training/evaluateTask.ts');
     requireResponses(examined.family, examined.problems);
@@ -84,7 +84,7 @@ async function readTaskData(
       validation: validationFiles ?? (isOwn ? [`${validation.length} problems of ${name}`] : []),
       validationHash: hashOf({ problems: validation.map(({ row }) => row), template: template ?? all.family.template }),
       task: { name, exactOnly, ...(!exactOnly && { maxNewTokens }) },
-      score: 'accuracy',
+      score: exactOnly ? 'exactMatch' : 'accuracy',
     },
   };
 }

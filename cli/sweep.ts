@@ -27,14 +27,10 @@ export const studyOptions: OptionGroup = {
   task: value(
     'Data',
     'NAMES',
-    'code, commonsense, instructions, math, or your own ./FILE.ts: runs are compared by accuracy; several are studied one by ' +
+    'code, commonsense, instructions, math, or your own ./FILE.ts: runs are compared by its metric; several are studied one by ' +
       'one; math if neither this nor --data is given',
   ),
   ...examinationOptions,
-  exact: {
-    ...examinationOptions.exact!,
-    describe: `${examinationOptions.exact!.describe} (the usual way where a task has no other right response; --no-exact)`,
-  },
   ...trainingOptions,
   ...sweepOptions,
   ...engineOptions,

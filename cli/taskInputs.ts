@@ -18,7 +18,8 @@ export const examinationOptions: OptionGroup = {
   exact: {
     type: 'boolean',
     group: 'Task:',
-    describe: 'answer nothing: count the responses that greedy decoding would write word for word',
+    describe:
+      'exact match, a cheap score: nothing is answered; counts the responses that greedy decoding would write word for word',
   },
 };
 

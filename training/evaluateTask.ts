@@ -24,11 +24,13 @@ export interface EvaluateTaskOptions extends TaskTokenOptions {
 
 /** How well a model solves the problems of a task. */
 export interface EvaluateTaskResult {
-  /** The share of problems solved, by the family's metric; with `exactOnly` of those that are solved word for word. */
-  readonly accuracy: Proportion;
-  /** The family's other metrics; `exact`, where problems have responses: the share that greedy decoding would write so. */
+  /** The share of problems solved, by the family's metric; null with `exactOnly`, where nothing is generated to be judged. */
+  readonly accuracy: Proportion | null;
+  /** The share of responses that greedy decoding would write word for word; null if a problem has no response. */
+  readonly exactMatch: Proportion | null;
+  /** The family's other metrics, and `exactMatch` once more as `exact`, under which name it was first known. */
   readonly metrics: Readonly<Record<string, Proportion>>;
-  /** What is accurate, in words. */
+  /** What the share of is taken, in words: of `accuracy`, or with `exactOnly` of `exactMatch`. */
   readonly metric: string;
   /** Of the problems' own responses; undefined if they have none. */
   readonly loss: Omit<EvaluateResult, 'seconds'> | undefined;
@@ -58,15 +60,16 @@ export async function evaluateTask(
   const exactRows = new Map<TokenRow, boolean>(rows.map((row, index) => [row, scored!.exactRows![index]!]));
   const isExact = tokenRows.map(({ row, isCut }) => row !== undefined && !isCut && exactRows.get(row)!);
   const hasResponses = problems.every(({ response }) => response !== undefined);
-  const exact = hasResponses ? shareOf(isExact) : undefined;
-  const finish = (rest: Omit<EvaluateTaskResult, 'loss' | 'seconds'>): EvaluateTaskResult => ({
+  const exactMatch = hasResponses ? shareOf(isExact) : null;
+  const finish = (rest: Omit<EvaluateTaskResult, 'exactMatch' | 'loss' | 'seconds'>): EvaluateTaskResult => ({
     ...rest,
+    exactMatch,
     loss: scored,
     seconds: (performance.now() - started) / 1000,
   });
   if (exactOnly) {
     const metric = 'responses that greedy decoding would write word for word';
-    return finish({ accuracy: exact!, metrics: {}, metric, correct: isExact, responses: undefined });
+    return finish({ accuracy: null, metrics: {}, metric, correct: isExact, responses: undefined });
   }
   const generations = await generateTexts(model, await taskPrompts(model, family, problems, reading), {
     ...{ ...adapted, maxNewTokens },
@@ -76,7 +79,7 @@ export async function evaluateTask(
   const { accuracy, metrics, verdicts } = await scoreResponses(family, problems, responses);
   return finish({
     ...{ accuracy, metric: family.metric, responses },
-    metrics: exact === undefined ? metrics : { ...metrics, exact },
+    metrics: exactMatch === null ? metrics : { ...metrics, exact: exactMatch },
     correct: verdicts.map(({ correct }) => correct),
   });
 }

@@ -11,7 +11,7 @@ import { createOptimizer, type OptimizerOptions } from './optimizers/index.ts';
 import type { StepRule } from './optimizers/optimizer.ts';
 import { learningRateAt, type Schedule } from './optimizers/schedules.ts';
 import type { RunState } from './runState.ts';
-import { type Validation, type ValidationScore, validate } from './validation.ts';
+import { unscored, type Validation, type ValidationScore, validate } from './validation.ts';
 
 /** Where a run stands after a step. */
 export interface TrainingPoint {
@@ -149,11 +149,17 @@ export async function finetune(
   return isUsable ? ended(finalLoss, score, null) : ended(null, unscored, `loss is ${validationLoss} at the end`);
 }
 
-const unscored: ValidationScore = { validationLoss: null, accuracy: null, accuracyInterval: null };
-
 /** What metrics.jsonl says of a score: what there is. */
-function stepScore({ validationLoss, accuracy }: ValidationScore): Pick<StepMetrics, 'validationLoss' | 'accuracy'> {
-  return { ...(validationLoss !== null && { validationLoss }), ...(accuracy !== null && { accuracy }) };
+function stepScore({
+  validationLoss,
+  accuracy,
+  exactMatch,
+}: ValidationScore): Pick<StepMetrics, 'validationLoss' | 'accuracy' | 'exactMatch'> {
+  return {
+    ...(validationLoss !== null && { validationLoss }),
+    ...(accuracy !== null && { accuracy }),
+    ...(exactMatch !== null && { exactMatch }),
+  };
 }
 
 /** The mean loss over a step's scored positions and its gradient, added up over micro-batches in proportion to those. */

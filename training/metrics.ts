@@ -27,8 +27,10 @@ export interface StepMetrics {
   readonly tokens: number;
   /** After the step, if validation was due. */
   readonly validationLoss?: number;
-  /** Likewise, if it was on the problems of a task: the share that is solved. */
+  /** Likewise, if it was on the problems of a task: the share that is solved by its metric. */
   readonly accuracy?: number;
+  /** Likewise: the share of responses that greedy decoding would write word for word. */
+  readonly exactMatch?: number;
   /** After the step, at its rate, if a measurement was due. */
   readonly sharpness?: Sharpness;
   /** Since the run began. */

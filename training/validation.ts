@@ -1,10 +1,11 @@
 import type { Adapter } from './adapters/create.ts';
 import type { TokenRow } from './data/examples.ts';
 import { evaluate } from './evaluate.ts';
-import { type EvaluateTaskOptions, evaluateTask } from './evaluateTask.ts';
+import { type EvaluateTaskOptions, type EvaluateTaskResult, evaluateTask } from './evaluateTask.ts';
 import type { Model } from './model.ts';
 import type { ProblemRow } from './taskData.ts';
 import { loadTask } from './tasks/index.ts';
+import type { Proportion } from './tasks/proportion.ts';
 import type { TaskFamily, TaskProblem } from './tasks/task.ts';
 
 /** How a model is examined on problems. */
@@ -36,11 +37,21 @@ export type Validation = readonly TokenRow[] | Examination;
 export interface ValidationScore {
   /** Null for problems without responses. */
   readonly validationLoss: number | null;
-  /** The share of problems solved, from 0 to 1; null for rows. */
+  /** The share of problems solved by the task's own metric, from 0 to 1; null for rows, and where nothing is generated. */
   readonly accuracy: number | null;
-  /** Its 95 % confidence interval (Wilson). */
+  /** The 95 % confidence interval of `accuracy` (Wilson). */
   readonly accuracyInterval: readonly [low: number, high: number] | null;
+  /** The share of responses that greedy decoding would write word for word; null for rows, and where one has no response. */
+  readonly exactMatch: number | null;
+  /** The 95 % confidence interval of `exactMatch` (Wilson). */
+  readonly exactMatchInterval: readonly [low: number, high: number] | null;
 }
+
+/** The score of an adapter that was not examined. */
+export const unscored: ValidationScore = {
+  ...{ validationLoss: null, accuracy: null, accuracyInterval: null },
+  ...{ exactMatch: null, exactMatchInterval: null },
+};
 
 /** Scores an adapter, `batchSize` rows at a time. Throws as `evaluateTask`. */
 export async function validate(
@@ -51,10 +62,21 @@ export async function validate(
 ): Promise<ValidationScore> {
   if (!('family' in validation)) {
     const { loss } = await evaluate(model, validation, { adapter, batchSize });
-    return { validationLoss: loss, accuracy: null, accuracyInterval: null };
+    return { ...unscored, validationLoss: loss };
   }
   const { family, problems, ...settings } = validation;
-  const { loss, accuracy } = await evaluateTask(model, family, problems, { ...settings, adapter, batchSize });
-  const { value, low, high } = accuracy;
-  return { validationLoss: loss?.loss ?? null, accuracy: value, accuracyInterval: [low, high] };
+  const examined = await evaluateTask(model, family, problems, { ...settings, adapter, batchSize });
+  return { validationLoss: examined.loss?.loss ?? null, ...sharesOf(examined) };
+}
+
+/** Both shares of an examination with their intervals, as results hold them. */
+export function sharesOf({
+  accuracy,
+  exactMatch,
+}: Pick<EvaluateTaskResult, 'accuracy' | 'exactMatch'>): Omit<ValidationScore, 'validationLoss'> {
+  const interval = (share: Proportion | null) => share && ([share.low, share.high] as const);
+  return {
+    ...{ accuracy: accuracy?.value ?? null, accuracyInterval: interval(accuracy) },
+    ...{ exactMatch: exactMatch?.value ?? null, exactMatchInterval: interval(exactMatch) },
+  };
 }

@@ -4,9 +4,9 @@ import { predictionAgainstOptimum } from '../figures/predictionAgainstOptimum.ts
 import { sweepCurve } from '../figures/sweepCurve.ts';
 import { type Prediction, predict } from '../predictor.ts';
 import { byLoss, type Sweep } from '../sweep.ts';
-import { hasCurvature } from '../verdict.ts';
+import { capital, hasCurvature } from '../verdict.ts';
 import { renderPage } from './page.ts';
-import { claimTable, methodTable, predictorTable, spectrumTable } from './tables.ts';
+import { claimTable, methodTable, predictorTable, scoreName, spectrumTable } from './tables.ts';
 
 /** One measured spectrum, as the report shows it. */
 export interface ReportSpectrum {
@@ -74,6 +74,7 @@ export function studyContent(input: ReportInput, figures: Readonly<Record<string
     spectrum: spectra.length > 0 ? spectrumTable(spectra) : null,
     hasCurvature: hasCurvature(prediction),
     hasLosses: 'loss-curve' in figures,
+    scoreName: capital(scoreName(prediction)),
   };
 }
 

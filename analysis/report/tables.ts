@@ -24,6 +24,11 @@ export function claimTable({ claims }: Prediction): Table {
   };
 }
 
+/** What runs are compared by: `accuracy`, `exact match`, a loss. */
+export function scoreName({ context, isShare }: Pick<Prediction, 'context' | 'isShare'>): string {
+  return context.score ?? (isShare ? 'accuracy' : 'score');
+}
+
 /** Each configuration: what the sweep found and, where there is curvature, what 2/lambda_max says. */
 export function methodTable(prediction: Prediction): Table {
   const { points, scoreDirection, isShare } = prediction;
@@ -33,7 +38,7 @@ export function methodTable(prediction: Prediction): Table {
   const curvatureHeader = ['λmax', '2/λmax', 'Fold error', `Regret, ${unit}`, 'Fold, c/λmax', `Regret, ${unit}`];
   return {
     header: [
-      ...['Configuration', 'Optimum', 'Interval', isShare ? 'Best accuracy' : 'Best score'],
+      ...['Configuration', 'Optimum', 'Interval', `Best ${scoreName(prediction)}`],
       ...(hasLoss ? ['Loss there'] : []),
       'Breaks at',
       ...(curvature ? curvatureHeader : []),

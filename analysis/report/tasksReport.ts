@@ -2,7 +2,7 @@ import type { Figure } from '../figures/figure.ts';
 import { formatRate } from '../verdict.ts';
 import { renderPage } from './page.ts';
 import { type ReportInput, reportFigures, studyContent } from './report.ts';
-import { formatShare, missing, type Table } from './tables.ts';
+import { formatShare, missing, scoreName, type Table } from './tables.ts';
 
 /** The report of the study of one task. */
 export interface TaskReport {
@@ -34,7 +34,7 @@ export function optimaTable(reports: readonly TaskReport[]): Table {
   const points = reports.map(({ report }) => report.prediction.points);
   const names = [...new Set(points.flatMap((own) => own.map(({ configuration }) => configuration)))];
   return {
-    header: ['Configuration', ...reports.map(({ task }) => task)],
+    header: ['Configuration', ...reports.map(({ task, report }) => `${task}, ${scoreName(report.prediction)}`)],
     rows: names.map((name) => [
       name,
       ...points.map((own) => {
@@ -42,6 +42,6 @@ export function optimaTable(reports: readonly TaskReport[]): Table {
         return optimum === undefined ? missing : `${formatRate(optimum.learningRate)}: ${formatShare(optimum)}`;
       }),
     ]),
-    note: 'The best learning rate on each task, and the accuracy there with its 95 % confidence interval (Wilson).',
+    note: 'The best learning rate on each task, and the score there; of a share with its 95 % confidence interval (Wilson).',
   };
 }

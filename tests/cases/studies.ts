@@ -62,3 +62,9 @@ export function plateauResult(run: RunConfiguration): RunResult {
   const { value, low, high } = proportion(solved, 200);
   return { ...result, accuracy: value, accuracyInterval: [low, high] };
 }
+
+/** The result of {@link plateauResult} where nothing is generated: the share is of exact matches. */
+export function exactResult(run: RunConfiguration): RunResult {
+  const { accuracy, accuracyInterval, ...result } = plateauResult(run);
+  return { ...result, exactMatch: accuracy, exactMatchInterval: accuracyInterval };
+}

@@ -14,6 +14,8 @@ interface Run {
   readonly validationLoss: number | null;
   readonly accuracy: number | null;
   readonly accuracyInterval: readonly [number, number] | null;
+  readonly exactMatch: number | null;
+  readonly exactMatchInterval: readonly [number, number] | null;
   readonly adapter: string;
 }
 const quick = ['--threads', '1', '--method', 'lora', '--rank', '2', '--lr', '1e-2', '--max-new-tokens', '3'];
@@ -71,7 +73,10 @@ test(
     const judged = await resultOf<Run>(...options);
     const exact = await resultOf<Run>(...options, '--exact');
     assert.ok(judged.accuracy! > 0);
-    assert.equal([exact.accuracy, exact.validationLoss], [judged.accuracy, judged.validationLoss]);
+    assert.equal([exact.exactMatch, exact.validationLoss], [judged.accuracy, judged.validationLoss]);
+    // What nobody judged is no accuracy.
+    assert.equal([exact.accuracy, exact.accuracyInterval], [null, null]);
+    assert.equal([judged.exactMatch, judged.exactMatchInterval], [exact.exactMatch, exact.exactMatchInterval]);
   }),
 );
 
@@ -83,7 +88,7 @@ test(
     const options = ['finetune', '--task', task, ...quick, '--steps', '2'];
     const generated = await resultOf<Run>(...options, '--limit', '20');
     const read = await resultOf<Run>(...options, '--data', data);
-    const { accuracy, accuracyInterval, validationLoss, ...rest } = generated;
+    const { accuracy, accuracyInterval, exactMatch, exactMatchInterval, validationLoss, ...rest } = generated;
     // Nobody said what it should be scored on.
     assert.equal([read.accuracy, read.accuracyInterval, read.validationLoss], [null, null, null]);
     assert.equal({ ...read, seconds: 0 }, { ...rest, ...read, seconds: 0 });
@@ -101,7 +106,7 @@ test("the family's template is the one without another, and --limit leaves the v
     const longer = await resultOf<Run & { tokens: number }>(...options, '--template', 'Is it so? {prompt}: ');
     assert.is(same.validationLoss, plain.validationLoss);
     assert.ok(longer.tokens > plain.tokens);
-    const [low, high] = plain.accuracyInterval!;
+    const [low, high] = plain.exactMatchInterval!;
     assert.equal([low, high], [0, proportion(0, 200).high]);
   }));
 

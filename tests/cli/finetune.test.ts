@@ -36,8 +36,8 @@ const plain = ['--adapter', referencePath('adapters/llama/lora/init')];
 const further = ['--steps', '3', '--batch-size', '3', '--lr', '1e-2'];
 const quick = [...further, '--rank', '4'];
 const resultFields = [
-  ...['accuracy', 'accuracyInterval', 'adapter', 'finalLoss', 'initialLoss', 'reason', 'seconds', 'status', 'steps'],
-  ...['tokens', 'validationLoss'],
+  ...['accuracy', 'accuracyInterval', 'adapter', 'exactMatch', 'exactMatchInterval', 'finalLoss', 'initialLoss'],
+  ...['reason', 'seconds', 'status', 'steps', 'tokens', 'validationLoss'],
 ];
 
 const finetuned = (...options: readonly string[]) => resultOf<Finetuned>('finetune', ...llama, ...options);

@@ -1,13 +1,16 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { StudyPlan } from '../../training/sweep/plan.ts';
+import { hashOf, type StudyPlan } from '../../training/sweep/plan.ts';
+import type { ValidationScore } from '../../training/validation.ts';
 import { commandLine } from '../cases/commandLine.ts';
 import { faultsOf, figuresOf, ownPart } from '../cases/pages.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { writeThreesTask } from '../cases/threesTask.ts';
 import { failsClearly, resultOf } from '../oracles/commands.ts';
+
+type Examined = ValidationScore;
 
 interface Sweep {
   readonly study: string;
@@ -43,12 +46,58 @@ test(
     const exactly = join(folder, 'exact');
     const exact = await resultOf<Sweep>(...sweep, ...options, '--exact', '--study', exactly);
     assert.equal(exact.methods, judged.methods);
-    assert.equal((await planOf(exactly)).task, { name: task, exactOnly: true });
-    await failsClearly([...sweep, ...options, '--exact', '--quiet'], 1, /task\.exactOnly was false and is true/);
+    const plan = await planOf(exactly);
+    assert.equal([plan.task, plan.score], [{ name: task, exactOnly: true }, 'exactMatch']);
+    await failsClearly([...sweep, ...options, '--exact', '--quiet'], 1, /got another .*task\.exactOnly/);
     const { stdout } = await commandLine([...sweep, ...options]);
     assert.match(stdout, /method +best rate +score +loss +bracketed\nlora +0\.01 /);
   }),
 );
+
+test("a run has one accuracy in sweep, finetune and evaluate: the judge's, on the same problems", () =>
+  inTemporaryFolder(async (folder) => {
+    // More is right than what exact matches find.
+    const judge = 'judge: async (_, responses) => responses.map((response) => ({ correct: /3/.test(response) })),';
+    const task = await writeThreesTask(folder, judge);
+    const run = [
+      '--limit',
+      '40',
+      '--steps',
+      '4',
+      '--max-new-tokens',
+      '4',
+      '--threads',
+      '1',
+      '--rank',
+      '2',
+      '--lr',
+      '1e-2',
+    ];
+    const shares = ({ accuracy, accuracyInterval, exactMatch, exactMatchInterval }: Examined) => ({
+      ...{ accuracy, accuracyInterval, exactMatch, exactMatchInterval },
+    });
+    const problems = join(folder, 'validation.jsonl');
+    await resultOf('data', '--task', task, '--split', 'validation', '--out', problems);
+    for (const method of ['lora', 'olora']) {
+      const study = join(folder, method);
+      const small = ['--workers', '1', '--seeds', '1', '--refine', '0', '--no-extend', '--study', study];
+      await resultOf('sweep', '--task', task, ...run, ...small, '--methods', method);
+      const [key] = await readdir(join(study, 'runs'));
+      const swept = JSON.parse(await readFile(join(study, 'runs', key!, 'result.json'), 'utf8')) as Examined;
+      const tuned = await resultOf<Examined>('finetune', '--task', task, ...run, '--method', method);
+      assert.equal(shares(tuned), shares(swept), method);
+      assert.is(tuned.validationLoss, swept.validationLoss);
+      const adapter = ['--adapter', join(study, 'runs', key!, 'adapter')];
+      const asked = ['evaluate', '--task', task, '--data', problems, '--max-new-tokens', '4', '--threads', '1'];
+      assert.equal(shares(await resultOf<Examined>(...asked, ...adapter)), shares(swept), method);
+      assert.ok(swept.accuracy! > swept.exactMatch!, `${method}: ${swept.accuracy} and ${swept.exactMatch}`);
+      const exact = shares(await resultOf<Examined>(...asked, ...adapter, '--exact'));
+      assert.equal(exact, { ...shares(swept), accuracy: null, accuracyInterval: null }, method);
+    }
+    const rows = (await readFile(problems, 'utf8')).trimEnd().split('\n');
+    const asPlanned = { problems: rows.map((row) => JSON.parse(row)), template: '{prompt}: ' };
+    assert.is((await planOf(join(folder, 'lora'))).validationHash, hashOf(asPlanned));
+  }));
 
 test(
   'where nothing is solved at any rate, the loss decides which is the best, and brackets it',
@@ -58,7 +107,7 @@ test(
     const lines = (await readFile(join(study, 'results.csv'), 'utf8')).trimEnd().split('\n').slice(1);
     const losses = lines.map((line) => Number(line.split(',')[7] || Number.POSITIVE_INFINITY));
     assert.ok(
-      lines.every((line) => /,(0|)$/.test(line.split(',').slice(0, 9).join(','))),
+      lines.every((line) => ['0', ''].includes(line.split(',')[5]!)),
       'something was solved',
     );
     assert.is(methods[0]!.best.loss, Math.min(...losses));
@@ -87,12 +136,12 @@ test(
   }),
 );
 
-test("without data, a sweep is about the bundled model's word problems, word for word", () =>
+test("without data, a sweep is about the bundled model's word problems, judged by their answers", () =>
   inTemporaryFolder(async (folder) => {
     const study = join(folder, 'study');
     await resultOf('sweep', ...small, '--no-extend', '--limit', '8', '--steps', '1', '--lr', '1e-3', '--study', study);
     const plan = await planOf(study);
-    assert.equal([plan.task, plan.score], [{ name: 'math', exactOnly: true }, 'accuracy']);
+    assert.equal([plan.task, plan.score], [{ name: 'math', exactOnly: false, maxNewTokens: 256 }, 'accuracy']);
     assert.equal(plan.data, ['8 problems of math']);
   }));
 

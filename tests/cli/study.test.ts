@@ -8,8 +8,8 @@ import { readSweepCsv } from '../../analysis/sweepCsv.ts';
 import { writeMeasurement } from '../../training/sweep/record.ts';
 import { sweep } from '../../training/sweep/sweep.ts';
 import { commandLine, spawnedCommandLine } from '../cases/commandLine.ts';
-import { figuresOf } from '../cases/pages.ts';
-import { optimumOf, parabolaResult, plateauResult, somePlan } from '../cases/studies.ts';
+import { figuresOf, ownPart } from '../cases/pages.ts';
+import { exactResult, optimumOf, parabolaResult, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { resultOf } from '../oracles/commands.ts';
 
@@ -100,7 +100,7 @@ test('results.csv of a study says the same as the study', () =>
 test('results.csv of a study of a task says the same as the study', () =>
   inTemporaryFolder(async (study) => {
     const task = { name: 'math', exactOnly: true };
-    await sweep(somePlan({ score: 'accuracy', task }), { study, execute: async (run) => plateauResult(run) });
+    await sweep(somePlan({ score: 'exactMatch', task }), { study, execute: async (run) => exactResult(run) });
     const fromTable = predict(readSweepCsv(join(study, 'results.csv')));
     const { sweep: runs, plan } = await readStudyFindings(study);
     const fromStudy = predict(runs);
@@ -112,7 +112,14 @@ test('results.csv of a study of a task says the same as the study', () =>
     assert.is(code, 0);
     const page = await readFile(join(study, 'report.html'), 'utf8');
     assert.match(page, /100\.0 % \(98\.1 to 100\.0\)/);
-    assert.match(page, /share of responses that greedy decoding would write word for word/);
+    const words = ownPart(page);
+    assert.match(words, /an exact match is a response that greedy decoding would write word for word/);
+    assert.match(words, /<h2>Exact match against learning rate<\/h2>/);
+    assert.match(words, /Best exact match/);
+    assert.not.match(words, /accuracy/i);
+    assert.equal([fromTable.context.score, fromStudy.context.score], ['exact match', 'exact match']);
+    const { layout } = figuresOf(page)['sweep-curve']! as { layout: { yaxis: { title: { text: string } } } };
+    assert.is(layout.yaxis.title.text, 'exact match (higher is better)');
   }));
 
 test('the report is one page in the study folder, the same each time', () =>

@@ -56,15 +56,15 @@ test('a response is exact if it is what greedy decoding writes to its end, and n
   });
   assert.ok(problems.length >= 5, `only ${problems.length} answers came to an end`);
   const same = await evaluateTask(model, echo, problems, { exactOnly: true });
-  assert.equal([same.accuracy.value, same.responses], [1, undefined]);
+  assert.equal([same.exactMatch!.value, same.accuracy, same.responses], [1, null, undefined]);
   const others = problems.map(({ prompt, response }) => ({ prompt, response: `${response}!` }));
-  assert.is((await evaluateTask(model, echo, others, { exactOnly: true })).accuracy.value, 0);
+  assert.is((await evaluateTask(model, echo, others, { exactOnly: true })).exactMatch!.value, 0);
   const both = await evaluateTask(model, echo, [...problems, ...others], { maxNewTokens: 80 });
   assert.equal(
     both.correct,
     [...problems, ...others].map((_, index) => index < problems.length),
   );
-  assert.is(both.metrics.exact!.value, 0.5);
+  assert.equal([both.exactMatch!.value, both.accuracy!.value, both.metrics.exact], [0.5, 0.5, both.exactMatch]);
 });
 
 test('a response that is cut is not exact, and one that is cut away has no loss', async () => {
@@ -82,7 +82,7 @@ test('a response that is cut is not exact, and one that is cut away has no loss'
     assert.equal([read!.row?.inputIds.length, read!.isCut], rows);
   }
   const result = await evaluateTask(model, mathFamily, [problem!], { maxLength: prompt, exactOnly: true });
-  assert.equal([result.accuracy.value, result.loss], [0, undefined]);
+  assert.equal([result.exactMatch!.value, result.loss], [0, undefined]);
 });
 
 test('problems without responses have an accuracy and no loss, and cannot be exact', async () => {
@@ -90,7 +90,7 @@ test('problems without responses have an accuracy and no loss, and cannot be exa
   const row = { prompt: 'Say it without commas.', instruction_id_list: ['punctuation:no_comma'], kwargs: [{}] };
   const problems = [instructionsFamily.read(row, 'row 1')];
   const result = await evaluateTask(model, instructionsFamily, problems, { maxNewTokens: 8 });
-  assert.is(result.loss, undefined);
+  assert.equal([result.loss, result.exactMatch], [undefined, null]);
   assert.not('exact' in result.metrics);
   try {
     await evaluateTask(model, instructionsFamily, problems, { exactOnly: true });

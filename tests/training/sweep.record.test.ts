@@ -16,7 +16,7 @@ import {
 } from '../../training/sweep/record.ts';
 import type { ExecuteRun } from '../../training/sweep/runs.ts';
 import { sweep } from '../../training/sweep/sweep.ts';
-import { parabolaResult, plateauResult, somePlan } from '../cases/studies.ts';
+import { exactResult, parabolaResult, plateauResult, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { throwsClearly } from '../oracles/throws.ts';
 
@@ -76,9 +76,9 @@ test('results.csv has the columns that scripts rely on, in a fixed order, and no
     const lines = csv.split('\n');
     assert.is(
       lines[0],
-      'configuration,method,learningRate,seed,status,score,finalLoss,validationLoss,accuracy,steps,key,accuracyLow,accuracyHigh',
+      'configuration,method,learningRate,seed,status,score,finalLoss,validationLoss,accuracy,steps,key,accuracyLow,accuracyHigh,exact_match,exact_match_low,exact_match_high',
     );
-    assert.match(lines[1]!, /^pissa,pissa,0\.0001,0,finished,3\.0\d+,2\.9\d+,3\.0\d+,,100,[0-9a-f]{12},,$/);
+    assert.match(lines[1]!, /^pissa,pissa,0\.0001,0,finished,3\.0\d+,2\.9\d+,3\.0\d+,,100,[0-9a-f]{12},,,,,$/);
     assert.is(resultsCsv(plan, [...runs].reverse()), csv);
   }));
 
@@ -93,10 +93,42 @@ test('an accuracy stands there with its interval, and the loss beside it', () =>
       const { validationLoss, accuracy, accuracyInterval } = result;
       const [low, high] = accuracyInterval ?? ['', ''];
       const score = accuracy ?? '';
-      const tail = `${result.finalLoss ?? ''},${validationLoss ?? ''},${score},${result.steps},${key},${low},${high}`;
+      const tail = `${result.finalLoss ?? ''},${validationLoss ?? ''},${score},${result.steps},${key},${low},${high},,,`;
       assert.ok(lines[index]!.endsWith(`,${result.status},${score},${tail}`), lines[index]);
     }
     assert.ok(runs.some(({ result }) => result.accuracy === 1));
+  }));
+
+test('exact matches have columns of their own, and are no accuracy', () =>
+  inTemporaryFolder(async (study) => {
+    const task = { name: 'math', exactOnly: true };
+    const { runs } = await sweep(somePlan({ score: 'exactMatch', task }), {
+      study,
+      execute: async (run) => exactResult(run),
+    });
+    const [head, ...lines] = (await readFile(join(study, 'results.csv'), 'utf8')).trimEnd().split('\n');
+    const columns = head!.split(',');
+    for (const [index, { result }] of runs.entries()) {
+      const fields = Object.fromEntries(lines[index]!.split(',').map((field, column) => [columns[column]!, field]));
+      const { exactMatch, exactMatchInterval } = result;
+      const [low, high] = exactMatchInterval ?? ['', ''];
+      assert.equal([fields.score, fields.exact_match], [`${exactMatch ?? ''}`, `${exactMatch ?? ''}`]);
+      assert.equal([fields.exact_match_low, fields.exact_match_high], [`${low}`, `${high}`]);
+      assert.equal([fields.accuracy, fields.accuracyLow, fields.accuracyHigh], ['', '', '']);
+    }
+    assert.ok(runs.some(({ result }) => result.exactMatch === 1));
+  }));
+
+test('a study whose exact matches were still called an accuracy is read, named rightly, and goes on', () =>
+  inTemporaryFolder(async (study) => {
+    const task = { name: 'math', exactOnly: true };
+    await sweep(somePlan({ score: 'accuracy', task }), { study, execute: async (run) => plateauResult(run) });
+    const { plan, runs } = await readStudy(study);
+    assert.is(plan.score, 'exactMatch');
+    assert.ok(runs.some(({ result }) => result.exactMatch === 1));
+    assert.ok(runs.every(({ result }) => result.accuracy == null));
+    const again = await sweep(somePlan({ score: 'exactMatch', task }), { study, execute: neverAgain });
+    assert.equal(again.runs, runs);
   }));
 
 test('a diverged run has no score; numbers that JSON lacks are empty', () =>

@@ -34,8 +34,18 @@ export interface TrainingConfiguration {
   readonly maxGradNorm: number | null;
 }
 
-/** The measure that rates are compared by; a better accuracy is higher, a better loss lower. */
-export type ScoreMeasure = 'accuracy' | 'validationLoss' | 'finalLoss';
+/**
+ * The measure that rates are compared by: of problems the share solved by the task's own metric or, where nothing is generated,
+ * the share of exact matches; else a loss.
+ */
+export type ScoreMeasure = (typeof scoreMeasures)[number];
+
+const scoreMeasures = ['accuracy', 'exactMatch', 'validationLoss', 'finalLoss'] as const;
+
+/** Whether a measure is a share of problems, from 0 to 1, of which more is better; of a loss less is. */
+export function isShare(measure: ScoreMeasure): measure is 'accuracy' | 'exactMatch' {
+  return measure === 'accuracy' || measure === 'exactMatch';
+}
 
 /** The task on whose problems runs are examined; its validation data's hash identifies them. */
 export interface TaskConfiguration {
@@ -243,7 +253,7 @@ export const planSchema: z.ZodType<StudyPlan> = z.object({
   seedsNearBest: z.number().nullable(),
   initSeed: z.number().nullable(),
   training: z.object(trainingFields),
-  score: z.enum(['accuracy', 'validationLoss', 'finalLoss']),
+  score: z.enum(scoreMeasures),
   precision,
   backend,
   versions: z.record(z.string(), z.string()),

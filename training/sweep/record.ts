@@ -10,6 +10,7 @@ import {
   canonicalJson,
   configurationName,
   contentKey,
+  isShare,
   type PlanDifference,
   planDifferences,
   planSchema,
@@ -20,6 +21,9 @@ import {
   type StudyPlan,
 } from './plan.ts';
 
+/** The 95 % confidence interval of a share. */
+type Interval = readonly [low: number, high: number];
+
 /** `result.json`: what `finetune` returns, of which a study reads this much. */
 export interface RunResult {
   readonly status: 'finished' | 'diverged';
@@ -27,7 +31,9 @@ export interface RunResult {
   readonly finalLoss?: number | null | undefined;
   readonly validationLoss?: number | null | undefined;
   readonly accuracy?: number | null | undefined;
-  readonly accuracyInterval?: readonly [low: number, high: number] | null | undefined;
+  readonly accuracyInterval?: Interval | null | undefined;
+  readonly exactMatch?: number | null | undefined;
+  readonly exactMatchInterval?: Interval | null | undefined;
   /** Folder of the adapter; in `result.json` relative to the run's own folder. */
   readonly adapter?: string | null | undefined;
 }
@@ -58,13 +64,17 @@ export interface OpenStudy {
 
 const loss = z.number().nullish();
 
+const interval = z.tuple([z.number(), z.number()]).nullish();
+
 const resultSchema: z.ZodType<RunResult> = z.looseObject({
   status: z.enum(['finished', 'diverged']),
   steps: z.number(),
   finalLoss: loss,
   validationLoss: loss,
   accuracy: loss,
-  accuracyInterval: z.tuple([z.number(), z.number()]).nullish(),
+  accuracyInterval: interval,
+  exactMatch: loss,
+  exactMatchInterval: interval,
   adapter: z.string().nullish(),
 });
 
@@ -127,7 +137,9 @@ export async function readRun(
   const key = runKey(configuration);
   if ((await readConfiguration(folder, key)) === null) return null;
   const result = resultSchema.safeParse(await readJsonOrNull(join(runFolder(folder, key), 'result.json')));
-  return result.success && isScored(result.data, measure) ? result.data : null;
+  if (!result.success) return null;
+  const named = exactlyNamed(result.data, configuration);
+  return isScored(named, measure) ? named : null;
 }
 
 /** Makes the run's folder anew, with its `run.json` and nothing else, and returns its path. */
@@ -169,6 +181,18 @@ export function isScored(result: RunResult, measure: ScoreMeasure): boolean {
   return result.status === 'diverged' || scoreOf(result, measure) !== null;
 }
 
+/** The confidence interval of the number by which runs are compared; null for a loss, and for a run that diverged. */
+export function intervalOf(result: RunResult, measure: ScoreMeasure): Interval | null {
+  return isShare(measure) && result.status === 'finished' ? (result[`${measure}Interval`] ?? null) : null;
+}
+
+/** A result with exact matches under their own name: version 0.1.0 wrote them as an accuracy. */
+function exactlyNamed(result: RunResult, { task }: RunConfiguration): RunResult {
+  if (!task?.exactOnly || result.exactMatch != null || result.accuracy == null) return result;
+  const { accuracy, accuracyInterval, ...rest } = result;
+  return { ...rest, exactMatch: accuracy, exactMatchInterval: accuracyInterval };
+}
+
 /** Writes `results.csv` from the finished runs. */
 export async function writeResults(folder: string, plan: StudyPlan, runs: readonly FinishedRun[]): Promise<void> {
   const path = join(folder, 'results.csv');
@@ -185,7 +209,8 @@ export async function writeResults(folder: string, plan: StudyPlan, runs: readon
  */
 export function resultsCsv(plan: StudyPlan, runs: readonly FinishedRun[]): string {
   const header =
-    'configuration,method,learningRate,seed,status,score,finalLoss,validationLoss,accuracy,steps,key,accuracyLow,accuracyHigh';
+    'configuration,method,learningRate,seed,status,score,finalLoss,validationLoss,accuracy,steps,key,accuracyLow,accuracyHigh,' +
+    'exact_match,exact_match_low,exact_match_high';
   const lines = inOrder(plan, runs).map(({ key, configuration, result }) =>
     [
       configurationName(configuration),
@@ -200,6 +225,8 @@ export function resultsCsv(plan: StudyPlan, runs: readonly FinishedRun[]): strin
       result.steps,
       key,
       ...(result.accuracyInterval ?? [null, null]),
+      result.exactMatch,
+      ...(result.exactMatchInterval ?? [null, null]),
     ]
       .map(csvField)
       .join(','),
@@ -267,7 +294,8 @@ async function readPlan(path: string): Promise<StudyPlan | null> {
 
 function parsePlan(path: string, stored: unknown): StudyPlan {
   const plan = planSchema.safeParse(stored);
-  if (plan.success) return plan.data;
+  // Version 0.1.0 called exact matches an accuracy.
+  if (plan.success) return plan.data.task?.exactOnly ? { ...plan.data, score: 'exactMatch' } : plan.data;
   const issue = plan.error.issues[0];
   throw new LambdamaxError({
     subject: path,

@@ -10,8 +10,8 @@ import {
   type RatePoint,
   usualLimits,
 } from './extend.ts';
-import type { ScoreMeasure, StudyPlan } from './plan.ts';
-import { type FinishedRun, type OpenStudy, openStudy, type RunResult, scoreOf } from './record.ts';
+import { isShare, type ScoreMeasure, type StudyPlan } from './plan.ts';
+import { type FinishedRun, intervalOf, type OpenStudy, openStudy, type RunResult, scoreOf } from './record.ts';
 import { type ExecuteRun, StudyRuns, type SweepProgress } from './runs.ts';
 
 /** What a sweep needs besides its plan. */
@@ -46,7 +46,7 @@ export interface SweepRecord {
 
 /** Which scores of a measure are better. */
 export function directionOf(measure: ScoreMeasure): Direction {
-  return measure === 'accuracy' ? 'higher' : 'lower';
+  return isShare(measure) ? 'higher' : 'lower';
 }
 
 /**
@@ -104,9 +104,9 @@ async function sweepMethod(plan: StudyPlan, method: string, runs: StudyRuns): Pr
   return { method, points, best, bracketed: below && above };
 }
 
-/** What a result says about its rate; beside an accuracy stand its confidence interval and the validation loss. */
+/** What a result says about its rate; beside a share stand its confidence interval and the validation loss. */
 function ratePoint(learningRate: number, result: RunResult, measure: ScoreMeasure): RatePoint {
   const score = scoreOf(result, measure);
-  if (measure !== 'accuracy') return { learningRate, score };
-  return { learningRate, score, low: result.accuracyInterval?.[0] ?? null, loss: result.validationLoss ?? null };
+  if (!isShare(measure)) return { learningRate, score };
+  return { learningRate, score, low: intervalOf(result, measure)?.[0] ?? null, loss: result.validationLoss ?? null };
 }

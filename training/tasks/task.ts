@@ -42,9 +42,4 @@ export interface TaskFamily<Problem extends TaskProblem = TaskProblem> {
   judge(problems: readonly Problem[], responses: readonly string[]): Promise<readonly Verdict[]>;
   /** Problems of the little world, as rows that {@link read} takes; the splits are disjoint whatever the seeds. */
   generate?(request: TaskRequest): readonly TaskRow[];
-  /**
-   * Whether each of these problems has one right response and no other. A sweep then generates none, which would cost it about as
-   * much as training, but counts those that greedy decoding would write word for word.
-   */
-  readonly hasUniqueResponses?: boolean;
 }

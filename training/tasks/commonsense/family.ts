@@ -33,7 +33,6 @@ export const commonsenseFamily: TaskFamily<ChoiceProblem> = {
   metric: 'right choices',
   template: 'Question: {prompt}\nAnswer:',
   stop: ['\nQuestion:'],
-  hasUniqueResponses: true,
   read(row, subject) {
     const [prompt, response] = textPair(row, [['instruction', 'output']], subject);
     const answer = textField(row, 'answer', subject);

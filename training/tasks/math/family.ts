@@ -59,7 +59,6 @@ export const mathFamily: TaskFamily<MathProblem> = {
   metric: 'final answers that are right',
   template: 'Question: {prompt}\nAnswer:',
   stop: ['\nQuestion:'],
-  hasUniqueResponses: true,
   read(row, subject) {
     const [prompt, response] = textPair(row, pairs, subject);
     for (const style of styles) {
