@@ -13,7 +13,10 @@ export async function openModel(options: ModelOptions & EngineOptions, output: O
   const { loadModel } = await import('../training/model.ts');
   const { backendNamed } = await import('../compute/index.ts');
   const { precision, threads } = options;
-  return loadModel(directory, { name: options.model, precision, threads, backend: backendNamed(options.backend) });
+  const backend = backendNamed(options.backend);
+  const model = await loadModel(directory, { name: options.model, precision, threads, backend });
+  for (const notice of model.notices) output.warn(notice);
+  return model;
 }
 
 /** The folder of a model on the hub; shows how its download goes. */

@@ -12,11 +12,13 @@ import {
 import { LambdamaxError } from '../errors.ts';
 import { type AdapterLayout, adaptedWeights, layoutKey } from './adapters/layout.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
+import { readConfigFile, withValues } from './checkpoint/config.ts';
+import { hasOwnHead, knownName, underModelNames } from './checkpoint/weightNames.ts';
 import type { TokenBatch } from './data/batches.ts';
 import { loadTokenizer, type TextTokenizer } from './data/tokenizer.ts';
 import { type BatchShape, recordLogits, recordPositionLosses, traceCausalLoss } from './models/causal.ts';
 import type { Decoder, DecoderConfig, LinearModule } from './models/decoder.ts';
-import { readDecoder } from './models/index.ts';
+import { decoderOf } from './models/index.ts';
 
 /** How a model computes. */
 export interface ModelOptions {
@@ -28,6 +30,8 @@ export interface ModelOptions {
   readonly threads?: number;
   /** What computes; ONNX Runtime if not given. */
   readonly backend?: Backend;
+  /** What a user should know of the checkpoint, a sentence each; default none. */
+  readonly notices?: readonly string[];
 }
 
 /**
@@ -42,6 +46,8 @@ export class Model {
   readonly precision: Precision;
   readonly threads: number;
   readonly backend: Backend;
+  /** What a user should know of the checkpoint, a sentence each. */
+  readonly notices: readonly string[];
   readonly #programs = new Map<string, Program>();
   readonly #executables = new Map<string, Promise<Executable>>();
   readonly #weights = new Map<string, Promise<Vector>>();
@@ -50,7 +56,13 @@ export class Model {
   constructor(
     checkpoint: Checkpoint,
     decoder: Decoder,
-    { name = checkpoint.directory, precision = 'float32', threads = 0, backend = onnxBackend }: ModelOptions = {},
+    {
+      name = checkpoint.directory,
+      precision = 'float32',
+      threads = 0,
+      backend = onnxBackend,
+      notices = [],
+    }: ModelOptions = {},
   ) {
     this.checkpoint = checkpoint;
     this.decoder = decoder;
@@ -58,6 +70,7 @@ export class Model {
     this.precision = precision;
     this.threads = threads;
     this.backend = backend;
+    this.notices = notices;
   }
 
   get config(): DecoderConfig {
@@ -83,6 +96,16 @@ export class Model {
     if (module !== undefined) return module;
     const subject = `module ${name}`;
     throw new LambdamaxError({ subject, expected: `a linear layer of ${this.checkpoint.directory}`, got: 'none' });
+  }
+
+  /**
+   * The linear layer that a file's name stands for, which may have the base prefix (`model.`, `transformer.`) or lack it;
+   * undefined if there is none.
+   */
+  moduleNamed(name: string): LinearModule | undefined {
+    const modules = new Map(this.decoder.modules.map((module) => [module.name, module]));
+    const known = knownName(name, modules, this.decoder);
+    return known === undefined ? undefined : modules.get(known);
   }
 
   /** The matrix W [out, in] of a linear layer in float64, whichever way the checkpoint stores it. */
@@ -177,20 +200,36 @@ export class Model {
  * an architecture that is not known, and the tensor whose shape is not what config.json says.
  */
 export async function loadModel(directory: string, options: ModelOptions = {}): Promise<Model> {
-  const decoder = await readDecoder(directory);
-  const checkpoint = await openCheckpoint(directory);
+  const config = await readConfigFile(directory);
+  const described = decoderOf(config);
+  const stored = await openCheckpoint(directory);
   try {
+    const notices: string[] = [];
+    const isUntied = described.config.tieWordEmbeddings && (await hasOwnHead(stored, described));
+    const decoder = isUntied ? decoderOf(withValues(config, { tie_word_embeddings: false })) : described;
+    if (isUntied)
+      notices.push(
+        `${config.file} ties the output projection to the embedding matrix, but ${decoder.headName} has other values: it is used, as transformers does`,
+      );
+    const { checkpoint, unused } = await underModelNames(stored, decoder);
+    if (unused.length > 0) notices.push(`not used, in ${directory}: ${listed(unused)}`);
     requireShapes(checkpoint, decoder);
+    return new Model(checkpoint, decoder, { ...options, notices });
   } catch (error) {
-    await checkpoint.close();
+    await stored.close();
     throw error;
   }
-  return new Model(checkpoint, decoder, options);
+}
+
+/** The first few of many names. */
+function listed(names: readonly string[]): string {
+  return names.length > 4 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more tensors` : names.join(', ');
 }
 
 function requireShapes(checkpoint: Checkpoint, { weights }: Decoder): void {
   for (const { name, shape } of weights) {
-    const got = checkpoint.shapeOf(name);
+    // Also of another dtype than floating-point numbers have, which a quantised checkpoint would be decoded from wrongly.
+    const { shape: got } = checkpoint.locate(name);
     if (got.join() === shape.join()) continue;
     throw new LambdamaxError({
       subject: `tensor ${name} in ${checkpoint.directory}`,

@@ -51,9 +51,9 @@ export async function saveAdapter(model: Model, adapter: Adapter, directory: str
  * the file, field or tensor that is wrong or does not fit the model.
  */
 export async function loadAdapter(model: Model, directory: string, method?: AdapterMethod): Promise<Adapter> {
-  const stored = await readAdapter(directory);
+  const stored = underModelNames(model, await readAdapter(directory), directory);
   const origin = originOf(stored, directory, method);
-  const layout = storedLayout(model, origin.form, stored, directory);
+  const layout = storedLayout(model, origin.form, stored);
   const specs = layoutTensors(layout);
   const parameters = flatten(stored.tensors, specs, model.precision, directory);
   const initial = stored.initial ? flatten(stored.initial, specs, model.precision, directory) : parameters.slice();
@@ -84,23 +84,47 @@ function originOf(
   throw new LambdamaxError({ subject: `the adapter in ${directory}`, expected, got, remedy });
 }
 
+/**
+ * An adapter with its modules called as the model calls them: one that was made on a base model alone has names without the
+ * base prefix. Throws a LambdamaxError for a module that the model does not have, or that the file has twice.
+ */
+function underModelNames(model: Model, stored: PeftAdapter, directory: string): PeftAdapter {
+  const names = new Map<string, string>();
+  for (const module of adaptedModules(stored)) {
+    const fault = (got: string) =>
+      new LambdamaxError({
+        subject: `module ${module} of the adapter in ${directory}`,
+        expected: `a module of ${model.checkpoint.directory}`,
+        got,
+        remedy: otherModel,
+      });
+    const known = model.moduleNamed(module)?.name;
+    if (known === undefined) throw fault('no such module');
+    const twin = [...names].find(([, name]) => name === known);
+    if (twin !== undefined) throw fault(`another name for ${twin[0]}, which the adapter has too`);
+    names.set(module, known);
+  }
+  const renamed = (tensors: ReadonlyMap<string, TensorValues>) =>
+    new Map(
+      [...tensors].map(([name, tensor]) => {
+        const module = [...names.keys()].find((own) => name.startsWith(`${own}.`));
+        return [module === undefined ? name : `${names.get(module)}${name.slice(module.length)}`, tensor];
+      }),
+    );
+  const { tensors, initial, record } = stored;
+  return {
+    ...stored,
+    tensors: renamed(tensors),
+    ...(initial && { initial: renamed(initial) }),
+    ...(record && {
+      record: { ...record, targetModules: record.targetModules.map((name) => names.get(name) ?? name) },
+    }),
+  };
+}
+
 /** The layout that the stored tensors have; they, not the config's targets, say which modules are adapted. */
-function storedLayout(
-  model: Model,
-  form: AdapterMethod['form'],
-  stored: PeftAdapter,
-  directory: string,
-): AdapterLayout {
+function storedLayout(model: Model, form: AdapterMethod['form'], stored: PeftAdapter): AdapterLayout {
   const modules = adaptedModules(stored);
-  const weights = new Set(model.checkpoint.names());
-  const unknown = modules.find((module) => !weights.has(`${module}.weight`));
-  if (unknown !== undefined)
-    throw new LambdamaxError({
-      subject: `module ${unknown} of the adapter in ${directory}`,
-      expected: `a module of ${model.checkpoint.directory}`,
-      got: 'no such module',
-      remedy: otherModel,
-    });
   // A rank above min(out, in) is a waste and no error: a residual adapter as plain LoRA has twice the rank that it had.
   return layoutFor(model, { form }, modules.join(','), stored.config, { anyRank: true });
 }

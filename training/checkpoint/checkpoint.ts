@@ -115,8 +115,7 @@ function access(
   sources: readonly ByteSource[],
 ): Omit<Checkpoint, 'directory' | 'close' | typeof Symbol.asyncDispose> {
   const find = (name: string): Weight => {
-    // A base model that was saved without its output projection has names without their first part: `h.0.ln_1.weight`.
-    const weight = weights.get(name) ?? weights.get(name.slice(name.indexOf('.') + 1));
+    const weight = weights.get(name);
     if (weight !== undefined) return weight;
     throw new LambdamaxError({ subject: directory, expected: `tensor ${name}`, got: 'no such tensor' });
   };

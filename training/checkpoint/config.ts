@@ -19,6 +19,11 @@ export async function readConfigFile(directory: string): Promise<ConfigFile> {
   return { file, values: parsed.data };
 }
 
+/** The same file with other values under some keys. */
+export function withValues({ file, values }: ConfigFile, changed: ConfigFile['values']): ConfigFile {
+  return { file, values: { ...values, ...changed } };
+}
+
 /** The keys that a schema asks for. Throws a LambdamaxError that names the file and the first key that does not fit. */
 export function parseConfig<T>({ file, values }: ConfigFile, schema: z.ZodType<T>): T {
   const parsed = schema.safeParse(values);

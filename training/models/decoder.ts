@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { TensorSpec } from '../../compute/index.ts';
 import type { ConfigFile } from '../checkpoint/config.ts';
+import type { WeightNames } from '../checkpoint/weightNames.ts';
 import type { RotaryEmbedding } from './rotary.ts';
 
 /** What every decoder's config.json says, whatever the family. */
@@ -35,9 +36,9 @@ export interface LinearModule {
 }
 
 /** A decoder as its config.json determines it: what its weights are, and how it computes. */
-export interface Decoder {
+export interface Decoder extends WeightNames {
   readonly config: DecoderConfig;
-  /** Every weight by its name in the checkpoint, with its shape as stored there. */
+  /** Every weight by its name in transformers, with its shape as stored there. */
   readonly weights: readonly TensorSpec[];
   /** Every linear layer but the output projection. */
   readonly modules: readonly LinearModule[];

@@ -81,13 +81,14 @@ function gpt2Config(config: ConfigFile): Gpt2Config {
 }
 
 const tokens = 'transformer.wte.weight';
+const head = 'lm_head.weight';
 const positions = 'transformer.wpe.weight';
 const finalNorm = 'transformer.ln_f';
 
 function gpt2Decoder(config: Gpt2Config): Decoder {
   const { hiddenSize, vocabSize, maxPositions, layers, tieWordEmbeddings } = config;
   const blocks = Array.from({ length: layers }, (_, layer) => `transformer.h.${layer}`);
-  const outputName = tieWordEmbeddings ? tokens : 'lm_head.weight';
+  const outputName = tieWordEmbeddings ? tokens : head;
   return {
     config,
     modules: blocks.flatMap((block) => blockModules(config, block)),
@@ -102,7 +103,7 @@ function gpt2Decoder(config: Gpt2Config): Decoder {
       ...normWeights(config, finalNorm),
       ...(tieWordEmbeddings ? [] : [{ name: outputName, shape: [vocabSize, hiddenSize] }]),
     ],
-    outputName,
+    ...{ basePrefix: 'transformer', embeddingName: tokens, headName: head, outputName },
     hiddenStates: (context) => hiddenStates(config, blocks, context),
   };
 }

@@ -1,4 +1,4 @@
-import { modelTypeOf, readConfigFile } from '../checkpoint/config.ts';
+import { type ConfigFile, modelTypeOf, readConfigFile } from '../checkpoint/config.ts';
 import type { Decoder, Family } from './decoder.ts';
 import { gemma3Text } from './gemma3Text.ts';
 import { gpt2 } from './gpt2.ts';
@@ -17,7 +17,11 @@ export const families: readonly Family[] = [gemma3Text, gpt2, llama, mistral, ol
  * its family is not known, its features would be computed wrongly, or its numbers contradict one another.
  */
 export async function readDecoder(directory: string): Promise<Decoder> {
-  const config = await readConfigFile(directory);
+  return decoderOf(await readConfigFile(directory));
+}
+
+/** The decoder that a config.json describes. Throws as `readDecoder`. */
+export function decoderOf(config: ConfigFile): Decoder {
   const type = modelTypeOf(config, new Map(families.map(({ modelType, className }) => [modelType, className])));
   return families.find(({ modelType }) => modelType === type)!.decoder(config);
 }

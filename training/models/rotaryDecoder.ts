@@ -41,13 +41,14 @@ export interface RotaryFamily {
 }
 
 const embeddingName = 'model.embed_tokens.weight';
+const headName = 'lm_head.weight';
 const finalNormName = 'model.norm.weight';
 
 /** A decoder whose weights are called as Llama's are: embedding, blocks, a final norm. */
 export function rotaryDecoder(config: RotaryConfig, family: RotaryFamily): Decoder {
   const { hiddenSize, vocabSize, tieWordEmbeddings, layers, rmsNormEps } = config;
   const norm = family.norm ?? rmsNorm;
-  const outputName = tieWordEmbeddings ? embeddingName : 'lm_head.weight';
+  const outputName = tieWordEmbeddings ? embeddingName : headName;
   const blocks = Array.from({ length: layers }, (_, layer) => `model.layers.${layer}`);
   const modules = new Map(blocks.map((block) => [block, blockModules(config, block)]));
   return {
@@ -62,7 +63,7 @@ export function rotaryDecoder(config: RotaryConfig, family: RotaryFamily): Decod
       { name: finalNormName, shape: [hiddenSize] },
       ...(tieWordEmbeddings ? [] : [{ name: outputName, shape: [vocabSize, hiddenSize] }]),
     ],
-    outputName,
+    ...{ basePrefix: 'model', embeddingName, headName, outputName },
     hiddenStates: (context) => {
       const embedded = embed(context, context.weight(embeddingName));
       const last = blocks.reduce(
