@@ -1,15 +1,22 @@
+import { spawn } from 'node:child_process';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LambdamaxError } from '../../../errors.ts';
 import { Sandbox } from '../../../training/tasks/code/sandbox/sandbox.ts';
 
-// Short for programs that do not end, long for those that do: a busy machine must not fail them.
-const strict = new Sandbox({ milliseconds: 1000 });
-const patient = new Sandbox({ milliseconds: 60_000 });
+// Little for programs that do not end, much for those that do.
+const sandboxes = {
+  strict: new Sandbox({ operations: 1e7, processorMilliseconds: 2000 }),
+  patient: new Sandbox({ operations: 1e9, processorMilliseconds: 120_000 }),
+};
 test.after(async () => {
-  await strict.release();
-  await patient.release();
+  for (const sandbox of Object.values(sandboxes)) await sandbox.release();
 });
+
+/** Scripts of which the first is the program's and the others are its tests. */
+const runIn = (sandbox: Sandbox) => (scripts: readonly string[]) =>
+  sandbox.run({ program: scripts[0] ?? '', tests: scripts.slice(1) });
+const [strict, patient] = [{ run: runIn(sandboxes.strict) }, { run: runIn(sandboxes.patient) }];
 
 const good: Readonly<Record<string, readonly string[]>> = {
   'an empty program': [],
@@ -90,7 +97,7 @@ for (const [name, program] of Object.entries(hostile))
 
 test('a regular expression that backtracks is a failed test', async () => {
   const { reason } = await strict.run(['/^(a+)+$/.test("a".repeat(40) + "b")']);
-  assert.match(reason!, /no end within 1000 ms/);
+  assert.match(reason!, /no end within 10000000 operations/);
 });
 
 /** Ways to the host. Each ends in an exception, or finds nothing and throws itself. */
@@ -126,7 +133,7 @@ test('a program finds the language, console and require, and nothing else', asyn
     'throw Object.getOwnPropertyNames(globalThis).filter((n) => /^[a-z]/.test(n)).sort().join()',
   ]);
   const names =
-    'console,decodeURI,decodeURIComponent,encodeURI,encodeURIComponent,escape,eval,globalThis,isFinite,isNaN,';
+    'atob,btoa,console,decodeURI,decodeURIComponent,encodeURI,encodeURIComponent,escape,eval,globalThis,isFinite,isNaN,';
   assert.is(listed.reason, `${names}parseFloat,parseInt,performance,queueMicrotask,require,undefined,unescape`);
 });
 
@@ -153,6 +160,99 @@ for (const [name, solution] of Object.entries(polluting))
     assert.equal(await patient.run([right]), { passed: true, reason: null });
     assert.is(Object.hasOwn(Object.prototype, 'passed') || Object.hasOwn(Object.prototype, 'ok'), false);
   });
+
+/** What a solution that is wrong, `solve(1)` being [1] and not [2], might do so that its tests do not notice. */
+const softening: Readonly<Record<string, string>> = {
+  'by a built-in object of the judge': `try { const judge = console.log.constructor('return globalThis')();
+     judge.Object.is = () => true; judge.Array.prototype.every = () => true; } catch {}`,
+  'by JSON.stringify':
+    "JSON.stringify = () => 'x'; try { Object.defineProperty(JSON, 'stringify', { value: () => 'x' }); } catch {}",
+  'by a JSON of its own': "const JSON = { stringify: () => 'x' };",
+  'by toJSON': "Object.prototype.toJSON = Array.prototype.toJSON = Number.prototype.toJSON = () => 'x';",
+  'by toJSON while it is tested': `function solve(x) {
+     try { Object.prototype.toJSON = Array.prototype.toJSON = () => 'x'; } catch {} return [x]; }`,
+  'by another prototype': "Object.setPrototypeOf(Array.prototype, { __proto__: Object.prototype, toJSON: () => 'x' });",
+  'by Symbol.toPrimitive': "Array.prototype[Symbol.toPrimitive] = Object.prototype[Symbol.toPrimitive] = () => 'x';",
+  'by toString and join': "Array.prototype.toString = Array.prototype.join = Object.prototype.toString = () => 'x';",
+  'by global variables': `globalThis.Object = { is: () => true, keys: () => [] }; globalThis.JSON = { stringify: () => 'x' };
+     globalThis.require = () => () => {}; globalThis.console = { assert() {} }; globalThis.Math = { abs: () => 0 };
+     globalThis.String = () => 'x'; globalThis.eval = () => {};`,
+  'by reading its tests off the stack': `let text = '';
+     const look = (_, frames) => { for (const frame of frames) text += String(frame.getFunction()); return ''; };
+     Error.prepareStackTrace = look; try { Object.defineProperty(Error, 'prepareStackTrace', { value: look }); } catch {}
+     function solve(x) { try { null.x; } catch (error) { error.stack; } return text.includes('[2]') ? [2] : [x]; }`,
+  'by reading the function that tests it':
+    "function solve(x) { try { return String(check).includes('[2]') ? [2] : [x]; } catch { return [x]; } }",
+  'by an eval of its own': 'let eval = () => {}; var Function = () => () => {}; function solve(x) { return [x]; }',
+  'by a promise that is never kept': 'function solve(x) { return { then() {}, 0: x, length: 1 }; }',
+  'by iterators and what the lock itself uses': `Array.prototype[Symbol.iterator] = function* () {};
+     Set.prototype.has = Map.prototype.get = () => true; Reflect.ownKeys = () => []; Object.getOwnPropertyDescriptor = () => ({});`,
+  'by errors that cannot be made': `Error = class { constructor() { return undefined; } };
+     Object.prototype.message = ''; TypeError.prototype.constructor = null;`,
+  'by Math.abs and isNaN': 'Math.abs = () => 0; Number.isNaN = isNaN = () => true;',
+  'by tags': "try { Array.prototype[Symbol.toStringTag] = 'Date'; } catch {} Date.prototype.getTime = () => 1;",
+};
+const testsOfTwo = [
+  "function check(f) { require('assert').deepStrictEqual(f(1), [2]); } check(solve);",
+  'const check = (f) => { console.assert(JSON.stringify(f(1)) === JSON.stringify([2])); }; check(solve);',
+  "if (String(solve(1)) !== String([2])) throw new Error('no');",
+  "if (!(Math.abs(solve(1)[0] - 2) < 1e-6)) throw new Error('no');",
+  'if (![[2]].every((each) => Object.is(solve(1)[0], each[0]))) throw new Error();',
+  "async function check(f) { require('assert').deepEqual(await f(1), [2]); } check(solve); console.log('done');",
+  "[1].forEach(async () => { await null; if (solve(1)[0] !== 2) throw new Error('late'); }); 5;",
+];
+for (const [name, code] of Object.entries(softening))
+  test(`a wrong solution does not pass ${name}`, async () => {
+    const wrongSolution = code.includes('function solve') ? code : `${code}\nfunction solve(x) { return [x]; }`;
+    const rightSolution = `${code.replaceAll('solve', 'other')}\nfunction solve(x) { return [x + 1]; }`;
+    for (const source of testsOfTwo) {
+      const judge = (program: string) => sandboxes.patient.run({ program, tests: [source], own: ['solve'] });
+      assert.is((await judge(wrongSolution)).passed, false, source);
+      assert.equal(await judge(rightSolution), { passed: true, reason: null }, source);
+    }
+  });
+
+/** Where a promise that is rejected may stand. */
+const rejections: Readonly<Record<string, string>> = {
+  'before the last statement': '(async () => { await null; throw new Error("late"); })(); 5;',
+  'in a function that nobody waits for': 'const f = async () => { throw new Error("late"); }; [1, 2].forEach(f);',
+  'behind another promise': 'Promise.resolve().then(() => { throw new Error("late"); }); 5;',
+};
+for (const [name, source] of Object.entries(rejections))
+  test(`a promise that is rejected fails the tests: ${name}`, async () => {
+    assert.equal(await patient.run(['', source]), { passed: false, reason: 'Error: late' });
+  });
+
+test('a promise whose rejection somebody listens to fails nothing', async () => {
+  const source = '(async () => { try { await Promise.reject(1); } catch {} })(); Promise.reject(2).catch(() => {});';
+  assert.is((await patient.run(['', source])).passed, true);
+});
+
+test('programs may name their own functions as the language names others, and add methods to arrays', async () => {
+  const program =
+    'class Set { size = 7; } function escape(x) { return x; } Array.prototype.last = function () { return this.at(-1); };';
+  const tests = ["if (new Set([1]).size !== 1 || escape('ü') !== 'ü' || [1, 2].last() !== 2) throw new Error();"];
+  assert.equal(await sandboxes.patient.run({ program, tests, own: ['escape'] }), { passed: true, reason: null });
+});
+
+test('objects get their own toString where they inherit the locked one', async () => {
+  const program = `function Point() {} Point.prototype.toString = () => 'point';
+     class Stack extends Array {} Stack.prototype.push = function () { return 7; };
+     if (String(new Point()) !== 'point' || new Stack().push(1) !== 7) throw new Error();`;
+  assert.equal(await patient.run([program]), { passed: true, reason: null });
+});
+
+test('a program that takes a second alone passes beside six busy processes', async () => {
+  const busy = Array.from({ length: 6 }, () => spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }));
+  await using sandbox = new Sandbox();
+  try {
+    // Two fifths of the operations that a program may have: about a second.
+    const program = 'let sum = 0; for (let i = 0; i < 2e7; i++) sum += i;';
+    assert.equal(await sandbox.run({ program, tests: [] }), { passed: true, reason: null });
+  } finally {
+    for (const each of busy) each.kill('SIGKILL');
+  }
+});
 
 test('what one program leaves is not there for the next', async () => {
   await patient.run(['globalThis.left = 1; Array.prototype.left = 1; var more = 1;']);
@@ -234,11 +334,11 @@ test('programs that are given at once run one after the other, each to its own a
 test('a released sandbox ends its thread, and starts another when it is asked again', async () => {
   const sandbox = new Sandbox();
   await sandbox.release();
-  assert.is((await sandbox.run(['1'])).passed, true);
+  assert.is((await sandbox.run({ program: '1', tests: [] })).passed, true);
   await sandbox.release();
 });
 
-for (const limits of [{ milliseconds: 0 }, { megabytes: Number.NaN }])
+for (const limits of [{ operations: 0 }, { megabytes: Number.NaN }])
   test(`limits are above zero: ${JSON.stringify(limits)}`, () => {
     assert.throws(
       () => new Sandbox(limits),

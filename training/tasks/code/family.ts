@@ -3,7 +3,7 @@ import { drawRows } from '../draw.ts';
 import { textField, textPair } from '../fields.ts';
 import type { TaskFamily, TaskProblem, TaskRow } from '../task.ts';
 import { functionRow } from './functions.ts';
-import { type ProgramTask, scriptsOf } from './program.ts';
+import { judgedProgram, type ProgramTask } from './program.ts';
 import { Sandbox } from './sandbox/sandbox.ts';
 
 /** A function to write. Without `task` there are no tests: it can be trained on, and not judged. */
@@ -48,7 +48,7 @@ export const codeFamily: TaskFamily<CodeProblem> = {
           expected: 'fields prompt and test, to judge a program by',
           got: 'neither',
         });
-      const { passed } = await sandbox.run(scriptsOf(task, responses[index]!));
+      const { passed } = await sandbox.run(judgedProgram(task, responses[index]!));
       verdicts.push({ correct: passed });
     }
     return verdicts;

@@ -1,4 +1,5 @@
 import { beforeStop } from '../score.ts';
+import type { JudgedProgram } from './sandbox/sandbox.ts';
 
 /** A function to write and how it is tested. */
 export interface ProgramTask {
@@ -14,17 +15,21 @@ export interface ProgramTask {
 const stops = ['\nfunction ', '\n/*', '\n//', '\nconsole.log'];
 
 /**
- * The scripts that judge a response: the program, then its tests, so that nothing in the one reaches into the other's text. A
+ * A response as a program with its tests, each a script, so that nothing in the one reaches into the other's text. A
  * response in a Markdown fence is the code inside; if that declares the function anew it is the whole program, otherwise the
  * prompt's continuation.
  */
-export function scriptsOf({ prompt, entryPoint, tests }: ProgramTask, response: string): string[] {
+export function judgedProgram({ prompt, entryPoint, tests }: ProgramTask, response: string): JudgedProgram {
   const fenced = /```[^\n]*\n([\s\S]*?)(?:\n```|$)/.exec(response)?.[1];
   const code = fenced ?? beforeStop(response, stops);
   const name = entryPoint ?? declaredName(prompt);
   const isWhole = fenced !== undefined && name !== undefined && declares(code, name);
   const calls = entryPoint !== undefined && declares(tests, 'check') && !/^\s*check\(/m.test(tests);
-  return [isWhole ? code : prompt + code, calls ? `${tests}\ncheck(${entryPoint});` : tests];
+  return {
+    program: isWhole ? code : prompt + code,
+    tests: [calls ? `${tests}\ncheck(${entryPoint});` : tests],
+    own: name === undefined ? [] : [name],
+  };
 }
 
 const declarations = '(?:function|const|let|var|class)';

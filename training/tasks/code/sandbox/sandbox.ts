@@ -4,14 +4,19 @@ import { LambdamaxError } from '../../../../errors.ts';
 
 /** What a program may use. */
 export interface SandboxLimits {
-  /** Wall-clock time, from start to end. */
-  readonly milliseconds: number;
+  /** Calls and turns of loops, counted by QuickJS; a loaded machine judges as an idle one does. */
+  readonly operations: number;
+  /** Time of the process's processors: ends what QuickJS does within one operation. */
+  readonly processorMilliseconds: number;
   /** Of the program's own heap. */
   readonly megabytes: number;
 }
 
-/** HumanEval's own time limit is 3 s; 64 MB are some hundred times what its solutions need. */
-export const defaultLimits: SandboxLimits = { milliseconds: 3000, megabytes: 64 };
+/**
+ * HumanEval's own time limit is 3 s: about so many operations on one core of 2026. The time is a last resort, many times
+ * that. 64 MB are some hundred times what HumanEval's solutions need.
+ */
+export const defaultLimits: SandboxLimits = { operations: 1e8, processorMilliseconds: 30_000, megabytes: 64 };
 
 /** What became of a program. */
 export interface SandboxResult {
@@ -20,17 +25,28 @@ export interface SandboxResult {
   readonly reason: string | null;
 }
 
-// Of QuickJS's own stack: a recursion ten thousand calls deep, as in Node. The thread's must hold it.
-const stackBytes = 2 << 20;
+// QuickJS's own stack: a recursion ten thousand calls deep, as in Node. The thread's must hold it.
+const stackBytes = 4 << 20;
+const millisecondsALook = 50;
 const threadLimits = { stackSizeMb: 32, maxOldGenerationSizeMb: 128 };
 
+/** A program that a stranger wrote, and what it is judged by. */
+export interface JudgedProgram {
+  readonly program: string;
+  /** Scripts that share the program's variables and throw unless it is right. */
+  readonly tests: readonly string[];
+  /** Names that the program was asked to define: tests mean its own by them, also where the language has such a name. */
+  readonly own?: readonly string[];
+}
+
 /**
- * Runs JavaScript that nobody has read. A program is a list of scripts that share their globals, run one after the other in
- * QuickJS, compiled to WebAssembly, with an instance and a realm of its own: it finds the language, `console` (silent) and
- * `require('assert')`, and nothing of the host: no files, no network, no processes, no timers. It fails when it throws (a
- * failed assertion, a full heap or stack), when a script ends in a promise that is rejected or never settled, or when the
- * time is over; then its thread is killed, since not all of QuickJS can be interrupted. Programs run one at a time.
- * @see https://github.com/justjake/quickjs-emscripten
+ * Runs JavaScript that nobody has read, and then its tests, in QuickJS, compiled to WebAssembly, with an instance and a realm
+ * of its own: it finds the language, `console` (silent) and `require('assert')`, and nothing of the host: no files, no
+ * network, no processes, no timers. Built-in objects are locked, and tests see the language's own, so that no program softens
+ * its tests. It fails when it throws (a failed assertion, a full heap or stack), when a promise is rejected and nobody
+ * listens, when tests end in a promise that is never settled, or when its operations are used up; what cannot be interrupted
+ * ends with its thread. Programs run one at a time.
+ * @see https://github.com/vercel-labs/quickjs-wasi
  */
 export class Sandbox {
   readonly #limits: SandboxLimits;
@@ -45,8 +61,8 @@ export class Sandbox {
   }
 
   /** Throws a LambdamaxError only if the sandbox itself cannot be started. */
-  run(scripts: readonly string[]): Promise<SandboxResult> {
-    const result = this.#last.then(() => this.#runNext(scripts));
+  run(judged: JudgedProgram): Promise<SandboxResult> {
+    const result = this.#last.then(() => this.#runNext(judged));
     this.#last = result.catch(() => {});
     return result;
   }
@@ -61,13 +77,13 @@ export class Sandbox {
     return this.release();
   }
 
-  async #runNext(scripts: readonly string[]): Promise<SandboxResult> {
+  async #runNext({ program, tests, own = [] }: JudgedProgram): Promise<SandboxResult> {
     this.#thread ??= start(this.#limits);
     const worker = await this.#thread.catch((cause) => {
       this.#thread = undefined;
       throw cause;
     });
-    const answer = await answerOf(worker, scripts, this.#limits.milliseconds);
+    const answer = await answerOf(worker, { program, tests, own }, this.#limits.processorMilliseconds);
     if (!answer.alive) await this.#stop();
     return { passed: answer.reason === null, reason: answer.reason };
   }
@@ -80,9 +96,9 @@ export class Sandbox {
 }
 
 /** A thread that is ready for programs. */
-async function start({ megabytes }: SandboxLimits): Promise<Worker> {
+async function start({ operations, megabytes }: SandboxLimits): Promise<Worker> {
   const worker = new Worker(new URL('./worker.mjs', import.meta.url), {
-    workerData: { memoryBytes: megabytes * 2 ** 20, stackBytes },
+    workerData: { operations, memoryBytes: megabytes * 2 ** 20, stackBytes },
     resourceLimits: threadLimits,
     // Nothing of this process: no loader, no environment, no output.
     ...{ execArgv: [], env: {}, stdin: false, stdout: true, stderr: true },
@@ -102,18 +118,23 @@ interface Answer {
   readonly alive: boolean;
 }
 
-/** What the thread says of a program, or, if it says nothing in time, that. */
-function answerOf(worker: Worker, scripts: readonly string[], milliseconds: number): Promise<Answer> {
+/** What the thread says of a program, or, if the process has worked so long without an answer, that. */
+function answerOf(worker: Worker, judged: Required<JudgedProgram>, milliseconds: number): Promise<Answer> {
   return new Promise((resolve) => {
+    const began = process.cpuUsage();
     const settle = (answer: Answer) => {
-      clearTimeout(timer);
+      clearInterval(timer);
       worker.off('message', answered).off('error', fell);
       resolve(answer);
     };
     const answered = (reason: string | null) => settle({ reason, alive: true });
     const fell = (error: Error) => settle({ reason: error.message, alive: false });
-    const timer = setTimeout(() => settle({ reason: `no end within ${milliseconds} ms`, alive: false }), milliseconds);
+    const timer = setInterval(() => {
+      const { user, system } = process.cpuUsage(began);
+      if ((user + system) / 1000 > milliseconds)
+        settle({ reason: `no end within ${milliseconds} ms of work`, alive: false });
+    }, millisecondsALook);
     worker.on('message', answered).on('error', fell);
-    worker.postMessage(scripts);
+    worker.postMessage(judged);
   });
 }
