@@ -4,6 +4,7 @@ import type { Adapter } from '../training/adapters/create.ts';
 import { batchesOf, type TokenBatch, toBatch } from '../training/data/batches.ts';
 import type { TokenRow } from '../training/data/examples.ts';
 import type { Model } from '../training/model.ts';
+import { shapeOf } from '../training/models/causal.ts';
 import { CurvatureWorkers } from './curvatureWorkers.ts';
 import { type BatchCurvature, batchedCurvature, type CurvatureOperator } from './operators/curvature.ts';
 
@@ -89,8 +90,8 @@ async function linearised(
   const parts: Promise<BatchCurvature>[] = [];
   let kept = 0;
   for (const [index, batch] of batches.entries()) {
-    const { rows, length, scored, inputs } = batch;
-    const shape = `${rows} ${length} ${'keyMask' in inputs}`;
+    const { scored } = batch;
+    const shape = JSON.stringify(shapeOf(batch));
     const keep = kept + (bytes.get(shape) ?? Math.max(0, ...bytes.values())) <= mostKeptBytes;
     const made = linearise(batch, index, keep);
     // It is waited for below; until then its failure is no surprise.

@@ -16,7 +16,7 @@ import { readConfigFile, withValues } from './checkpoint/config.ts';
 import { hasOwnHead, knownName, underModelNames } from './checkpoint/weightNames.ts';
 import type { TokenBatch } from './data/batches.ts';
 import { loadTokenizer, type TextTokenizer } from './data/tokenizer.ts';
-import { type BatchShape, recordLogits, recordPositionLosses, traceCausalLoss } from './models/causal.ts';
+import { type BatchShape, recordLogits, recordPositionLosses, shapeOf, traceCausalLoss } from './models/causal.ts';
 import type { Decoder, DecoderConfig, LinearModule } from './models/decoder.ts';
 import { decoderOf } from './models/index.ts';
 
@@ -247,10 +247,6 @@ function transposed(matrix: Float64Array, rows: number, columns: number): Float6
   return result;
 }
 
-function shapeOf({ rows, length, inputs }: TokenBatch): BatchShape {
-  return { rows, length, masked: 'keyMask' in inputs };
-}
-
-function keyOf(layout: AdapterLayout, { rows, length, masked }: BatchShape): string {
-  return `${rows}x${length}${masked ? ' masked' : ''} ${layoutKey(layout)}`;
+function keyOf(layout: AdapterLayout, shape: BatchShape): string {
+  return `${JSON.stringify(shape)} ${layoutKey(layout)}`;
 }

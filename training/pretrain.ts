@@ -62,10 +62,13 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const schedule = { schedule: 'cosine', learningRate, steps, warmupSteps: warmupSteps(0.02, steps) } as const;
   const rows = packTokens(options.documents, options.tokenizer, length);
   await makeFolder(out);
-  await using program = compile(traceCausalLoss(decoder, 'allWeights', { rows: batchSize, length, masked: false }), {
-    threads,
-    ...(options.backend && { backend: options.backend }),
-  });
+  await using program = compile(
+    traceCausalLoss(decoder, 'allWeights', { rows: batchSize, length, masked: false, packed: false }),
+    {
+      threads,
+      ...(options.backend && { backend: options.backend }),
+    },
+  );
   using metrics = new MetricsWriter(join(out, 'metrics.jsonl'));
 
   const losses: number[] = [];

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { type Graph, onnxBackend, randomStream, record, type TracedLoss, viewTensors } from '../../compute/index.ts';
 import { directionName } from '../../compute/trace/record.ts';
 import { adaptedWeights } from '../../training/adapters/layout.ts';
-import { traceCausalLoss } from '../../training/models/causal.ts';
+import { shapeOf, traceCausalLoss } from '../../training/models/causal.ts';
 import { llamaBatch, referenceAdapter, referenceModel, type Variant, variants } from '../cases/reference.ts';
 import { relativeError } from '../oracles/relativeError.ts';
 
@@ -81,8 +81,8 @@ for (const seed of seeds)
     const llama = await perturbedLlama('pissa', seed);
     await using model = llama.model;
     const { adapter, batch, program, direction } = llama;
-    const { rows, length, inputs } = batch;
-    const traced = traceCausalLoss(model.decoder, adapter.layout, { rows, length, masked: 'keyMask' in inputs });
+    const { inputs } = batch;
+    const traced = traceCausalLoss(model.decoder, adapter.layout, shapeOf(batch));
     const executable = await onnxBackend.compile(uncorrectedProduct(traced), {
       precision: 'float64',
       weights: model.checkpoint,

@@ -16,7 +16,7 @@ import {
 } from '../../compute/index.ts';
 import { directionName } from '../../compute/trace/record.ts';
 import { adaptedWeights } from '../../training/adapters/layout.ts';
-import { traceCausalLoss } from '../../training/models/causal.ts';
+import { shapeOf, traceCausalLoss } from '../../training/models/causal.ts';
 import { randomFeeds, randomLoss } from '../cases/randomGraphs.ts';
 import { llamaBatch, referenceAdapter, referenceModel } from '../cases/reference.ts';
 import { relativeError } from '../oracles/relativeError.ts';
@@ -28,9 +28,10 @@ const skinny = 8;
 async function llamaProduct() {
   const model = await referenceModel('llama', 'float64');
   const adapter = await referenceAdapter(model, 'lora', 'perturbed');
-  const { rows, length, inputs } = llamaBatch('float64');
-  const program = model.program(adapter.layout, llamaBatch('float64'));
-  const traced = traceCausalLoss(model.decoder, adapter.layout, { rows, length, masked: 'keyMask' in inputs });
+  const batch = llamaBatch('float64');
+  const { inputs } = batch;
+  const program = model.program(adapter.layout, batch);
+  const traced = traceCausalLoss(model.decoder, adapter.layout, shapeOf(batch));
   const random = randomStream(1, 'direction');
   const direction = Float64Array.from({ length: program.size }, () => random.normal());
   const feeds: Values = new Map<string, Float64Array | Int32Array | Float32Array>([

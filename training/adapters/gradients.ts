@@ -2,7 +2,7 @@ import { compile, type Point, totalSize, type Vector, viewTensors, zeros } from 
 import { batchesOf, type TokenBatch, toBatch } from '../data/batches.ts';
 import { scoredPositions, type TokenRow } from '../data/examples.ts';
 import type { Model } from '../model.ts';
-import { type BatchShape, traceCausalLoss } from '../models/causal.ts';
+import { shapeOf, traceCausalLoss } from '../models/causal.ts';
 import type { AdaptedModule } from './adapter.ts';
 import { wholeWeight } from './full.ts';
 import { type AdapterLayout, layoutTensors } from './layout.ts';
@@ -62,8 +62,4 @@ async function meanGradient(
     }
   }
   return gradient;
-}
-
-function shapeOf({ rows, length, inputs }: TokenBatch): BatchShape {
-  return { rows, length, masked: 'keyMask' in inputs };
 }

@@ -3,7 +3,7 @@ import { type Batch, type TensorSpec, totalSize, type Vector, zeros } from '../.
 import { toBatch } from '../data/batches.ts';
 import { notScored, type TokenRow } from '../data/examples.ts';
 import type { Model } from '../model.ts';
-import { recordInputs } from '../models/causal.ts';
+import { type BatchShape, recordInputs, shapeOf } from '../models/causal.ts';
 import type { AdaptedModule } from './adapter.ts';
 import { moduleGroups } from './moduleGroups.ts';
 
@@ -61,14 +61,13 @@ export async function* inputStatistics(
   }
 }
 
-type Shape = { readonly rows: number; readonly length: number; readonly masked: boolean };
-
 /** Rows one by one, those of one shape together. */
-function* byLength(rows: readonly TokenRow[], precision: Model['precision']): Generator<[Batch[], Shape]> {
-  const shapes = new Map<string, [Batch[], Shape]>();
+function* byLength(rows: readonly TokenRow[], precision: Model['precision']): Generator<[Batch[], BatchShape]> {
+  const shapes = new Map<string, [Batch[], BatchShape]>();
   for (const row of rows) {
-    const { length, inputs } = toBatch([row], { precision });
-    const shape = { rows: 1, length, masked: 'keyMask' in inputs };
+    const batch = toBatch([row], { precision });
+    const { length, inputs } = batch;
+    const shape = shapeOf(batch);
     const known = shapes.get(JSON.stringify(shape)) ?? [[], shape];
     known[0].push({ ...inputs, ...places(row, length, precision) });
     shapes.set(JSON.stringify(shape), known);

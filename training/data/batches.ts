@@ -14,7 +14,8 @@ export interface TokenBatch {
   /**
    * All [rows, length]: `inputIds`; `targets`, the token that position t predicts, 0 where it is not scored; `lossWeights`,
    * 1/scored at scored positions and 0 elsewhere, so that the weighted sum of cross-entropies is their mean; and, only if a
-   * row has a mask, `keyMask`, 1 where a token may be attended to.
+   * row has a mask, `keyMask`, 1 where a token may be attended to. Only if a row is several sequences, or one that does not
+   * start at position 0: `places`, how many tokens of its own sequence stand before each token, and its `positions`.
    */
   readonly inputs: Batch;
 }
@@ -53,7 +54,9 @@ export function toBatch(rows: readonly TokenRow[], options: BatchOptions = {}): 
   }
   const masked = rows.some(({ attentionMask }) => attentionMask?.includes(0));
   const keyMask = masked ? { keyMask: maskOf(rows, height, length, precision) } : {};
-  return { rows: height, length, scored, inputs: { inputIds, targets, lossWeights, ...keyMask } };
+  const packed = rows.some(({ places, positions }) => places !== undefined || positions !== undefined);
+  const sequences = packed ? sequencesOf(rows, height, length) : {};
+  return { rows: height, length, scored, inputs: { inputIds, targets, lossWeights, ...keyMask, ...sequences } };
 }
 
 /** [rows, length]; a row that only fills the batch is all ones, so that its softmax has something to sum over. */
@@ -65,6 +68,18 @@ function maskOf(rows: readonly TokenRow[], height: number, length: number, preci
     else mask.set(attentionMask, start);
   }
   return mask;
+}
+
+/** `places` and `positions` [rows, length]. Padding sees the whole row, and has position 0. */
+function sequencesOf(rows: readonly TokenRow[], height: number, length: number): Batch {
+  const places = Int32Array.from({ length: height * length }, (_, index) => index % length);
+  const positions = new Int32Array(height * length);
+  for (const [index, row] of rows.entries()) {
+    const [start, end] = [index * length, index * length + row.inputIds.length];
+    if (row.places !== undefined) places.set(row.places, start);
+    positions.set(row.positions ?? places.subarray(start, end), start);
+  }
+  return { places, positions };
 }
 
 /** The next of 8, 16, 24, 32, 48, 64, 96, 128, 192, ... (powers of two and their halfway points): few shapes to compile. */

@@ -1,14 +1,16 @@
 import { LambdamaxError } from '../../errors.ts';
 import { isChat, readMessages, toChatExample } from './chat.ts';
+import { readIntegers } from './integers.ts';
 import { type PromptOptions, promptOf, responseOf, type TextExample, toTextExample } from './prompts.ts';
 import type { DataRow } from './rows.ts';
+import { firstSequences, isGiven, type RowSequences, readSequences } from './sequences.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
 /** The label of a position that is not scored. */
 export const notScored = -100;
 
 /** One tokenised row. Labels are aligned with the tokens as in transformers: position t predicts `labels[t + 1]`. */
-export interface TokenRow {
+export interface TokenRow extends RowSequences {
   readonly inputIds: Int32Array;
   /** Token ids, or -100 where a token is not scored. */
   readonly labels: Int32Array;
@@ -24,6 +26,10 @@ export interface ExampleOptions extends PromptOptions {
   readonly maxLength: number;
   /** Where given, ids from here on are refused: the model has no embedding for them. */
   readonly vocabSize?: number;
+  /** Where given, positions from here on are refused: the model has learned none. */
+  readonly learnedPositions?: number;
+  /** Whether the model adds an embedding for each of `token_type_ids`, zeros too. Default: it does not look at them. */
+  readonly addsTokenTypes?: boolean;
   /** Where the rows come from, for errors to name. */
   readonly source?: string;
 }
@@ -41,8 +47,8 @@ export interface TokenRows {
 }
 
 /**
- * Tokenises rows of data. A row with `input_ids` and `labels` is taken as it is (`attention_mask` optional; padding at the
- * end is cut off); any other is a prompt, with the tokenizer's special tokens and not scored, and a response with the eos
+ * Tokenises rows of data. A row with `input_ids` and `labels` is taken as it is (`attention_mask` and what
+ * {@link readSequences} reads optional; padding at the end is cut off); any other is a prompt, with the tokenizer's special tokens and not scored, and a response with the eos
  * token, scored. Throws a LambdamaxError that names the row if it is malformed, and if nothing is left to score.
  */
 export function toTokenRows(rows: readonly DataRow[], options: ExampleOptions): TokenRows {
@@ -54,11 +60,12 @@ export function toTokenRows(rows: readonly DataRow[], options: ExampleOptions): 
   let cut = 0;
   for (const [index, row] of rows.entries()) {
     const subject = source === undefined ? `data row ${index + 1}` : `row ${index + 1} of ${source}`;
-    const tokens = isTokenised(row) ? readTokens(row, subject) : tokenise(row, subject, options);
+    const tokens = isTokenised(row) ? readTokens(row, subject, options) : tokenise(row, subject, options);
     requireVocabulary(tokens, subject, options.vocabSize);
     const whole = withoutPadding(tokens, tokens.inputIds.length);
     if (whole.inputIds.length > maxLength) cut++;
     const fitting = whole.inputIds.length > maxLength ? withoutPadding(tokens, maxLength) : whole;
+    requirePositions(fitting, subject, options.learnedPositions);
     if (scoredPositions(fitting) > 0) kept.push(fitting);
   }
   if (kept.length === 0) {
@@ -79,37 +86,42 @@ export function isTokenised(row: DataRow): boolean {
   return Object.hasOwn(row, 'input_ids') && Object.hasOwn(row, 'labels');
 }
 
-function readTokens(row: DataRow, subject: string): TokenRow {
-  const inputIds = readIntegers(row, 'input_ids', subject, (value) => value >= 0);
-  const labels = readIntegers(row, 'labels', subject, (value) => value >= 0 || value === notScored);
-  requireLength('labels', labels, inputIds, subject);
-  if ((row.attention_mask ?? undefined) === undefined) return { inputIds, labels };
-  const mask = readIntegers(row, 'attention_mask', subject, (value) => value === 0 || value === 1);
-  requireLength('attention_mask', mask, inputIds, subject);
-  return { inputIds, labels, attentionMask: Uint8Array.from(mask) };
+function readTokens(row: DataRow, subject: string, { addsTokenTypes = false }: ExampleOptions): TokenRow {
+  refuseInputs(row, subject, addsTokenTypes);
+  const inputIds = readIntegers(row, 'input_ids', subject, { lowest: 0 });
+  const { length } = inputIds;
+  const labels = readIntegers(row, 'labels', subject, { length, lowest: 0, or: notScored });
+  const mask = isGiven(row, 'attention_mask')
+    ? { attentionMask: Uint8Array.from(readIntegers(row, 'attention_mask', subject, { length, ...maskLimits })) }
+    : {};
+  const sequences = readSequences(row, { labels, ...mask }, subject);
+  const { places } = sequences;
+  // TRL scores no first token of the sequences that it packs.
+  const scored =
+    places !== undefined && isGiven(row, 'seq_lengths')
+      ? labels.map((label, index) => (places[index] === 0 ? notScored : label))
+      : labels;
+  return { inputIds, labels: scored, ...mask, ...sequences };
 }
 
-const ranges: Readonly<Record<string, string>> = {
-  input_ids: 'whole numbers from 0 on',
-  labels: `whole numbers from 0 on, or ${notScored}`,
-  attention_mask: 'zeros and ones',
+/** Inputs of transformers' models that would change what is computed, and that are not computed here. */
+const otherInputs = ['inputs_embeds', 'decoder_input_ids', 'pixel_values', 'shift_labels'];
+
+function refuseInputs(row: DataRow, subject: string, addsTokenTypes: boolean): void {
+  const refused = [...otherInputs, ...(addsTokenTypes ? ['token_type_ids'] : [])];
+  const other = refused.find((field) => isGiven(row, field));
+  if (other !== undefined) {
+    const remedy = 'leave this field out, if it is not what the model is to be given';
+    throw new LambdamaxError({ subject, expected: `no field ${other}, which is not computed`, got: 'one', remedy });
+  }
+  if (isGiven(row, 'token_type_ids')) readIntegers(row, 'token_type_ids', subject, { lowest: 0, highest: 0 });
+}
+
+const maskLimits = {
+  lowest: 0,
+  highest: 1,
+  remedy: 'where it tells the sequences of a row apart, give position_ids that start again with each of them',
 };
-
-function readIntegers(row: DataRow, field: string, subject: string, valid: (value: number) => boolean): Int32Array {
-  const values = row[field];
-  const expected = `an array of ${ranges[field]}`;
-  if (!Array.isArray(values)) throw new LambdamaxError({ subject: `${field} of ${subject}`, expected, got: values });
-  // Int32Array would wrap larger numbers around.
-  const wrong = values.findIndex((value) => !(Number.isInteger(value) && value < 2 ** 31 && valid(value)));
-  if (wrong < 0) return Int32Array.from(values);
-  throw new LambdamaxError({ subject: `${field} of ${subject}, position ${wrong}`, expected, got: values[wrong] });
-}
-
-function requireLength(field: string, values: Int32Array, inputIds: Int32Array, subject: string): void {
-  if (values.length === inputIds.length) return;
-  const expected = `${inputIds.length} entries, as in input_ids`;
-  throw new LambdamaxError({ subject: `${field} of ${subject}`, expected, got: values.length });
-}
 
 function tokenise(row: DataRow, subject: string, options: ExampleOptions): TokenRow {
   const { tokenizer } = options;
@@ -168,14 +180,26 @@ function requireVocabulary(
   }
 }
 
+function requirePositions(row: TokenRow, subject: string, learned = Number.POSITIVE_INFINITY): void {
+  const { inputIds, positions, places } = row;
+  const largest = (positions ?? places)?.reduce((most, position) => Math.max(most, position)) ?? inputIds.length - 1;
+  if (largest < learned) return;
+  const expected = `positions below ${learned}, the model's learned positions`;
+  throw new LambdamaxError({ subject, expected, got: largest, remedy: 'lower --max-length, or shorten the sequences' });
+}
+
 /**
  * The first `length` positions without the padding at their end, and without a mask where it is all ones. A position that
  * is masked and yet scored is no padding: transformers counts it in the loss.
  */
-function withoutPadding({ inputIds, labels, attentionMask }: TokenRow, length: number): TokenRow {
+function withoutPadding(row: TokenRow, length: number): TokenRow {
+  const { inputIds, labels, attentionMask } = row;
   let end = length;
   while (end > 0 && attentionMask?.[end - 1] === 0 && labels[end - 1] === notScored) end--;
-  const row = { inputIds: inputIds.slice(0, end), labels: labels.slice(0, end) };
   const mask = attentionMask?.slice(0, end);
-  return mask?.includes(0) ? { ...row, attentionMask: mask } : row;
+  return {
+    ...{ inputIds: inputIds.slice(0, end), labels: labels.slice(0, end) },
+    ...(mask?.includes(0) ? { attentionMask: mask } : {}),
+    ...firstSequences(row, end),
+  };
 }

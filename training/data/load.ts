@@ -27,7 +27,7 @@ export async function loadRows(model: Model, files: readonly string[], options: 
     const tokens = toTokenRows(rows, {
       ...reading,
       source: file,
-      vocabSize: model.config.vocabSize,
+      ...rowLimits(model),
       ...(await tokenizerFor(rows, model)),
     });
     for (const row of tokens.rows) loaded.push(row);
@@ -36,6 +36,16 @@ export async function loadRows(model: Model, files: readonly string[], options: 
     cut += tokens.cut;
   }
   return { rows: loaded, dropped, cut };
+}
+
+/** What a model can be given. */
+function rowLimits({ config, decoder }: Model) {
+  const { learnedPositions, addsTokenTypes = false } = decoder;
+  return {
+    vocabSize: config.vocabSize,
+    addsTokenTypes,
+    ...(learnedPositions === undefined ? {} : { learnedPositions }),
+  };
 }
 
 async function tokenizerFor(rows: readonly DataRow[], model: Model) {

@@ -24,6 +24,20 @@ export function causalMask({ from, first, end }: QueryBlock, window: number | nu
   return constant(scores, [queries, keys]);
 }
 
+/**
+ * [rows, 1, queries, keys] of a block: 0 where a query and a key are of one sequence, and a very negative score elsewhere.
+ * `places` [rows, length] says how many tokens of its sequence stand before each; keys behind the query are as if of its own.
+ */
+export function sequenceMask(places: tf.Tensor, { from, first, end }: QueryBlock): tf.Tensor {
+  const [queries, keys] = [end - first, end - from];
+  const back = Array.from(
+    { length: queries * keys },
+    (_, index) => first + Math.floor(index / keys) - (from + (index % keys)),
+  );
+  const ofQueries = tf.reshape(tf.slice(tf.cast(places, 'float32'), [0, first], [-1, queries]), [-1, 1, queries, 1]);
+  return tf.mul(tf.cast(tf.greater(constant(back, [queries, keys]), ofQueries), 'float32'), masked);
+}
+
 /** [rows, 1, 1, length] from ones and zeros [rows, length]: 0 for a real token, a very negative score for padding. */
 export function paddingMask(keyMask: tf.Tensor): tf.Tensor {
   const [rows, length] = keyMask.shape as [number, number];

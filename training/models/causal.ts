@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import {
+  type Batch,
   type Graph,
   type InputSpec,
   record,
@@ -12,7 +13,7 @@ import {
 import { type AdapterLayout, applyLayout, layoutTensors, sharedTensors } from '../adapters/layout.ts';
 import { greedyTokens, logitLosses, positionLosses, weightedLoss } from './causalLoss.ts';
 import type { Decoder, DecoderContext } from './decoder.ts';
-import { wholeRows } from './wholeRows.ts';
+import { type RowInputs, wholeRows } from './wholeRows.ts';
 
 /** The shape of a batch, for which a graph is compiled. */
 export interface BatchShape {
@@ -20,6 +21,13 @@ export interface BatchShape {
   readonly length: number;
   /** Whether some row has padding that causality does not hide, and the batch a `keyMask`. */
   readonly masked: boolean;
+  /** Whether the batch has `places` and `positions`: some row is several sequences, or does not start at position 0. */
+  readonly packed: boolean;
+}
+
+/** The shape of a batch of tokens. */
+export function shapeOf({ rows, length, inputs }: { rows: number; length: number; inputs: Batch }): BatchShape {
+  return { rows, length, masked: 'keyMask' in inputs, packed: 'places' in inputs };
 }
 
 /** What is trained: the tensors of an adapter, or every weight of the model. */
@@ -115,7 +123,7 @@ function wholeRowStates(
   onInput?: (module: string, x: tf.Tensor2D) => void,
 ): tf.Tensor2D {
   const { inputs } = tensors;
-  const tokens = { rows, length, inputIds: inputs.get('inputIds')!, ...wholeRows(length, inputs.get('keyMask')) };
+  const tokens = { rows, length, inputIds: inputs.get('inputIds')!, ...wholeRows(length, rowInputs(inputs)) };
   return hiddenStates(decoder, trainable, tokens, tensors, onInput);
 }
 
@@ -159,12 +167,18 @@ export function signature(decoder: Decoder, trainable: Trainable, inputs: readon
     : { parameters: layoutTensors(trainable), inputs, weights: [...weights, ...sharedTensors(trainable)] };
 }
 
-function tokenInputs({ rows, length, masked }: BatchShape): InputSpec[] {
+function rowInputs(inputs: TracedTensors['inputs']): RowInputs {
+  const [keyMask, places, positions] = ['keyMask', 'places', 'positions'].map((name) => inputs.get(name));
+  return { keyMask, places, positions };
+}
+
+function tokenInputs({ rows, length, masked, packed }: BatchShape): InputSpec[] {
   const shape = [rows, length];
   return [
     { name: 'inputIds', shape, dtype: 'int32' },
     { name: 'targets', shape, dtype: 'int32' },
     ...(masked ? [{ name: 'keyMask', shape, dtype: 'float32' } as const] : []),
+    ...(packed ? ['places', 'positions'].map((name) => ({ name, shape, dtype: 'int32' }) as const) : []),
   ];
 }
 

@@ -44,6 +44,10 @@ export interface Decoder extends WeightNames {
   readonly modules: readonly LinearModule[];
   /** The weight [vocabulary, hidden] that turns hidden states into logits. */
   readonly outputName: string;
+  /** How many positions there are embeddings for; absent if positions are not learned. */
+  readonly learnedPositions?: number;
+  /** Whether the class in transformers adds an embedding for each of `token_type_ids`. */
+  readonly addsTokenTypes?: boolean;
   /** The last hidden states after the final norm, [rows * length, hidden]. */
   hiddenStates(context: DecoderContext): tf.Tensor2D;
 }

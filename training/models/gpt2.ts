@@ -104,6 +104,8 @@ function gpt2Decoder(config: Gpt2Config): Decoder {
       ...(tieWordEmbeddings ? [] : [{ name: outputName, shape: [vocabSize, hiddenSize] }]),
     ],
     ...{ basePrefix: 'transformer', embeddingName: tokens, headName: head, outputName },
+    learnedPositions: maxPositions,
+    addsTokenTypes: true,
     hiddenStates: (context) => hiddenStates(config, blocks, context),
   };
 }

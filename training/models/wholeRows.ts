@@ -1,29 +1,46 @@
 import * as tf from '@tensorflow/tfjs';
-import { attention, causalMask, paddingMask, type QueryBlock } from './attention.ts';
+import { attention, causalMask, paddingMask, type QueryBlock, sequenceMask } from './attention.ts';
 import type { Positions } from './decoder.ts';
 import { requireLearnedPositions } from './learnedPositions.ts';
 import { remembered } from './remembered.ts';
-import { rotaryTables, rotate } from './rotary.ts';
+import { type RotaryEmbedding, rotaryTables, rotate } from './rotary.ts';
+
+/** What rows have besides tokens; each is absent where no row of the batch has it. */
+export interface RowInputs {
+  /** [rows, length]: 1 for a token and 0 for padding that causality does not hide. */
+  readonly keyMask?: tf.Tensor | undefined;
+  /** [rows, length], int32: how many tokens of its own sequence stand before each token. */
+  readonly places?: tf.Tensor | undefined;
+  /** [rows, length], int32: the position of each token in a table of learned positions. */
+  readonly positions?: tf.Tensor | undefined;
+}
 
 /**
- * Whole rows at once: token t of a row stands at position t and sees those up to t. `keyMask` [rows, length] is 1 for a
- * token and 0 for padding; not given if causality alone hides the padding. Throws a LambdamaxError for rows that are longer
- * than a table of learned positions.
+ * Whole rows at once: a token sees those of its own sequence up to itself, which are all up to itself without `places`. Where
+ * a sequence starts makes no difference to a rotary embedding, which knows distances alone. Throws a LambdamaxError for
+ * rows that are longer than a table of learned positions.
  */
-export function wholeRows(length: number, keyMask?: tf.Tensor): Positions {
-  const tablesOf = remembered(rotaryTables);
+export function wholeRows(length: number, { keyMask, places, positions }: RowInputs = {}): Positions {
+  const tablesOf = remembered((headSize: number, embedding: RotaryEmbedding) => {
+    const tables = rotaryTables(length, headSize, embedding);
+    if (places === undefined) return tables;
+    const own = (table: tf.Tensor) => tf.expandDims(tf.gather(table, places), 1);
+    return { cos: own(tables.cos), sin: own(tables.sin) };
+  });
   const maskOf = remembered((block: QueryBlock, window: number | null) => {
-    const mask = causalMask(block, window);
-    if (keyMask === undefined) return mask;
     const { from, end } = block;
-    return tf.add(mask, tf.slice(paddingMask(keyMask), [0, 0, 0, from], [-1, 1, 1, end - from]));
+    const masks = [causalMask(block, window)];
+    if (keyMask !== undefined) masks.push(tf.slice(paddingMask(keyMask), [0, 0, 0, from], [-1, 1, 1, end - from]));
+    if (places !== undefined) masks.push(sequenceMask(places, block));
+    return masks.reduce((sum, mask) => tf.add(sum, mask));
   });
   return {
     learned: (table) => {
+      if (positions !== undefined) return tf.gather(table, positions);
       requireLearnedPositions(length, table, 'lower --max-length');
       return tf.slice(table, [0, 0], [length, table.shape[1]]);
     },
-    rotate: (x, embedding) => rotate(x, tablesOf(length, x.shape[3], embedding)),
+    rotate: (x, embedding) => rotate(x, tablesOf(x.shape[3], embedding)),
     attend: (_layer, q, k, v, { scale, window }) => {
       const [rows] = q.shape;
       const mixed = queryBlocks(length, window).map((block) => {

@@ -179,8 +179,10 @@ export async function hashFiles(files: readonly string[]): Promise<string> {
 /** The SHA-256, in hexadecimal, of tokenised rows, whatever file, limit or template they came from. */
 export function hashRows(rows: readonly TokenRow[]): string {
   const hash = createHash('sha256');
-  for (const { inputIds, labels, attentionMask } of rows)
-    hash.update(`${inputIds.join()}|${labels.join()}|${attentionMask?.join() ?? ''}\n`);
+  for (const { inputIds, labels, attentionMask, places, positions } of rows) {
+    const sequences = places || positions ? `|${places?.join() ?? ''}|${positions?.join() ?? ''}` : '';
+    hash.update(`${inputIds.join()}|${labels.join()}|${attentionMask?.join() ?? ''}${sequences}\n`);
+  }
   return hash.digest('hex');
 }
 

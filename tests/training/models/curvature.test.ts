@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { dot } from '../../../analysis/vectors.ts';
 import { compile, randomStream, type Vector } from '../../../compute/index.ts';
 import { createAdapter } from '../../../training/adapters/create.ts';
-import { traceCausalLoss } from '../../../training/models/causal.ts';
+import { shapeOf, traceCausalLoss } from '../../../training/models/causal.ts';
 import { architectures, referenceModel, referenceTokens } from '../../cases/reference.ts';
 import { relativeError } from '../../oracles/relativeError.ts';
 
@@ -39,8 +39,8 @@ for (const architecture of architectures)
     const adapter = await createAdapter(model, { method: 'lora', rank: 2 });
     adapter.parameters = near(adapter.parameters, 0.1);
     const program = model.program(adapter.layout, batch);
-    const { rows, length, inputs } = batch;
-    const shape = { rows, length, masked: 'keyMask' in inputs };
+    const { inputs } = batch;
+    const shape = shapeOf(batch);
     await using whole = compile(traceCausalLoss(model.decoder, 'allWeights', shape), {
       precision: 'float64',
       threads: 1,

@@ -49,7 +49,7 @@ for (const length of [40, 65, 150, 300])
           },
           ({ parameters, inputs }) => {
             const [a, b, c] = ['q', 'k', 'v'].map((name) => parameters.get(name)!) as tf.Tensor4D[];
-            const positions = wholeRows(length, padded ? inputs.get('keyMask')! : undefined);
+            const positions = wholeRows(length, padded ? { keyMask: inputs.get('keyMask')! } : {});
             const mixed = positions.attend(0, a!, b!, c!, { scale, window });
             return new Map([['mixed', padded ? mixed : tf.add(mixed, tf.mul(0, tf.sum(inputs.get('keyMask')!)))]]);
           },
@@ -66,5 +66,65 @@ for (const length of [40, 65, 150, 300])
         assert.ok(relativeError(only(results.get('mixed')!), only(right)) < 1e-13);
         await executable.release();
       });
+
+for (const length of [40, 150, 300])
+  for (const window of [null, 7, 90])
+    test(`attention in blocks keeps sequences of a row apart: ${length} tokens, window ${window}`, async () => {
+      const random = randomStream(length, 'sequences');
+      const [begins, halves] = [
+        [0, 1, 30, 33, 129],
+        [0, length / 2],
+      ];
+      const placesOf = (starts: number[]) => (_: unknown, at: number) => at - starts.findLast((start) => start <= at)!;
+      const places = Int32Array.from([begins, halves].flatMap((starts) => Array.from({ length }, placesOf(starts))));
+      const drawn = Array.from({ length: 3 }, () =>
+        Float64Array.from({ length: sizeOf([rows, heads, length, headSize]) }, () => random.normal()),
+      ) as [Float64Array, Float64Array, Float64Array];
+      const attend = async (parts: readonly Float64Array[], shape: number[], withPlaces: boolean) => {
+        const graph = record(
+          {
+            parameters: ['q', 'k', 'v'].map((name) => ({ name, shape })),
+            inputs: withPlaces ? [{ name: 'places', shape: [rows, length], dtype: 'int32' as const }] : [],
+            weights: [],
+          },
+          ({ parameters, inputs }) => {
+            const [a, b, c] = ['q', 'k', 'v'].map((name) => parameters.get(name)!) as [
+              tf.Tensor4D,
+              tf.Tensor4D,
+              tf.Tensor4D,
+            ];
+            const positions = wholeRows(shape[2]!, { places: inputs.get('places') });
+            return new Map([['mixed', positions.attend(0, a, b, c, { scale, window })]]);
+          },
+        );
+        const executable = await onnxBackend.compile(graph, { precision: 'float64', threads: 1 });
+        const [q, k, v] = parts as [Float64Array, Float64Array, Float64Array];
+        const results = await executable.run(
+          new Map<string, Float64Array | Int32Array>([
+            ...Object.entries({ q, k, v }),
+            ...(withPlaces ? [['places', places] as const] : []),
+          ]),
+        );
+        await executable.release();
+        return results.get('mixed')!;
+      };
+      const mixed = await attend(drawn, [rows, heads, length, headSize], true);
+      for (const [row, starts] of [begins, halves].entries())
+        for (const [index, start] of starts.entries()) {
+          if (start >= length) continue;
+          const end = Math.min(starts[index + 1] ?? length, length);
+          const own = drawn.map((values) => {
+            const ofHeads = Array.from({ length: heads }, (_, head) => {
+              const at = (row * heads + head) * length;
+              return [...values.subarray((at + start) * headSize, (at + end) * headSize)];
+            });
+            return Float64Array.from(ofHeads.flat());
+          });
+          const alone = await attend(own, [1, heads, end - start, headSize], false);
+          const width = heads * headSize;
+          const got = mixed.subarray((row * length + start) * width, (row * length + end) * width);
+          assert.ok(relativeError(got, alone) < 1e-13, `row ${row}, tokens ${start} to ${end}`);
+        }
+    });
 
 test.run();
