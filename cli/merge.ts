@@ -19,14 +19,14 @@ export const command: Command = {
       'Output',
       'KIND',
       'checkpoint; lora: of twice the rank where the adapter stands on residual weights (pissa, milora, olora, init-ab, ' +
-        'lora-ga, corda), the same function on the unmodified base',
+        'lora-ga, corda), which has forgotten the point that training went on from',
       'checkpoint',
     ),
     dtype: value('Output', 'NAME', `of the checkpoint: ${Object.keys(dtypes).join(', ')}; as in the base if not given`),
   },
   examples: [
     ['merge --adapter runs/dora/adapter --out merged', 'a checkpoint that needs no PEFT'],
-    ['merge --adapter runs/pissa/adapter --as lora --out plain', 'an adapter that PEFT loads onto the base as it is'],
+    ['merge --adapter runs/pissa/adapter --as lora --out plain', 'to train all of its ranks on as a LoRA'],
   ],
   async run(args, output) {
     const folder = required(args, 'adapter', text);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Adapter } from './adapters/create.ts';
-import { saveAdapter } from './adapters/files.ts';
+import { requireSavable, saveAdapter } from './adapters/files.ts';
 import { fileFault, makeFolder, readJson, writeJson } from './checkpoint/files.ts';
 import type { TokenRow } from './data/examples.ts';
 import { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.ts';
@@ -45,6 +45,7 @@ export async function finetuneInFolder(
   { saveEvery, resume = false, onResume }: RunFolderOptions = {},
 ): Promise<RunFolderResult> {
   if (folder === undefined) return { ...(await finetune(model, adapter, rows, options)), adapter: null };
+  requireSavable(adapter);
   await makeFolder(folder, 'a folder to write a run in');
   const paths = runPaths(folder);
   await removeTemporaries(paths);

@@ -52,11 +52,10 @@ test(
       lines.map(({ method, learningRate, seed, status }) => [method, Number(learningRate), seed, status]),
       ['lora', 'pissa'].flatMap((method) => [1e-3, 1e-2, 1e-1].map((rate) => [method, rate, '0', 'finished'])),
     );
-    const runFiles = lines.flatMap(({ key, method }) =>
+    const runFiles = lines.flatMap(({ key }) =>
       [
         ...['run.json', 'metrics.jsonl', 'result.json', 'adapter/adapter_config.json', 'adapter/lambdamax.json'],
         'adapter/adapter_model.safetensors',
-        ...(method === 'pissa' ? ['adapter/initial_adapter.safetensors'] : []),
       ].map((name) => `runs/${key}/${name}`),
     );
     const others = (await filesOf(study)).filter((name) => !runFiles.includes(name));

@@ -1,28 +1,33 @@
 /**
  * Our half of an exchange of adapters with PEFT on the reference's tiny checkpoints; `peer.py` beside it is the other.
  *
- *     node --import tsx tests/exchange/peft.ts write DIR   # an adapter of every method, trained a little, with its logits
+ *     node --import tsx tests/exchange/peft.ts write DIR   # what fine-tuning leaves of every method, and its logits
  *     node --import tsx tests/exchange/peft.ts read DIR    # those that PEFT wrote into DIR, with the logits that it gives
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { viewTensors } from '../../compute/index.ts';
+import type { AdapterMethod } from '../../training/adapters/adapter.ts';
 import { type Adapter, createAdapter } from '../../training/adapters/create.ts';
-import { loadAdapter, saveAdapter } from '../../training/adapters/files.ts';
-import { adapterMethods } from '../../training/adapters/index.ts';
+import { loadAdapter } from '../../training/adapters/files.ts';
+import { adapterMethod, adapterMethods } from '../../training/adapters/index.ts';
 import { layoutTensors } from '../../training/adapters/layout.ts';
-import { toPlainLora } from '../../training/adapters/plainLora.ts';
 import { writeSafetensors } from '../../training/checkpoint/safetensors.ts';
 import { toBatch } from '../../training/data/batches.ts';
-import { finetune } from '../../training/finetune.ts';
 import type { Model } from '../../training/model.ts';
+import { finetuneInFolder } from '../../training/runFolder.ts';
 import { referenceModel, referenceRows } from '../cases/reference.ts';
 import { storedTensors } from '../oracles/storedTensors.ts';
 
 const architectures = ['llama', 'qwen3', 'gpt2'];
 /** Settings beyond the usual ones that PEFT writes down. */
 const more = ['gralora:k=4:hybrid=2', 'pissa:niter=4', 'lora-ga:as=peft:direction=ArBr', 'corda:mode=kpm', 'eva:rho=2'];
+/** Also with ranks and alphas that differ. */
+const patterned = ['lora', 'rslora', 'dora', 'pissa', 'init-ab'];
+const rankPattern = { 'layers.0.self_attn.q_proj': 2, c_fc: 3 };
+/** Forms on residual weights that none of our methods has. */
+const variants = ['rslora residual', 'dora residual'];
 /** Both compute in float32, in another order; logits are of the order of 1. */
 const tolerance = 2e-5;
 
@@ -40,24 +45,41 @@ async function write(directory: string): Promise<void> {
   for (const architecture of architectures) {
     await using model = await referenceModel(architecture, 'float32');
     const rows = referenceRows(architecture);
-    for (const name of [...adapterMethods.map((method) => method.name), ...more]) {
-      const patterns = name === 'lora' ? { rankPattern: { 'layers.0.self_attn.q_proj': 2, c_fc: 6 } } : {};
-      const adapter = await createAdapter(model, { method: name, rank: 4, alpha: 6, rows, ...patterns });
-      // PEFT has no full fine-tuning.
-      if (adapter.method.form.peft === undefined) continue;
-      await finetune(model, adapter, rows, {
-        ...{ optimizer: 'adamw', learningRate: 1e-2, steps: 3, warmupSteps: 0, batchSize: 3, seed: 0, shuffle: false },
-        schedule: 'constant',
+    const adapters = [...adapterMethods.map(({ name }) => name), ...more, ...variants, ...patterned];
+    for (const [index, name] of adapters.entries()) {
+      const method = variants.includes(name) ? residualVariant(name) : name;
+      const isPatterned = index >= adapters.length - patterned.length;
+      const adapter = await createAdapter(model, {
+        ...{ method, rank: 4, alpha: 6, rows },
+        ...(isPatterned && { rankPattern, alphaPattern: { 'layers.1.mlp.down_proj': 3, 'h.0.attn.c_attn': 5 } }),
       });
-      const plain = adapter.method.keepsFunctionBy === 'residualWeight' ? await toPlainLora(model, adapter) : adapter;
-      const folder = join(directory, architecture, name.replaceAll(':', ' '));
-      await saveAdapter(model, plain, folder);
-      await writeSafetensors(
-        join(folder, 'logits'),
-        new Map([['logits', await logitsOf(model, architecture, adapter)]]),
+      const folder = join(directory, architecture, `${name.replaceAll(':', ' ')}${isPatterned ? ' patterns' : ''}`);
+      const { adapter: left } = await finetuneInFolder(
+        ...([model, adapter, rows, { ...shortRun, schedule: 'constant' }, folder] as const),
       );
+      if (left === null) throw new Error(`${architecture}, ${name}: nothing is left`);
+      const logits = await logitsOf(model, architecture, adapter);
+      await writeSafetensors(join(folder, 'logits'), new Map([['logits', logits]]));
     }
   }
+}
+
+const shortRun = {
+  ...{ optimizer: 'adamw', learningRate: 1e-2, steps: 3, warmupSteps: 0, batchSize: 3, seed: 0, shuffle: false },
+};
+
+/** A form of ours under the initial values of Init[AB]: what a user's own file may be. */
+function residualVariant(name: string): AdapterMethod {
+  const { form } = adapterMethod(name.replace(' residual', ''));
+  const { initialise, ...initAb } = adapterMethod('init-ab');
+  return {
+    ...{ ...initAb, name, form },
+    async initialise(context) {
+      const magnitudes = form.tensors(context.shape, context.size).length > 2;
+      const norms = magnitudes ? await adapterMethod('dora').initialise(context) : new Map();
+      return new Map([...norms, ...(await initialise(context))]);
+    },
+  };
 }
 
 async function read(directory: string): Promise<void> {

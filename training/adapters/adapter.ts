@@ -61,6 +61,11 @@ export interface AdapterForm {
     weight?: Float64Array,
   ): Float64Array;
   /**
+   * What residual weights take off the base [out, in], where that is not the whole update: under DoRA's magnitudes s B A, so
+   * that their directions are those of the base.
+   */
+  residualUpdate?: AdapterForm['update'];
+  /**
    * The form whose gradient training follows, where that is not the gradient of this one, or one that is cheaper to
    * compute; same tensors, same values.
    * Curvature is always that of the form itself.

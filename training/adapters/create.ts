@@ -152,7 +152,9 @@ export async function frozenWeights(
     const linear = model.module(module);
     const weight = await model.matrix(linear);
     const { shape } = layout.modules.get(module)!;
-    const residual = residualWeight(weight, shape, moduleUpdate(layout, module, initial, { shared, weight }));
+    const { form } = layout;
+    const takenOff = { ...layout, form: { ...form, update: form.residualUpdate ?? form.update } };
+    const residual = residualWeight(weight, shape, moduleUpdate(takenOff, module, initial, { shared, weight }));
     weights.set(`${module}.weight`, model.stored(linear, residual));
   }
   return weights;

@@ -1,66 +1,107 @@
 import { type Precision, type TensorSpec, totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { matchModules } from '../checkpoint/matchModules.ts';
-import { adaptedModules, type PeftAdapter, readAdapter, writeAdapter } from '../checkpoint/peft.ts';
+import { type AdapterRecord, adaptedModules, type PeftAdapter, readAdapter, writeAdapter } from '../checkpoint/peft.ts';
 import type { PeftConfig } from '../checkpoint/peftConfig.ts';
 import type { TensorValues } from '../checkpoint/safetensors.ts';
 import type { Model } from '../model.ts';
 import type { AdapterMethod } from './adapter.ts';
 import { type Adapter, frozenWeights, layoutFor } from './create.ts';
+import { doubledLayout, doubledRank, halvesOf, hasFactors } from './doubledRank.ts';
 import { knownMethod } from './index.ts';
-import { type AdapterLayout, layoutTensors, sharedTensors } from './layout.ts';
+import { type AdapterLayout, layoutKey, layoutTensors, sharedTensors } from './layout.ts';
 import { formOfKind } from './peftForms.ts';
 
 /**
- * Writes an adapter as a PEFT folder. Where the frozen weights are residual weights, the initial values lie beside it, so
- * that `loadAdapter` finds the same function again. Throws a LambdamaxError that names the folder if it cannot be written.
+ * Writes an adapter as a PEFT folder that is the same function on the base as it is, with and without our record beside it:
+ * one on residual weights as [A; A0] and [B, -B0] of twice the rank, of which `loadAdapter` makes the two adapters again.
+ * PEFT refuses a form that it does not know. Throws a LambdamaxError that names the folder if it cannot be written.
  */
 export async function saveAdapter(model: Model, adapter: Adapter, directory: string): Promise<void> {
+  requireSavable(adapter);
   const { method, layout, initSeed } = adapter;
-  const tensors = layoutTensors(layout);
+  const isResidual = method.keepsFunctionBy === 'residualWeight';
+  const doubled = isResidual && hasFactors(method.form);
+  const written = doubled ? doubledRank(adapter) : adapter;
+  // Of PEFT's other forms, none can take the initial values along.
+  const kind = isResidual && !doubled ? undefined : method.form.peft;
   const modules = [...layout.modules.keys()];
-  const sizes = sizesOf(layout);
+  const own = sizesOf(layout);
   const shared = sharedTensors(layout).map(
     ({ name, shape }) => [name, { shape, values: adapter.weights.get(name)! }] as const,
   );
   await writeAdapter(directory, {
     config: {
-      kind: method.form.peft ?? { type: 'LAMBDAMAX' },
-      ...sizes,
+      kind: kind ?? { type: 'LAMBDAMAX' },
+      ...sizesOf(written.layout),
       targetModules: peftTargets(model, modules),
       fanInFanOut: modules.some((module) => model.module(module).transposed),
       baseModel: model.name,
     },
-    tensors: new Map([...named(adapter.parameters, tensors), ...shared]),
+    tensors: new Map([...named(written.parameters, layoutTensors(written.layout)), ...shared]),
     record: {
       method: method.name,
       initSeed,
-      rank: sizes.rank,
-      alpha: sizes.alpha,
-      scaling: method.form.scaling(sizes),
+      ...own,
+      scaling: method.form.scaling(own),
       targetModules: modules,
       keepsFunctionBy: method.keepsFunctionBy,
+      doubled,
     },
-    ...(method.keepsFunctionBy === 'residualWeight' ? { initial: named(adapter.initial, tensors) } : {}),
+    ...(isResidual && !doubled ? { initial: named(adapter.initial, layoutTensors(layout)) } : {}),
   });
 }
 
 /**
- * Reads a PEFT adapter folder for a model. One that another program wrote is taken to stand on the base weights. `method`
- * is needed for an adapter of a form of the user's own, which the folder does not hold. Throws a LambdamaxError that names
+ * Throws a LambdamaxError that names the module for an adapter whose modules have sizes that differ, in a form for which PEFT
+ * has no patterns: read with one size for all, it would be another function.
+ */
+export function requireSavable({ method, layout }: Pick<Adapter, 'method' | 'layout'>): void {
+  const { peft } = method.form;
+  if (peft === undefined || peft.type === 'LORA' || peft.type === 'LAMBDAMAX') return;
+  const { rankPattern, alphaPattern } = sizesOf(layout);
+  // VeRA has no alpha.
+  const [module] = Object.keys({ ...rankPattern, ...(peft.type === 'VERA' ? {} : alphaPattern) });
+  if (module === undefined) return;
+  throw new LambdamaxError({
+    subject: `rank and alpha of ${module}`,
+    expected: `those of all other modules, since PEFT keeps no patterns for ${peft.type}`,
+    got: Object.values(layout.modules.get(module)!.size),
+    remedy: `without --rank-pattern and --alpha-pattern ${method.name} can be saved`,
+  });
+}
+
+/**
+ * Reads a PEFT adapter folder for a model. One that another program wrote, or trained on, is taken to stand on the base
+ * weights. `method` is needed for an adapter of a form of the user's own, which the folder does not hold. Throws a LambdamaxError that names
  * the file, field or tensor that is wrong or does not fit the model.
  */
 export async function loadAdapter(model: Model, directory: string, method?: AdapterMethod): Promise<Adapter> {
   const stored = underModelNames(model, await readAdapter(directory), directory);
-  const origin = originOf(stored, directory, method);
-  const layout = storedLayout(model, origin.form, stored);
-  const specs = layoutTensors(layout);
-  const parameters = flatten(stored.tensors, specs, model.precision, directory);
-  const initial = stored.initial ? flatten(stored.initial, specs, model.precision, directory) : parameters.slice();
-  const sharedSpecs = sharedTensors(layout);
-  const shared = viewTensors(flatten(stored.tensors, sharedSpecs, model.precision, directory), sharedSpecs);
+  const { record, ...plain } = stored;
+  const recorded = originOf(stored, directory, method);
+  const whole = storedLayout(model, recorded.form, stored);
+  const half = record?.doubled ? halfOf(model, whole, record) : undefined;
+  // A record whose halves are not in the file is of another adapter than the config makes of these tensors.
+  const origin = record?.doubled && half === undefined ? originOf(plain, directory, method) : recorded;
+  const layout = half ?? whole;
+  const read = (tensors: PeftAdapter['tensors'], specs: readonly TensorSpec[]) =>
+    flatten(tensors, specs, model.precision, directory);
+  const values = read(stored.tensors, layoutTensors(whole));
+  const { parameters, initial } = half
+    ? halvesOf(half, values)
+    : { parameters: values, initial: stored.initial ? read(stored.initial, layoutTensors(whole)) : values.slice() };
+  const shared = viewTensors(read(stored.tensors, sharedTensors(layout)), sharedTensors(layout));
   const weights = await frozenWeights(model, origin, layout, { initial, shared });
-  return { method: origin, layout, initSeed: stored.record?.initSeed ?? 0, parameters, initial, weights };
+  return { method: origin, layout, initSeed: record?.initSeed ?? 0, parameters, initial, weights };
+}
+
+/** The layout whose ranks are doubled in the file, or undefined if the file's are not those: its config was changed. */
+function halfOf(model: Model, whole: AdapterLayout, record: AdapterRecord): AdapterLayout | undefined {
+  const { rank, alpha, rankPattern = {}, alphaPattern = {} } = record;
+  const modules = [...whole.modules.keys()].join(',');
+  const half = layoutFor(model, whole, modules, { rank, alpha, rankPattern, alphaPattern }, { anyRank: true });
+  return layoutKey(doubledLayout(half)) === layoutKey(whole) ? half : undefined;
 }
 
 const otherModel = 'the adapter must have been trained on this model';

@@ -37,6 +37,7 @@ function magnitudeForm(directions: AdapterForm, useRslora: boolean): AdapterForm
       }
       return update;
     },
+    residualUpdate: directions.update,
   };
   const constantNorms: AdapterForm = {
     ...exact,

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
@@ -58,6 +60,17 @@ export async function readText(path: string): Promise<string> {
   } catch (cause) {
     throw fileFault(path, 'a readable file', cause);
   }
+}
+
+/** The SHA-256 of a file's bytes, hexadecimal. Throws a LambdamaxError that names the path. */
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(path)) hash.update(chunk);
+  } catch (cause) {
+    throw fileFault(path, 'a readable file', cause);
+  }
+  return hash.digest('hex');
 }
 
 /** The value in a JSON file. Throws a LambdamaxError that names the path, also where the text is not JSON. */

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
-import { fileFault, makeFolder, readJson, writeJson } from './files.ts';
+import { fileFault, hashFile, makeFolder, readJson, writeJson } from './files.ts';
 import { type PeftConfig, parse, readPeftConfig, sizeOfModule, toPeftJson } from './peftConfig.ts';
 import { readAllTensors, type TensorValues, writeSafetensors } from './safetensors.ts';
 
@@ -19,6 +19,14 @@ export interface AdapterRecord {
   readonly targetModules: readonly string[];
   /** `residualWeight`: the frozen weights are W - s B0 A0 with the initial B0 and A0, not the base checkpoint's W. */
   readonly keepsFunctionBy: 'zeroUpdate' | 'residualWeight';
+  /** Ranks and alphas of modules that differ from the rest; absent: none. */
+  readonly rankPattern?: Readonly<Record<string, number>> | undefined;
+  readonly alphaPattern?: Readonly<Record<string, number>> | undefined;
+  /**
+   * Whether the tensors and the config are those of a plain LoRA on the base as it is, [A; A0] and [B, -B0] of twice the
+   * ranks above: so is an adapter on residual weights the same function in PEFT, which knows nothing of this record.
+   */
+  readonly doubled?: boolean | undefined;
 }
 
 /**
@@ -30,7 +38,7 @@ export interface PeftAdapter {
   readonly tensors: ReadonlyMap<string, TensorValues>;
   /** Absent in adapters that other programs wrote. */
   readonly record?: AdapterRecord;
-  /** The values before training; there if and only if `record.keepsFunctionBy` is `residualWeight`. */
+  /** The values before training; there if and only if the frozen weights are residual weights and the tensors not doubled. */
   readonly initial?: ReadonlyMap<string, TensorValues>;
 }
 
@@ -45,7 +53,9 @@ const files = {
   initial: 'initial_adapter.safetensors',
 } as const;
 
-const recordSchema: z.ZodType<AdapterRecord> = z.object({
+const pattern = z.record(z.string(), z.number().positive()).optional();
+
+const recordSchema = z.object({
   method: z.string(),
   initSeed: z.number(),
   rank: z.int().min(1),
@@ -53,6 +63,11 @@ const recordSchema: z.ZodType<AdapterRecord> = z.object({
   scaling: z.number(),
   targetModules: z.array(z.string()),
   keepsFunctionBy: z.enum(['zeroUpdate', 'residualWeight']),
+  rankPattern: pattern,
+  alphaPattern: pattern,
+  doubled: z.boolean().optional(),
+  /** Of the file of tensors that the record was written with; absent in those of earlier versions. */
+  sha256: z.string().optional(),
 });
 
 /**
@@ -63,22 +78,72 @@ export async function readAdapter(directory: string): Promise<PeftAdapter> {
   const config = await readPeftConfig(join(directory, files.config));
   const tensors = await readPrefixed(join(directory, files.tensors));
   requireTensors(join(directory, files.tensors), config, tensors);
-  const recordFile = join(directory, files.record);
-  if (!existsSync(recordFile)) return { config, tensors };
-  const record = parse(recordFile, recordSchema, await readJson(recordFile));
-  if (record.keepsFunctionBy === 'zeroUpdate') return { config, tensors, record };
+  const record = await readRecord(directory, config);
+  if (record === undefined) return { config, tensors };
+  if (!needsInitial(record)) return { config, tensors, record };
   const initialFile = join(directory, files.initial);
   const initial = await readPrefixed(initialFile);
   requireSameShapes(initialFile, tensors, initial);
   return { config, tensors, record, initial };
 }
 
+/**
+ * The record of these very tensors. Where another program has trained an adapter on and saved it over ours, what it wrote is
+ * the adapter, on the base as it is, and the record is of one that is gone.
+ */
+async function readRecord(directory: string, config: PeftConfig): Promise<AdapterRecord | undefined> {
+  const path = join(directory, files.record);
+  if (!existsSync(path)) {
+    if (!existsSync(join(directory, files.initial))) return undefined;
+    const expected = `the record of an adapter on residual weights, which ${files.initial} says that this is`;
+    throw new LambdamaxError({
+      subject: path,
+      expected,
+      got: 'no such file',
+      remedy: 'copy the folder again, all of it',
+    });
+  }
+  const { sha256, ...record } = parse(path, recordSchema, await readJson(path));
+  if (sha256 === undefined) {
+    if (record.keepsFunctionBy === 'residualWeight') await requireOwnConfig(directory, config);
+    return record;
+  }
+  const found = await hashFile(join(directory, files.tensors));
+  if (found === sha256) return record;
+  if (config.kind.type !== 'LAMBDAMAX') return undefined;
+  throw new LambdamaxError({
+    subject: join(directory, files.tensors),
+    expected: `the file that ${files.record} was written with (SHA-256 ${sha256})`,
+    got: found,
+    remedy: 'copy the folder again, all of it',
+  });
+}
+
+/** Throws unless a folder on residual weights, from before records had a hash, is as we left it: PEFT would not know of those. */
+async function requireOwnConfig(directory: string, config: PeftConfig): Promise<void> {
+  const own = toPeftJson(config);
+  const raw = parse(join(directory, files.config), z.looseObject({}), await readJson(join(directory, files.config)));
+  const foreign = Object.keys(raw).find((key) => !(key in own));
+  if (foreign === undefined) return;
+  throw new LambdamaxError({
+    subject: directory,
+    expected: `the adapter that ${files.record} describes, which stands on residual weights`,
+    got: `an ${files.config} of another program, with a field ${foreign}`,
+    remedy: `if that program trained it on the base as it is, remove ${files.record} and ${files.initial}`,
+  });
+}
+
+function needsInitial({ keepsFunctionBy, doubled }: AdapterRecord): boolean {
+  return keepsFunctionBy === 'residualWeight' && doubled !== true;
+}
+
 /** Writes a folder that `PeftModel.from_pretrained` loads, and beside it what PEFT has no place for. */
 export async function writeAdapter(directory: string, adapter: PeftAdapter): Promise<void> {
   const { config, tensors, record, initial } = adapter;
   requireTensors(directory, config, tensors);
-  if ((record?.keepsFunctionBy === 'residualWeight') !== (initial !== undefined)) {
-    const expected = 'initial values if and only if the frozen weights are residual weights';
+  if ((record !== undefined && needsInitial(record)) !== (initial !== undefined)) {
+    const expected =
+      'initial values if and only if the frozen weights are residual weights that the tensors do not hold';
     throw new LambdamaxError({ subject: `adapter for ${directory}`, expected, got: record?.keepsFunctionBy ?? 'none' });
   }
   await makeFolder(directory);
@@ -89,8 +154,11 @@ export async function writeAdapter(directory: string, adapter: PeftAdapter): Pro
     throw fileFault(directory, 'a writable folder', cause);
   }
   if (initial !== undefined) await writePrefixed(join(directory, files.initial), initial);
-  if (record !== undefined) await writeJson(join(directory, files.record), record);
   await writePrefixed(join(directory, files.tensors), tensors);
+  if (record !== undefined) {
+    const sha256 = await hashFile(join(directory, files.tensors));
+    await writeJson(join(directory, files.record), { ...record, sha256 });
+  }
   await writeJson(join(directory, files.config), toPeftJson(config));
 }
 

@@ -45,13 +45,13 @@ const rank = z.int().min(1);
 const flag = z.boolean().nullish();
 const noPatterns = { rankPattern: {}, alphaPattern: {} };
 
-const lora = z.looseObject({
-  lora_alpha: positive,
-  use_rslora: flag,
-  use_dora: flag,
+const patterns = {
   rank_pattern: z.record(z.string(), rank).nullish(),
   alpha_pattern: z.record(z.string(), positive).nullish(),
-});
+};
+
+const lora = z.looseObject({ lora_alpha: positive, use_rslora: flag, use_dora: flag, ...patterns });
+const own = z.looseObject({ alpha: positive, ...patterns });
 const gralora = z.looseObject({ alpha: positive, gralora_k: rank, hybrid_r: z.int().min(0).nullish() });
 const randlora = z.looseObject({ randlora_alpha: positive });
 
@@ -138,10 +138,15 @@ const dialects: Readonly<Record<PeftKind['type'], Dialect>> = {
   },
   LAMBDAMAX: {
     read(raw, file) {
-      const { alpha } = parse(file, z.looseObject({ alpha: positive }), raw);
-      return { kind: { type: 'LAMBDAMAX' }, alpha, ...noPatterns };
+      const { alpha, rank_pattern, alpha_pattern } = parse(file, own, raw);
+      const others = { rankPattern: rank_pattern ?? {}, alphaPattern: alpha_pattern ?? {} };
+      return { kind: { type: 'LAMBDAMAX' }, alpha, ...others };
     },
-    write: ({ alpha }) => ({ alpha }),
+    write: ({ alpha, rankPattern, alphaPattern }) => ({
+      alpha,
+      alpha_pattern: alphaPattern,
+      rank_pattern: rankPattern,
+    }),
     unsupported: [],
   },
 };
