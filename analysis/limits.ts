@@ -12,6 +12,45 @@ export interface Limit {
   readonly source: string;
 }
 
+/** What an optimizer's limit depends on besides curvature. */
+export interface OptimizerSettings {
+  /** As `--optimizer` names it. */
+  readonly name: string;
+  readonly betas: readonly [beta1: number, beta2: number];
+  readonly momentum: number;
+  readonly weightDecay: number;
+}
+
+/**
+ * The limit that belongs to an optimizer, whose rate is null where the curvature that it takes was not measured; null where no
+ * limit is known. Throws as `thresholds` does.
+ */
+export function limitOf(
+  optimizer: OptimizerSettings,
+  curvature: Pick<ThresholdOptions, 'lambdaMax' | 'preconditionedLambdaMax' | 'twoRateLambdaMax'>,
+): Limit | null {
+  const { momentum, weightDecay } = optimizer;
+  const belonging = limitNameOf(optimizer);
+  const all = limits({ ...curvature, momentum, weightDecay, beta1: optimizer.betas[0] });
+  return all.find(({ optimizer: name }) => name === belonging) ?? null;
+}
+
+/** Null for LoFT, whose steps are no linear rule, and for Adam's own weight decay, which is divided by P with the gradient. */
+function limitNameOf({ name, momentum, weightDecay }: OptimizerSettings): keyof Thresholds | null {
+  switch (name) {
+    case 'sgd':
+      return momentum > 0 ? 'momentum' : 'gradientDescent';
+    case 'adam':
+      return weightDecay === 0 ? 'adam' : null;
+    case 'adamw':
+      return 'adam';
+    case 'lora+':
+      return 'loraPlus';
+    default:
+      return null;
+  }
+}
+
 /** Every threshold with its formula, its assumptions and its source. Throws as `thresholds` does. */
 export function limits(options: ThresholdOptions): Limit[] {
   const rates = thresholds(options);

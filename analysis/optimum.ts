@@ -33,10 +33,14 @@ export interface OptimumResult {
 export function divergesAt(points: readonly RatePoint[], direction: ScoreDirection): number | null {
   const best = bestPoint(points, direction);
   if (best === undefined) return points[0]?.learningRate ?? null;
-  const broken = points.find(
-    (point) => point.learningRate > best.learningRate && isOffCliff(point, best.mean!, direction),
-  );
+  const broken = points.find((point) => point.learningRate > best.learningRate && isOffCliff(point, best, direction));
   return broken?.learningRate ?? null;
+}
+
+/** Largest measured rate below the one at which training breaks, or of all where it holds up to the last; null if there is none. */
+export function holdsAt(points: readonly RatePoint[], breaking: number | null): number | null {
+  const held = points.filter((point) => breaking === null || point.learningRate < breaking);
+  return held.at(-1)?.learningRate ?? null;
 }
 
 // A parabola holds near its top only. Points further off than either bound pull the vertex towards the gentler side: on
@@ -158,7 +162,7 @@ function tiedAround(points: readonly RatePoint[], index: number): number[] {
 function pointsAround(points: readonly RatePoint[], index: number, direction: ScoreDirection): number[] {
   const best = points[index]!;
   const allowed = Math.max(largestShortfall * Math.abs(best.mean!), best.mean! - (best.interval?.[0] ?? best.mean!));
-  const isSound = (i: number): boolean => points[i] !== undefined && !isOffCliff(points[i]!, best.mean!, direction);
+  const isSound = (i: number): boolean => points[i] !== undefined && !isOffCliff(points[i]!, best, direction);
   const isNear = (i: number): boolean =>
     isSound(i) &&
     Math.abs(Math.log(points[i]!.learningRate / best.learningRate)) <= Math.log(farthestFactor) * 1.01 &&

@@ -1,10 +1,19 @@
 import { LambdamaxError } from '../errors.ts';
-import { divergesAt, findOptimum, type Optimum } from './optimum.ts';
+import { limits } from './limits.ts';
+import { divergesAt, findOptimum, holdsAt, type Optimum } from './optimum.ts';
 import { othersOf, type PredictorPoint, type PredictorRule, predictorRules } from './predictorRules.ts';
 import { kendall, spearman } from './rankCorrelation.ts';
 import { regretAt } from './regret.ts';
 import { fitPowerLaw, foldError, geometricMean, mean, quantile } from './statistics.ts';
-import { ratePoints, type ScoreDirection, type Sweep, type SweepContext, shortfall, toldShortfall } from './sweep.ts';
+import {
+  ratePoints,
+  type ScoreDirection,
+  type StabilityLimit,
+  type Sweep,
+  type SweepContext,
+  shortfall,
+  toldShortfall,
+} from './sweep.ts';
 import { type Claim, claimsOf, startsAtZeroB, verdictOf } from './verdict.ts';
 
 /** A predicted learning rate beside the measured optimum. */
@@ -25,6 +34,10 @@ export interface PredictionPoint {
   readonly optimum: Optimum;
   /** Smallest rate above the optimum where training breaks; null if it held at every rate tried. */
   readonly divergesAt: number | null;
+  /** Largest rate tried below that one, or of all where none broke. */
+  readonly holdsAt: number | null;
+  /** The limit of stability of the optimizer in use; null: none is known. */
+  readonly limit: StabilityLimit | null;
   readonly lambdaMax: number | null;
   /** The adapter starts at B = 0, where lambda_max is chiefly the norm of a gradient. */
   readonly startsAtZeroB: boolean;
@@ -127,14 +140,18 @@ function measure(sweep: Sweep, seed: number): Measured[] {
     const points = ratePoints(sweep.runs, configuration);
     const found = findOptimum(points, sweep.scoreDirection, { seed, name: configuration });
     if (found === null) return [];
+    const breaking = divergesAt(points, sweep.scoreDirection);
+    const lambdaMax = known?.lambdaMax ?? null;
     const method = known?.method ?? sweep.runs.find((run) => run.configuration === configuration)!.method;
     return [
       {
         configuration,
         method,
         optimum: found.optimum,
-        divergesAt: divergesAt(points, sweep.scoreDirection),
-        lambdaMax: known?.lambdaMax ?? null,
+        divergesAt: breaking,
+        holdsAt: holdsAt(points, breaking),
+        limit: known?.limit === undefined ? plainLimit(lambdaMax) : known.limit,
+        lambdaMax,
         startsAtZeroB: known?.startsAtZeroB ?? startsAtZeroB(method),
         predictions: {},
         resampledPeaks: found.resampledPeaks,
@@ -150,6 +167,13 @@ function measure(sweep: Sweep, seed: number): Measured[] {
     });
   }
   return measured;
+}
+
+/** The limit of gradient descent, where the optimizer is not known; null without a lambda_max. */
+function plainLimit(lambdaMax: number | null): StabilityLimit | null {
+  if (lambdaMax === null) return null;
+  const { learningRate, formula } = limits({ lambdaMax }).find(({ optimizer }) => optimizer === 'gradientDescent')!;
+  return { optimizer: null, learningRate, formula };
 }
 
 function namesOf(sweep: Sweep): string[] {

@@ -2,7 +2,13 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { configurationName, isShare, type ScoreMeasure, type StudyPlan } from '../training/sweep/plan.ts';
+import {
+  configurationName,
+  isShare,
+  type OptimizerConfiguration,
+  type ScoreMeasure,
+  type StudyPlan,
+} from '../training/sweep/plan.ts';
 import {
   intervalOf,
   type MeasurementKind,
@@ -12,9 +18,10 @@ import {
   scoreOf,
 } from '../training/sweep/record.ts';
 import { directionOf } from '../training/sweep/sweep.ts';
+import { limitOf } from './limits.ts';
 import type { Prediction } from './predictor.ts';
 import type { ReportInput, ReportSpectrum } from './report/report.ts';
-import type { Sweep, SweepConfiguration } from './sweep.ts';
+import type { StabilityLimit, Sweep, SweepConfiguration } from './sweep.ts';
 
 const end = z.object({
   value: z.number().nullable(),
@@ -34,6 +41,7 @@ const spectrumSchema = z.looseObject({
   lambdaMin: end.nullish(),
   thresholds: z.record(z.string(), z.number().nullable()).nullish(),
   gradientEvaluations: z.number().nullish(),
+  startsAtZeroB: z.boolean().nullish(),
 });
 
 /** What a predictor said of one method. */
@@ -150,6 +158,8 @@ function sweepOf(
       method,
       // A curvature that is zero or negative predicts no rate.
       ...(lambdaMax !== undefined && lambdaMax > 0 && { lambdaMax }),
+      ...(hessian?.startsAtZeroB != null && { startsAtZeroB: hessian.startsAtZeroB }),
+      limit: stabilityLimit(plan.training.optimizer, lambdaMax, adam?.lambdaMax.value),
       predictedRates: known([
         ['adam-threshold', adam?.thresholds?.adam],
         ...own.flatMap(({ rates }) => Object.entries(rates)),
@@ -185,6 +195,17 @@ function sweepOf(
       score: scoreLabels[plan.score],
     },
   };
+}
+
+/** The limit of the optimizer in use at these eigenvalues, each as far as it was measured. */
+function stabilityLimit(
+  optimizer: OptimizerConfiguration,
+  hessian: number | null | undefined,
+  preconditioned: number | null | undefined,
+): StabilityLimit | null {
+  const curvature = { lambdaMax: hessian ?? Number.NaN, preconditionedLambdaMax: preconditioned ?? Number.NaN };
+  const limit = limitOf(optimizer, curvature);
+  return limit && { optimizer: optimizer.name, learningRate: limit.learningRate, formula: limit.formula };
 }
 
 /** The entries that have a value. */

@@ -1,4 +1,5 @@
 import { createAdapter } from '../training/adapters/create.ts';
+import { startsAtZeroB } from '../training/adapters/zeroFactor.ts';
 import type { TokenRow } from '../training/data/examples.ts';
 import { firstRows } from '../training/data/split.ts';
 import type { Model } from '../training/model.ts';
@@ -24,8 +25,12 @@ export interface SpectrumChoice {
   readonly operator: 'hessian' | 'adam';
 }
 
-/** One spectrum, and its price in gradients of one batch of the runs. */
-export type StudySpectrum = SpectrumResult & { readonly gradientEvaluations: number };
+/** One spectrum, its price in gradients of one batch of the runs, and where the method's training starts. */
+export type StudySpectrum = SpectrumResult & {
+  readonly gradientEvaluations: number;
+  /** At the method's initial values each module has a factor that is wholly zero, as B is in LoRA. */
+  readonly startsAtZeroB: boolean;
+};
 
 /** Measures one spectrum. */
 export type MeasureSpectrum = (choice: SpectrumChoice, options: StudySpectraOptions) => Promise<StudySpectrum>;
@@ -111,7 +116,8 @@ async function measure(
     ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),
   });
   const passes = (1 + productPrice * found.products) * (measured.length / batchSize);
-  return { ...found, gradientEvaluations: passes + (operator === 'adam' ? warmup.steps : 0) };
+  const gradientEvaluations = passes + (operator === 'adam' ? warmup.steps : 0);
+  return { ...found, gradientEvaluations, startsAtZeroB: startsAtZeroB(start) };
 }
 
 /** All that a spectrum of a study follows from, and no path. */

@@ -19,6 +19,16 @@ export interface SweepRun {
   readonly loss?: number | null;
 }
 
+/** The largest learning rate at which an optimizer is stable near the start of training. */
+export interface StabilityLimit {
+  /** As `--optimizer` names it; null where it is not known, and the limit is that of plain gradient descent. */
+  readonly optimizer: string | null;
+  /** Null where the curvature that it follows from was not measured, or allows any rate. */
+  readonly learningRate: number | null;
+  /** `2 / lambda_max(H)` for gradient descent. */
+  readonly formula: string;
+}
+
 /** What is known of a configuration besides its runs. */
 export interface SweepConfiguration {
   readonly configuration: string;
@@ -31,6 +41,8 @@ export interface SweepConfiguration {
   readonly prices?: Readonly<Record<string, number>>;
   /** Whether the adapter starts at B = 0; when absent it is told from the method's name. */
   readonly startsAtZeroB?: boolean;
+  /** The limit of stability of the optimizer in use; null: none is known. When absent the optimizer is not known. */
+  readonly limit?: StabilityLimit | null;
 }
 
 /** The axes that a claim about learning rates holds for. */
@@ -146,11 +158,24 @@ export function bestPoint(points: readonly RatePoint[], direction: ScoreDirectio
     );
 }
 
+/** In nats: a perplexity half as large again. */
+const lossCliff = 0.4;
+
 /**
- * Has training fallen off the cliff at this mean score? For a loss: `best + 0.4` nats, a perplexity half as large again.
- * For a metric that is better higher: below three quarters of the best. A point with a diverged run always has.
+ * Whether training has broken at this point, seen from the best one. A point with a diverged run has. For a loss: 0.4 nats above
+ * the best. For a score that is better higher: where the loss beside it is so much above the best point's, or the score below three
+ * quarters of the best, unless their confidence intervals overlap: 12.5 and 17 % of 200 may be the same.
  */
-export function isOffCliff(point: RatePoint, best: number, direction: ScoreDirection): boolean {
+export function isOffCliff(
+  point: RatePoint,
+  best: Pick<RatePoint, 'mean' | 'interval' | 'loss'>,
+  direction: ScoreDirection,
+): boolean {
   if (point.mean === null) return true;
-  return shortfall(point.mean, best, direction) > (direction === 'lower' ? 0.4 : Math.abs(best) / 4);
+  const gap = shortfall(point.mean, best.mean!, direction);
+  if (direction === 'lower') return gap > lossCliff;
+  const lossGap = point.loss === undefined || best.loss === undefined ? 0 : point.loss - best.loss;
+  const mayBeEqual =
+    point.interval !== undefined && best.interval !== undefined && point.interval[1] >= best.interval[0];
+  return lossGap > lossCliff || (gap > Math.abs(best.mean!) / 4 && !mayBeEqual);
 }

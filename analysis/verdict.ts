@@ -1,5 +1,5 @@
 import type { Prediction, PredictionPoint, PredictorSummary } from './predictor.ts';
-import { foldError, geometricMean } from './statistics.ts';
+import { geometricMean } from './statistics.ts';
 
 /** What the numbers say about one claim. */
 export type Answer = 'yes' | 'no' | 'cannot tell';
@@ -21,10 +21,10 @@ export type Findings = Omit<Prediction, 'claims' | 'verdict'>;
 /** With fewer configurations no ordering, however perfect, reaches p = 0.05 (4 points: 2/4! = 0.08). */
 const fewestToJudge = 5;
 const significance = 0.05;
-/** 2/lambda_max within this factor of the breaking rate counts as agreement: one step of the usual grids. */
+/** A limit within this factor of the rates between which training breaks counts as agreement: a half step of the usual grid. */
 const agreementFactor = 2;
 
-/** Methods, by name, whose adapter starts at B = 0 or with another factor of the update at 0. */
+/** Methods, by name, whose adapter starts at B = 0 or with another factor of the update at 0; a study measures it instead. */
 export function startsAtZeroB(method: string): boolean {
   return /^(lora|rslora|lora\+|loft|dora|gralora|eva|randlora|vera)(:|$)/i.test(method.trim());
 }
@@ -48,9 +48,9 @@ export function verdictOf(findings: Findings, claims: readonly Claim[]): string 
       'cannot tell': 'whether the best rate goes as 1/lambda_max cannot be told',
     },
     threshold: {
-      yes: '2/lambda_max is where training breaks',
-      no: '2/lambda_max is not where training breaks',
-      'cannot tell': 'whether 2/lambda_max is where training breaks cannot be told',
+      yes: 'the limit of stability is where training breaks',
+      no: 'the limit of stability is not where training breaks',
+      'cannot tell': 'whether the limit of stability is where training breaks cannot be told',
     },
   };
   return [
@@ -141,27 +141,54 @@ function powerClaim({ points, predictors }: Findings): Claim {
 function thresholdClaim({ points }: Findings): Claim {
   const common = {
     name: 'threshold',
-    question: 'Is 2/lambda_max where training breaks?',
+    question: 'Is the optimizer’s limit of stability where training breaks?',
     meaning:
-      'Whether 2/lambda_max, the limit of stability of plain gradient descent, marks the rate at which runs diverge or fall off the cliff. This is about the edge, not about the best rate.',
+      'Whether the largest rate at which the optimizer in use is stable near the start marks the rate at which runs diverge or fall off the cliff. This is about the edge, not about the best rate.',
   } as const;
-  const ratios = withCurvature(points)
-    .filter((point) => point.divergesAt !== null)
-    .map((point) => 2 / point.lambdaMax! / point.divergesAt!);
-  if (ratios.length === 0) {
-    const none = points.every((point) => point.divergesAt === null);
-    return {
-      ...common,
-      answer: 'cannot tell',
-      evidence: none ? 'no configuration broke at the rates tried' : 'no configuration that broke has a lambda_max',
-    };
-  }
-  const lowest = Math.min(...ratios);
-  const highest = Math.max(...ratios);
-  const range = ratios.length === 1 ? '' : ` (from ${times(lowest)} to ${times(highest)})`;
-  const evidence = `it stands at ${times(geometricMean(ratios))} the rate at which training was first seen to break${range}, over ${count(ratios.length, 'configuration')} that broke`;
-  const agrees = ratios.every((ratio) => foldError(ratio, 1) <= agreementFactor * (1 + 1e-9));
-  return { ...common, answer: agrees ? 'yes' : 'no', evidence };
+  const cannotTell = (evidence: string): Claim => ({ ...common, answer: 'cannot tell', evidence });
+  const limited = points.flatMap(({ limit, holdsAt, divergesAt }) =>
+    limit?.learningRate == null ? [] : [{ rate: limit.learningRate, holdsAt, divergesAt }],
+  );
+  const words = limitWords(points);
+  if (limited.length === 0)
+    return cannotTell(words === null ? 'no limit is known for the optimizer' : `${words} was not measured`);
+  // Training that holds at the last rate tried says something of a limit below that rate only.
+  const judged = limited.filter(({ rate, holdsAt, divergesAt }) => divergesAt !== null || rate < holdsAt!);
+  if (judged.length === 0) return cannotTell('no configuration broke at the rates tried');
+  const offBy = judged.map(({ rate, holdsAt, divergesAt }) =>
+    holdsAt !== null && rate < holdsAt
+      ? holdsAt / rate
+      : divergesAt !== null && rate > divergesAt
+        ? rate / divergesAt
+        : 1,
+  );
+  const agreeing = offBy.filter((factor) => factor <= agreementFactor * (1 + 1e-9)).length;
+  const ratios = judged.flatMap(({ rate, divergesAt }) => (divergesAt === null ? [] : [rate / divergesAt]));
+  const range = ratios.length < 2 ? '' : ` (from ${times(Math.min(...ratios))} to ${times(Math.max(...ratios))})`;
+  const held = judged.length - ratios.length;
+  const evidence = [
+    ...(ratios.length === 0
+      ? []
+      : [
+          `${words} stands at ${times(geometricMean(ratios))} the rate at which training was first seen to break${range}, over ${count(ratios.length, 'configuration')} that broke`,
+        ]),
+    ...(held === 0
+      ? []
+      : [`${ratios.length === 0 ? words : 'it'} lies below rates at which ${count(held, 'configuration')} held`]),
+    `within a factor ${agreementFactor} of where training breaks for ${agreeing} of ${judged.length}`,
+  ].join('; ');
+  if (judged.length < fewestToJudge) return cannotTell(`${evidence}, too few to judge by`);
+  return { ...common, answer: agreeing === judged.length ? 'yes' : 'no', evidence };
+}
+
+/** Which limit is judged: `the limit of adamw, 38 / lambda_max(P^-1/2 H P^-1/2),`; null where there is none. */
+export function limitWords(points: readonly Pick<PredictionPoint, 'limit'>[]): string | null {
+  const known = points.flatMap(({ limit }) => limit ?? []);
+  const names = [
+    ...new Set(known.map(({ optimizer }) => optimizer ?? 'gradient descent (the optimizer is not known)')),
+  ];
+  const formulas = [...new Set(known.map(({ formula }) => formula))];
+  return known.length === 0 ? null : `the limit of ${names.join(' or ')}, ${formulas.join(' or ')},`;
 }
 
 function setting({ context, points }: Findings): string {

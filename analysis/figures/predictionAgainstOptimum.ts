@@ -5,8 +5,8 @@ import { baseLayout, escapeMarkup, type Figure, formatPower, logAxis } from './f
 import { methodStyles } from './methodStyle.ts';
 
 /**
- * Measured rates against a predicted one, both axes logarithmic: a marker at each configuration's optimum with its
- * interval, and an open one where training broke. Were the prediction right, the markers would lie on the diagonal; were
+ * Measured rates against predicted ones, both axes logarithmic: a marker at each configuration's optimum with its
+ * interval, against the predictor; and an open one where training broke, against the optimizer's limit of stability. Were the prediction right, the markers would lie on the diagonal; were
  * it right up to a constant, on the line of slope 1 through them. Both are drawn, and so are the power law fitted to the
  * optima and the one constant that is the baseline. The predictor must have spoken on at least one configuration; else the figure is empty.
  */
@@ -17,20 +17,24 @@ export function predictionAgainstOptimum(prediction: Prediction, predictor = 'tw
     return predicted === undefined ? [] : [{ ...point, predicted: predicted.learningRate }];
   });
   const predicted = points.map((point) => point.predicted);
-  const measured = points.flatMap(({ optimum, divergesAt }) => [
-    optimum.learningRate,
-    optimum.low,
-    optimum.high,
-    ...(divergesAt === null ? [] : [divergesAt]),
-  ]);
-  const xaxis = logAxis(`predicted learning rate (${predictor})`, predicted);
+  const broken = points.flatMap(({ divergesAt, limit }) =>
+    divergesAt === null || limit?.learningRate == null ? [] : [{ divergesAt, limit: limit.learningRate }],
+  );
+  const measured = [
+    ...points.flatMap(({ optimum }) => [optimum.learningRate, optimum.low, optimum.high]),
+    ...broken.map(({ divergesAt }) => divergesAt),
+  ];
+  const across = [...predicted, ...broken.map(({ limit }) => limit)];
+  const optimizer = points.find(({ limit }) => limit)?.limit?.optimizer ?? 'gradient descent';
+  const open = broken.length === 0 ? '' : `; open: limit of ${optimizer}`;
+  const xaxis = logAxis(`predicted learning rate (${predictor}${open})`, across);
   // The vertical axis reaches up or down to the diagonal, however far the measured rates lie from it.
-  const yaxis = logAxis('measured learning rate', [...measured, ...predicted]);
+  const yaxis = logAxis('measured learning rate', [...measured, ...across]);
   const ends = xaxis.range.map((exponent) => 10 ** exponent) as [number, number];
   return {
     data: [
       ...guides(points, ends),
-      ...points.flatMap(({ configuration, optimum, divergesAt, predicted: x }): Data[] => {
+      ...points.flatMap(({ configuration, optimum, divergesAt, limit, predicted: x }): Data[] => {
         const { color, symbol } = styles.get(configuration)!;
         const name = escapeMarkup(configuration);
         const shared = { type: 'scatter', mode: 'markers', legendgroup: name } as const;
@@ -51,17 +55,17 @@ export function predictionAgainstOptimum(prediction: Prediction, predictor = 'tw
             marker: { color, symbol, size: 11 },
             hovertemplate: `${name}<br>predicted %{x:.3g}<br>optimum %{y:.3g}<extra></extra>`,
           },
-          ...(divergesAt === null
+          ...(divergesAt === null || limit?.learningRate == null
             ? []
             : [
                 {
                   ...shared,
                   name: `${name}, breaks`,
                   showlegend: false,
-                  x: [x],
+                  x: [limit.learningRate],
                   y: [divergesAt],
                   marker: { color: 'white', symbol, size: 11, line: { color, width: 2 } },
-                  hovertemplate: `${name}<br>predicted %{x:.3g}<br>breaks at %{y:.3g}<extra></extra>`,
+                  hovertemplate: `${name}<br>limit %{x:.3g}<br>breaks at %{y:.3g}<extra></extra>`,
                 },
               ]),
         ];

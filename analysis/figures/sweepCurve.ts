@@ -126,7 +126,9 @@ function scoreRange(
   const best = lower ? Math.min : Math.max;
   const peaks = curves.map(({ point }) => point.optimum.score);
   const sound = curves.flatMap(({ point, rates }) =>
-    rates.filter((rate) => !isOffCliff(rate, point.optimum.score, sweep.scoreDirection)).map((rate) => rate.mean!),
+    rates
+      .filter((rate) => !isOffCliff(rate, { mean: point.optimum.score }, sweep.scoreDirection))
+      .map((rate) => rate.mean!),
   );
   const good = best(...peaks);
   const soundEdge = worst(...sound);

@@ -4,7 +4,7 @@ import { predictionAgainstOptimum } from '../figures/predictionAgainstOptimum.ts
 import { sweepCurve } from '../figures/sweepCurve.ts';
 import { type Prediction, predict } from '../predictor.ts';
 import { byLoss, type Sweep } from '../sweep.ts';
-import { capital, hasCurvature } from '../verdict.ts';
+import { capital, hasCurvature, limitWords } from '../verdict.ts';
 import { renderPage } from './page.ts';
 import { claimTable, methodTable, predictorTable, scoreName, spectrumTable } from './tables.ts';
 
@@ -75,6 +75,7 @@ export function studyContent(input: ReportInput, figures: Readonly<Record<string
     hasCurvature: hasCurvature(prediction),
     hasLosses: 'loss-curve' in figures,
     scoreName: capital(scoreName(prediction)),
+    limitWords: limitWords(prediction.points),
   };
 }
 

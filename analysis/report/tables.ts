@@ -1,6 +1,6 @@
 import type { Optimum } from '../optimum.ts';
 import type { Prediction, RatePrediction } from '../predictor.ts';
-import { capital, formatRate, hasCurvature } from '../verdict.ts';
+import { capital, formatRate, hasCurvature, limitWords } from '../verdict.ts';
 import type { ReportSpectrum } from './report.ts';
 
 /** A table of words: a header, rows of as many cells, what the columns mean, and a line on each term that needs one. */
@@ -35,15 +35,17 @@ export function methodTable(prediction: Prediction): Table {
   const unit = regretUnit(scoreDirection);
   const hasLoss = points.some(({ optimum }) => optimum.loss !== undefined);
   const curvature = hasCurvature(prediction);
+  const limit = limitWords(points);
   const curvatureHeader = ['λmax', '2/λmax', 'Fold error', `Regret, ${unit}`, 'Fold, c/λmax', `Regret, ${unit}`];
   return {
     header: [
       ...['Configuration', 'Optimum', 'Interval', `Best ${scoreName(prediction)}`],
       ...(hasLoss ? ['Loss there'] : []),
       'Breaks at',
+      ...(limit === null ? [] : ['Limit']),
       ...(curvature ? curvatureHeader : []),
     ],
-    rows: points.map(({ configuration, optimum, divergesAt, lambdaMax, predictions }) => {
+    rows: points.map(({ configuration, optimum, divergesAt, lambdaMax, predictions, limit: own }) => {
       const raw = predictions['two-over-lambda'];
       const calibrated = predictions['two-over-lambda-calibrated'];
       return [
@@ -53,6 +55,7 @@ export function methodTable(prediction: Prediction): Table {
         isShare ? formatShare(optimum) : formatNumber(optimum.score),
         ...(hasLoss ? [formatNumber(optimum.loss ?? null)] : []),
         divergesAt === null ? 'not seen' : formatRate(divergesAt),
+        ...(limit === null ? [] : [own?.learningRate == null ? missing : formatRate(own.learningRate)]),
         ...(curvature
           ? [
               formatNumber(lambdaMax),
@@ -68,7 +71,8 @@ export function methodTable(prediction: Prediction): Table {
     note:
       'Optimum: vertex of a parabola in log rate through the best points, those past the cliff left out. Interval: 95 % ' +
       'bootstrap over seeds, or with one seed or fewer than three rates on the peak (grid) the rates tried on both sides. Breaks at: smallest rate tried above ' +
-      `the optimum where a run diverged or fell off the cliff (${scoreDirection === 'lower' ? '0.4 above the best loss' : 'below three quarters of the best score'}).` +
+      `the optimum where a run diverged or fell off the cliff (${scoreDirection === 'lower' ? '0.4 above the best loss' : cliffOfScores}).` +
+      (limit === null ? '' : ` Limit: ${limit} the largest learning rate at which that is stable near the start.`) +
       (curvature
         ? ' Fold error: how many times too large or too small the prediction is. Regret: what training at the predicted ' +
           'rate gives up, read off the measured curve; ≥ where the rate lies outside the sweep. c/λmax has its constant ' +
@@ -76,6 +80,10 @@ export function methodTable(prediction: Prediction): Table {
         : ''),
   };
 }
+
+/** Where scores that are better higher have broken; see `isOffCliff`. */
+const cliffOfScores =
+  'a loss 0.4 above that at the optimum, or a score below three quarters of the best whose confidence interval does not reach that of the best';
 
 /** Every predictor, the baseline of one constant among them. */
 export function predictorTable({ predictors, scoreDirection }: Prediction): Table {

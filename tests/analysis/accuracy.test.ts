@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { sweepCurve } from '../../analysis/figures/sweepCurve.ts';
-import { findOptimum } from '../../analysis/optimum.ts';
+import { divergesAt, findOptimum } from '../../analysis/optimum.ts';
 import { predict } from '../../analysis/predictor.ts';
 import { regretAt } from '../../analysis/regret.ts';
 import { reportFigures } from '../../analysis/report/report.ts';
@@ -33,6 +33,50 @@ for (const plateau of [0, 0.25, 1])
       assert.is(found.score, plateau);
       assert.not(found.atGridEdge);
     });
+
+test('12.5 and 17 % of 200 may be the same, and training has broken at neither; a loss 0.4 higher has', () => {
+  const shares = [0.1, 0.17, 0.125, 0.12, 0.02];
+  const sweepOf = (loss: (rate: number) => number) => {
+    const share = (_: string, rate: number) => shares[rates.indexOf(rate)]!;
+    const sweep = examinedSweep(lora, { rates: rates.slice(0, 5), share, loss: (_, rate) => loss(rate) });
+    return ratePoints(sweep.runs, 'lora');
+  };
+  // 4 of 200 are fewer than 34 whatever the chance.
+  assert.is(
+    divergesAt(
+      sweepOf(() => 1),
+      'higher',
+    ),
+    rates[4],
+  );
+  assert.is(
+    divergesAt(
+      sweepOf((rate) => (rate < rates[3]! ? 1 : 1.41)),
+      'higher',
+    ),
+    rates[3],
+  );
+  assert.is(
+    divergesAt(
+      sweepOf((rate) => (rate < rates[3]! ? 1 : 1.39)),
+      'higher',
+    ),
+    rates[4],
+  );
+  // Most answers are right at the rate above the best one.
+  const most = examinedSweep(lora, {
+    rates: rates.slice(0, 3),
+    share: (_, rate) => (rate > 3e-4 ? 0.6 : 0.82),
+    loss: () => 1,
+  });
+  assert.is(divergesAt(ratePoints(most.runs, 'lora'), 'higher'), rates[2]);
+  const alike = examinedSweep(lora, {
+    rates: rates.slice(0, 3),
+    share: (_, rate) => (rate > 3e-4 ? 0.63 : 0.82),
+    loss: () => 1,
+  });
+  assert.is(divergesAt(ratePoints(alike.runs, 'lora'), 'higher'), null);
+});
 
 test('a plateau between two falls has its optimum in it, wherever the loss is lowest there', () => {
   const shares = [0, 0.1, 0.97, 1, 1, 1, 0.98, 0.3, 0];

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import type { Prediction } from '../../analysis/predictor.ts';
 import { type PredictorSummary, predict } from '../../analysis/predictor.ts';
 import { foldError } from '../../analysis/statistics.ts';
+import type { StabilityLimit } from '../../analysis/sweep.ts';
 import { readSweepCsv } from '../../analysis/sweepCsv.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { grid, type PlantedMethod, plantedSweep } from '../cases/sweeps.ts';
@@ -49,7 +50,10 @@ test('where every optimum is 2/lambda_max: slope 1, fold error 1, no regret, and
   assert.equal(answers(prediction), ['yes', 'yes', 'yes']);
   assert.match(prediction.verdict, 'Curvature orders the methods:');
   assert.match(prediction.verdict, 'The best rate goes as 1/lambda_max:');
-  assert.match(prediction.verdict, '2/lambda_max is where training breaks:');
+  assert.match(
+    prediction.verdict,
+    'The limit of stability is where training breaks: the limit of gradient descent (the optimizer is not known), 2 / lambda_max(H), stands at',
+  );
   assert.match(prediction.verdict, 'for 100 steps');
 });
 
@@ -97,6 +101,68 @@ test('training that breaks far from 2/lambda_max is told apart from a rate that 
     const ratio = 2 / point.lambdaMax! / point.divergesAt!;
     assert.ok(ratio > 2.4 && ratio <= 5 + 1e-9, `${ratio}`);
   }
+});
+
+/** A planted sweep whose configurations have this limit. */
+const limited = (methods: readonly PlantedMethod[], limitOfOne: (one: PlantedMethod) => StabilityLimit | null) => {
+  const sweep = plantedSweep(methods, { rates });
+  return {
+    ...sweep,
+    configurations: sweep.configurations.map((known, i) => ({ ...known, limit: limitOfOne(methods[i]!) })),
+  };
+};
+const ofAdam = (learningRate: number | null) => ({ optimizer: 'adamw', learningRate, formula: '38 / lambda_max(P H)' });
+
+test('where training breaks is set against the limit of the optimizer in use, whatever 2/lambda_max is', () => {
+  const methods = planted(() => 2 ** -9, lambdas).map((one) => ({ ...one, divergesAt: 2 ** -6 }));
+  const near = predict(limited(methods, () => ofAdam(2 ** -6.5)));
+  assert.is(answers(near)[2], 'yes');
+  assert.match(near.verdict, 'the limit of adamw, 38 / lambda_max(P H), stands at');
+  assert.not.match(near.verdict, '2 / lambda_max(H)');
+  assert.is(answers(predict(limited(methods, () => ofAdam(2 ** -3))))[2], 'no');
+  assert.is(answers(predict(limited(methods, () => ofAdam(2 ** -9))))[2], 'no');
+  const unmeasured = predict(limited(methods, () => ofAdam(null)));
+  assert.is(answers(unmeasured)[2], 'cannot tell');
+  assert.match(unmeasured.verdict, 'the limit of adamw, 38 / lambda_max(P H), was not measured');
+  const unknown = predict(limited(methods, () => null));
+  assert.is(answers(unknown)[2], 'cannot tell');
+  assert.match(unknown.verdict, 'no limit is known for the optimizer');
+});
+
+test('four configurations that broke are too few for a yes or a no, as for the other claims', () => {
+  for (const rate of [2 ** -6, 2 ** -2]) {
+    const methods = planted(() => 2 ** -9, lambdas.slice(1)).map((one) => ({ ...one, divergesAt: 2 ** -6 }));
+    const prediction = predict(limited(methods, () => ofAdam(rate)));
+    assert.is(answers(prediction)[2], 'cannot tell');
+    assert.match(prediction.verdict, 'too few to judge by');
+  }
+});
+
+test('training that holds far above the limit refutes it; below the limit it says nothing', () => {
+  const sweep = plantedSweep(
+    planted(() => 2 ** -9, lambdas),
+    { rates: rates.slice(0, 8) },
+  );
+  const judged = (rate: number) => {
+    const configurations = sweep.configurations.map((known) => ({ ...known, limit: ofAdam(rate) }));
+    return predict({ ...sweep, configurations });
+  };
+  const refuted = judged(2 ** -9);
+  assert.is(answers(refuted)[2], 'no');
+  assert.match(refuted.verdict, 'lies below rates at which 5 configurations held');
+  const silent = judged(1);
+  assert.is(answers(silent)[2], 'cannot tell');
+  assert.match(silent.verdict, 'no configuration broke at the rates tried');
+});
+
+test('a limit between the last rate that held and the first that broke agrees, however coarse the grid', () => {
+  const coarse = grid(2 ** -14, 16, 4);
+  const methods = planted(() => 2 ** -10, lambdas).map((one) => ({ ...one, divergesAt: 2 ** -3 }));
+  const sweep = plantedSweep(methods, { rates: coarse });
+  const configurations = sweep.configurations.map((known) => ({ ...known, limit: ofAdam(2 ** -5) }));
+  const prediction = predict({ ...sweep, configurations });
+  assert.equal([prediction.points[0]!.holdsAt, prediction.points[0]!.divergesAt], [2 ** -6, 2 ** -2]);
+  assert.is(answers(prediction)[2], 'yes');
 });
 
 test("the paper's figures: slope 0.67, and the paper's relative rule a factor 1.80 off", () => {

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
@@ -14,7 +14,7 @@ interface Study {
   readonly study: string;
   readonly runs: number;
   readonly report: string;
-  readonly points: readonly { readonly method: string; readonly lambdaMax: number }[];
+  readonly points: readonly { readonly method: string; readonly lambdaMax: number; readonly startsAtZeroB: boolean }[];
   readonly verdict: string;
 }
 
@@ -115,6 +115,31 @@ test(
     }
   }),
 );
+
+test('that a method of the user’s own starts at B = 0 is measured, whatever its name is', () =>
+  inTemporaryFolder(async (folder) => {
+    const methods = ['pissa-like', 'lora'].map((name) => join(folder, `${name}.ts`));
+    for (const [index, from] of ['lora', 'pissa'].entries())
+      await writeFile(
+        methods[index]!,
+        `import { adapterMethod } from 'lambdamax/training';\nexport default { ...adapterMethod('${from}') };\n`,
+      );
+    const options = [
+      '--methods',
+      methods.join(),
+      '--lr',
+      '1e-3',
+      '--predictors',
+      'none',
+      '--study',
+      join(folder, 'study'),
+    ];
+    const { points } = await resultOf<Study>(...(await tinyStudy(folder, options)));
+    assert.equal(
+      points.map(({ startsAtZeroB }) => startsAtZeroB),
+      [true, false],
+    );
+  }));
 
 test(
   'a study that is done runs nothing again',

@@ -104,7 +104,10 @@ test('results.csv of a study of a task says the same as the study', () =>
     const fromTable = predict(readSweepCsv(join(study, 'results.csv')));
     const { sweep: runs, plan } = await readStudyFindings(study);
     const fromStudy = predict(runs);
-    assert.equal(fromTable.points, fromStudy.points);
+    // The table does not say which optimizer it was.
+    const known = (points: typeof fromStudy.points) => points.map(({ limit: _, ...point }) => point);
+    assert.equal(known(fromTable.points), known(fromStudy.points));
+    assert.is(fromStudy.points[0]!.limit?.optimizer, 'adamw');
     assert.equal([fromTable.peakSpread, fromTable.predictors], [fromStudy.peakSpread, fromStudy.predictors]);
     assert.ok(fromStudy.isShare && fromStudy.points.every(({ optimum }) => optimum.score === 1));
     assert.equal(plan.task, task);
