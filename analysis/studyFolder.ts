@@ -3,6 +3,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import {
+  canonicalJson,
+  codeOf,
   configurationName,
   isShare,
   type OptimizerConfiguration,
@@ -51,6 +53,9 @@ const predictedSchema = z.looseObject({
   gradientEvaluations: z.number(),
 });
 
+/** The code that a measurement was made with, as its configuration says. */
+const codeSchema = z.object({ resultsVersion: z.number().optional(), methodContent: z.string().optional() });
+
 type Predicted = z.infer<typeof predictedSchema>;
 
 type StoredSpectrum = z.infer<typeof spectrumSchema>;
@@ -84,8 +89,8 @@ export async function studyFolders(folder: string): Promise<string[]> {
  */
 export async function readStudyFindings(folder: string): Promise<StudyFindings> {
   const record = await readStudy(folder);
-  const spectra = await sound(folder, 'spectra', spectrumSchema);
-  const predicted = await sound(folder, 'predictors', predictedSchema);
+  const spectra = await sound(record, 'spectra', spectrumSchema);
+  const predicted = await sound(record, 'predictors', predictedSchema);
   return {
     plan: record.plan,
     sweep: sweepOf(record, spectra, predicted),
@@ -93,11 +98,17 @@ export async function readStudyFindings(folder: string): Promise<StudyFindings> 
   };
 }
 
-/** The measurements of a kind, without broken ones. */
-async function sound<T>(folder: string, kind: MeasurementKind, schema: z.ZodType<T>): Promise<T[]> {
+/** The measurements of a kind, without broken ones, and without those of a method's file as it was before an edit. */
+async function sound<T extends { readonly method: string }>(
+  { folder, plan }: StudyRecord,
+  kind: MeasurementKind,
+  schema: z.ZodType<T>,
+): Promise<T[]> {
   return (await readMeasurements(folder, kind)).flatMap((stored) => {
     const measured = schema.safeParse(stored);
-    return measured.success ? [measured.data] : [];
+    const code = codeSchema.safeParse(stored.configuration);
+    if (!measured.success || !code.success) return [];
+    return canonicalJson(code.data) === canonicalJson(codeOf(plan, measured.data.method)) ? [measured.data] : [];
   });
 }
 

@@ -1,8 +1,9 @@
 import { LambdamaxError } from '../errors.ts';
-import { createAdapter } from '../training/adapters/create.ts';
+import type { Adapter } from '../training/adapters/create.ts';
 import type { TokenRow } from '../training/data/examples.ts';
+import type { FinetuneOptions } from '../training/finetune.ts';
 import type { Model } from '../training/model.ts';
-import { finetuneOptions } from '../training/sweep/execute.ts';
+import { finetuneOptions, startingAdapter } from '../training/sweep/execute.ts';
 import { contentKey, runConfiguration, type StudyPlan } from '../training/sweep/plan.ts';
 import { keepMeasurements, readMeasurement, writeMeasurement } from '../training/sweep/record.ts';
 import { Turns } from '../training/sweep/turns.ts';
@@ -73,7 +74,13 @@ export async function studyPredictors(
 
 /** Asks predictors in this process, on the rows that the plan's runs train on. */
 export function askOn(model: Model, plan: StudyPlan, rows: readonly TokenRow[]): AskPredictor {
-  return (choice, options) => predictOne(model, plan, rows, choice, options).catch(nothingToSay);
+  return async (choice, options) => {
+    if (choice.predictor === 'rule-of-thumb')
+      return { rates: { [choice.predictor]: ruleOfThumb(model.config) }, gradientEvaluations: 0 };
+    const run = runConfiguration(plan, { method: choice.method, learningRate: 0, seed: plan.seeds[0]! });
+    const adapter = await startingAdapter(model, run, rows);
+    return measure(model, adapter, rows, choice.predictor, finetuneOptions(run), options).catch(nothingToSay);
+  };
 }
 
 /** A predictor that cannot say anything (probes too dear, an optimizer that is not Adam) is no reason to give up a study. */
@@ -82,19 +89,14 @@ function nothingToSay(error: unknown): Predicted {
   throw error;
 }
 
-async function predictOne(
+async function measure(
   model: Model,
-  plan: StudyPlan,
+  adapter: Adapter,
   rows: readonly TokenRow[],
-  { method, predictor }: PredictorChoice,
+  predictor: Exclude<StudyPredictorName, 'rule-of-thumb'>,
+  run: FinetuneOptions,
   { probeBudget }: StudyPredictorOptions,
 ): Promise<Predicted> {
-  if (predictor === 'rule-of-thumb')
-    return { rates: { [predictor]: ruleOfThumb(model.config) }, gradientEvaluations: 0 };
-  const run = finetuneOptions(runConfiguration(plan, { method, learningRate: 0, seed: plan.seeds[0]! }));
-  const { rank, alpha, targetModules } = plan;
-  const initSeed = plan.initSeed ?? run.seed;
-  const adapter = await createAdapter(model, { method, rank, alpha, targetModules, initSeed, rows });
   if (predictor === 'range-test') {
     const { learningRate, gradientEvaluations } = await trainingRangeTest(model, adapter, rows, run);
     return { rates: { [predictor]: learningRate }, gradientEvaluations };
@@ -119,6 +121,8 @@ function configurationOf(
   { method, predictor }: PredictorChoice,
   { probeBudget }: StudyPredictorOptions,
 ): object {
-  const { learningRate: _, ...run } = runConfiguration(plan, { method, learningRate: 0, seed: plan.seeds[0]! });
+  const of = { method, learningRate: 0, seed: plan.seeds[0]! };
+  // What runs are scored on says nothing to a predictor.
+  const { learningRate: _, validationHash: _validation, task: _task, ...run } = runConfiguration(plan, of);
   return { ...run, predictor, ...(predictor === 'probes' ? { probeBudget } : {}) };
 }

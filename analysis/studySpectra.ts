@@ -1,9 +1,9 @@
-import { createAdapter } from '../training/adapters/create.ts';
 import { startsAtZeroB } from '../training/adapters/zeroFactor.ts';
 import type { TokenRow } from '../training/data/examples.ts';
 import { firstRows } from '../training/data/split.ts';
 import type { Model } from '../training/model.ts';
-import { contentKey, type StudyPlan } from '../training/sweep/plan.ts';
+import { startingAdapter } from '../training/sweep/execute.ts';
+import { codeOf, contentKey, runConfiguration, type StudyPlan } from '../training/sweep/plan.ts';
 import { keepMeasurements, readMeasurement, writeMeasurement } from '../training/sweep/record.ts';
 import { Turns } from '../training/sweep/turns.ts';
 import { warmUp } from '../training/warmup.ts';
@@ -95,11 +95,10 @@ async function measure(
   { method, operator }: SpectrumChoice,
   { tokens, tolerance, maxSteps, warmup }: StudySpectraOptions,
 ): Promise<StudySpectrum> {
-  const { rank, alpha, targetModules, training } = plan;
+  const { training } = plan;
   const { batchSize } = training;
   const seed = plan.seeds[0]!;
-  const initSeed = plan.initSeed ?? seed;
-  const start = await createAdapter(model, { method, rank, alpha, targetModules, initSeed, rows });
+  const start = await startingAdapter(model, runConfiguration(plan, { method, learningRate: 0, seed }), rows);
   const { betas, eps } = training.optimizer;
   const warmed =
     operator === 'adam'
@@ -126,12 +125,14 @@ function spectrumConfiguration(
   { method, operator }: SpectrumChoice,
   options: StudySpectraOptions,
 ): object {
-  const { rank, alpha, targetModules, modelHash, dataHash, precision, training, seeds, initSeed } = plan;
+  const { rank, alpha, targetModules, modelHash, dataHash, precision, backend, training, seeds, initSeed } = plan;
   const { warmup, ...search } = options;
   const seed = seeds[0]!;
   return {
     ...{ method, rank, alpha, targetModules, modelHash, dataHash, precision, operator, ...search },
-    ...{ batchSize: training.batchSize, seed, initSeed: initSeed ?? seed },
-    ...(operator === 'adam' ? { warmup, optimizer: training.optimizer } : {}),
+    ...{ batchSize: training.batchSize, optimizer: training.optimizer, seed, initSeed: initSeed ?? seed },
+    ...codeOf(plan, method),
+    ...(backend && { backend }),
+    ...(operator === 'adam' ? { warmup } : {}),
   };
 }

@@ -13,7 +13,7 @@ import { optimaTable } from './predict.ts';
 import { writeReport } from './report.ts';
 import { openStudyInputs, type PlannedStudy, parseStudy } from './studyInputs.ts';
 import { openStudyWork } from './studyWork.ts';
-import { byTask, plannedRuns, runSweep, studyOptions, titleOf } from './sweep.ts';
+import { byTask, plannedRuns, runSweep, sayEdited, studyOptions, titleOf } from './sweep.ts';
 import { choice, list, number, required, wholeNumber } from './values.ts';
 
 /** `lambdamax study`: sweep, curvature, prediction and report in one. */
@@ -86,6 +86,7 @@ async function carryOut(
   const { plannedSpectra, studySpectra } = await import('../analysis/studySpectra.ts');
   const { studyPredictors } = await import('../analysis/studyPredictors.ts');
   await using opened = await openStudy(folder, plan);
+  sayEdited(opened, output);
   output.say(`study ${folder}`);
   output.say(cost);
   const spectra = plannedSpectra(plan).length;

@@ -83,7 +83,10 @@ async function readTaskData(
       ...plan,
       validation: validationFiles ?? (isOwn ? [`${validation.length} problems of ${name}`] : []),
       validationHash: hashOf({ problems: validation.map(({ row }) => row), template: template ?? all.family.template }),
-      task: { name, exactOnly, ...(!exactOnly && { maxNewTokens }) },
+      task: {
+        ...{ name, exactOnly, ...(!exactOnly && { maxNewTokens }) },
+        ...given({ contentHash: all.family.contentHash }),
+      },
       score: exactOnly ? 'exactMatch' : 'accuracy',
     },
   };

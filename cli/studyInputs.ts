@@ -127,11 +127,15 @@ async function makePlan(
   const { rank, alpha, targetModules, maxLength, betas, eps, weightDecay, momentum, loraPlusRatio } = options;
   const { methods, grid, mostRates, refinements, seeds, seedsNearBest, precision } = options;
   const { steps, warmupSteps } = await finetuneSettings(options, { ...options, learningRate: 0 }, rowCount);
+  const { resultsVersion } = await import('../training/sweep/plan.ts');
+  const methodContent = await contentOf(methods);
   return {
     version: 1,
     model: options.model === bundledModel() ? 'the bundled base' : options.model,
     modelHash: await model.checkpoint.contentHash(),
     ...data,
+    resultsVersion,
+    ...(Object.keys(methodContent).length > 0 && { methodContent }),
     ...{ methods, rank, alpha, targetModules, grid, mostRates, refinements, seeds, seedsNearBest, precision },
     ...(options.backend !== 'onnx' && { backend: options.backend }),
     initSeed: options.initSeed ?? null,
@@ -155,6 +159,15 @@ async function makePlan(
     },
     createdFrom: command,
   };
+}
+
+/** What those of some methods are made of that are files of the user's own. */
+async function contentOf(methods: readonly string[]): Promise<Record<string, string>> {
+  const { loadMethod } = await import('../training/adapters/methodFile.ts');
+  const known = await Promise.all(
+    methods.map(async (method) => [method, (await loadMethod(method)).contentHash] as const),
+  );
+  return Object.fromEntries(known.flatMap(([method, content]) => (content === undefined ? [] : [[method, content]])));
 }
 
 function versionOf(dependency: string): string {

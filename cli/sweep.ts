@@ -1,4 +1,5 @@
 import type { RunConfiguration } from '../training/sweep/plan.ts';
+import type { OpenStudy } from '../training/sweep/record.ts';
 import type { SweepRecord } from '../training/sweep/sweep.ts';
 import type { Command, OptionGroup } from './command.ts';
 import { commandLine } from './commandLine.ts';
@@ -49,11 +50,14 @@ export const command: Command = {
     const options = await parseStudy(args);
     const inputs = await openStudyInputs(options, commandLine(), output);
     await using _model = inputs.model;
+    const { openStudy } = await import('../training/sweep/record.ts');
     const results: SweepResult[] = [];
     for (const study of inputs.studies) {
       const progress = output.progress(plannedRuns(study.plan), titleOf(study, 'sweep'));
       await using work = await openStudyWork(inputs.model, study, options);
-      const record = await runSweep(study, study.folder, work, progress).finally(() => progress.stop());
+      await using opened = await openStudy(study.folder, study.plan);
+      sayEdited(opened, output);
+      const record = await runSweep(study, opened, work, progress).finally(() => progress.stop());
       results.push({ study: study.folder, ...resultOf(record) });
     }
     const [first, ...others] = results;
@@ -92,6 +96,11 @@ function sweepLines({ study, runs, methods }: SweepResult, output: Output): stri
 /** What came of several studies, by their tasks. */
 export function byTask<Result>(studies: readonly PlannedStudy[], results: readonly Result[]): Record<string, Result> {
   return Object.fromEntries(studies.map(({ plan }, index) => [plan.task!.name, results[index]!]));
+}
+
+/** Says which of the user's own files a study finds edited. */
+export function sayEdited({ edited }: OpenStudy, output: Output): void {
+  for (const file of edited) output.say(`${file} was edited: what this study made with it is made again`);
 }
 
 /** What a study is called while it goes on: its task, if it has one. */

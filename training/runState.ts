@@ -7,7 +7,8 @@ import type { TokenRow } from './data/examples.ts';
 import type { FinetuneOptions } from './finetune.ts';
 import type { Model } from './model.ts';
 import type { OptimizerState } from './optimizers/optimizer.ts';
-import { hashRows } from './sweep/plan.ts';
+import { hashOf as hashOfValue, hashRows, resultsVersion } from './sweep/plan.ts';
+import type { Validation } from './validation.ts';
 
 /** All that a run needs to go on as if it had not stopped: the order of the rows follows from seed and step. */
 export interface RunState {
@@ -34,12 +35,15 @@ export async function runSettings(
   rows: readonly TokenRow[],
   options: FinetuneOptions,
 ): Promise<RunSettings> {
-  const { learningRate, optimizerOptions = {}, microBatch, maxGradNorm, maxLoss } = options;
+  const { learningRate, optimizerOptions = {}, microBatch, maxGradNorm, maxLoss, validation } = options;
   const { betas, eps, weightDecay, momentum, loraPlusRatio, groups } = optimizerOptions;
   return {
+    'the version of results': resultsVersion,
     '--model': await model.checkpoint.contentHash(),
     '--data': hashRows(rows),
+    '--validation': validation === undefined ? null : hashOfValidation(validation),
     '--method': method.name,
+    'the file of --method': method.contentHash ?? null,
     'adapter layout': hashOf([JSON.stringify(layoutTensors(layout))]),
     'initial values of the adapter': hashOf([parameters, ...weights.values()]),
     '--optimizer': options.optimizer,
@@ -64,6 +68,13 @@ export async function runSettings(
   };
 }
 
+/** Rows, or problems and how a model is examined on them: the content of a family's own file, its template, lengths. */
+function hashOfValidation(validation: Validation): string {
+  if (!('family' in validation)) return hashRows(validation);
+  const { family, template = family.template, ...examination } = validation;
+  return hashOfValue({ ...examination, template, family: family.name, content: family.contentHash });
+}
+
 /** Throws a LambdamaxError that names the first option in which a run differs from the one that a checkpoint is of. */
 export function requireSameSettings(checkpoint: string, stored: RunSettings, own: RunSettings): void {
   const name = Object.keys(own).find((key) => own[key] !== stored[key]);
@@ -71,7 +82,7 @@ export function requireSameSettings(checkpoint: string, stored: RunSettings, own
   const isHash = /^[0-9a-f]{64}$/.test(`${own[name]}`);
   throw new LambdamaxError({
     subject: `${name} of a run resumed from ${checkpoint}`,
-    expected: isHash ? 'the same as when the run was begun' : `${stored[name]}, as when the run was begun`,
+    expected: isHash ? 'the same as when the run was begun' : `${stored[name] ?? 'none'}, as when the run was begun`,
     ...(isHash ? {} : { got: own[name] }),
     remedy: 'without --resume a new run replaces the old one',
   });

@@ -41,13 +41,14 @@ test(
     assert.is(best.learningRate, 1e-2);
     assert.ok(best.score > 0.5 && best.loss > 0, `accuracy ${best.score}`);
     const { task: stored, score, data, validation } = await planOf(judged.study);
-    assert.equal([stored, score], [{ name: task, exactOnly: false, maxNewTokens: 4 }, 'accuracy']);
+    const { contentHash, ...settings } = stored!;
+    assert.equal([settings, score], [{ name: task, exactOnly: false, maxNewTokens: 4 }, 'accuracy']);
     assert.equal([data, validation], [[`40 problems of ${task}`], [`200 problems of ${task}`]]);
     const exactly = join(folder, 'exact');
     const exact = await resultOf<Sweep>(...sweep, ...options, '--exact', '--study', exactly);
     assert.equal(exact.methods, judged.methods);
     const plan = await planOf(exactly);
-    assert.equal([plan.task, plan.score], [{ name: task, exactOnly: true }, 'exactMatch']);
+    assert.equal([plan.task, plan.score], [{ name: task, exactOnly: true, contentHash }, 'exactMatch']);
     await failsClearly([...sweep, ...options, '--exact', '--quiet'], 1, /got another .*task\.exactOnly/);
     const { stdout } = await commandLine([...sweep, ...options]);
     assert.match(stdout, /method +best rate +score +loss +bracketed\nlora +0\.01 /);

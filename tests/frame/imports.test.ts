@@ -64,7 +64,8 @@ const rules: Readonly<Record<string, Rule>> = {
   'training/tasks/': { code: ['training/userModule.ts', 'compute/random.ts'] },
   // Knows nothing of what its processes do.
   'training/workers/': { code: [] },
-  'training/userModule.ts': { code: [] },
+  'training/moduleContent.ts': { code: [] },
+  'training/userModule.ts': { code: ['training/moduleContent.ts'] },
   'training/corpus/': { code: ['training/tasks/world/', 'training/tasks/code/steps.ts', 'compute/random.ts'] },
   'analysis/': { code: [...plainNumbers, 'compute/random.ts'] },
   'analysis/sweepCsv.ts': { code: [...plainNumbers, 'training/checkpoint/files.ts'] },

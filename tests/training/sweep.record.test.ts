@@ -271,4 +271,37 @@ test('a run that was never begun is not done', () =>
     assert.is(await readRun(study, run, 'validationLoss'), null);
   }));
 
+test('a study of older results is shown, and not continued with those of another version', () =>
+  inTemporaryFolder(async (study) => {
+    const keys = await trained(study);
+    await throwsClearly(
+      () => openStudy(study, { ...plan, resultsVersion: 1 }),
+      /study\.json: expected a study of results version 1, got an older one; begin anew in another study folder/,
+    );
+    assert.equal((await readStudy(study)).runs.map(({ key }) => key).sort(), keys.sort());
+  }));
+
+test('once a file of a method was edited, what was made with it before is no part of the study, even before it is made again', () =>
+  inTemporaryFolder(async (study) => {
+    const methods = ['lora', './mine.ts'];
+    const planOf = (content: string) => ({
+      ...plan,
+      methods,
+      resultsVersion: 1,
+      methodContent: { './mine.ts': content },
+    });
+    const execute: ExecuteRun = async (run) => parabolaResult({ ...run, method: 'lora' });
+    await sweep(planOf('a'), { study, execute });
+    const shown = async () => [
+      ...new Set((await readStudy(study)).runs.map(({ configuration }) => configuration.method)),
+    ];
+    assert.equal(await shown(), methods);
+    const opened = await openStudy(study, planOf('b'));
+    assert.equal([opened.edited, (await readStudy(study)).plan.methodContent], [['./mine.ts'], { './mine.ts': 'b' }]);
+    await opened.release();
+    assert.equal(await shown(), ['lora']);
+    await sweep(planOf('a'), { study, execute: neverAgain });
+    assert.equal(await shown(), methods);
+  }));
+
 test.run();

@@ -113,6 +113,8 @@ export interface RankSharing {
 /** A LoRA variant: a form, and initial values. */
 export interface AdapterMethod {
   readonly name: string;
+  /** What a user's own file is made of, with all that it imports; `loadMethod` sets it. Absent for a method of ours. */
+  readonly contentHash?: string;
   readonly form: AdapterForm;
   /**
    * Why the function is unchanged at step 0: the update is zero, or the frozen weight is replaced by the residual weight

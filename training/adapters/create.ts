@@ -40,7 +40,7 @@ export interface AdapterOptions extends Partial<ModuleSizes> {
 /** An adapter on one model: the values that are trained, and the frozen weights they are added to. */
 export interface Adapter {
   /** The method that the adapter came from; its name alone if that is not known here. */
-  readonly method: Pick<AdapterMethod, 'name' | 'form' | 'keepsFunctionBy'>;
+  readonly method: Pick<AdapterMethod, 'name' | 'form' | 'keepsFunctionBy' | 'contentHash'>;
   readonly layout: AdapterLayout;
   readonly initSeed: number;
   /** The trainable tensors one after another, in the order of `layoutTensors`; training changes them in place. */

@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { LambdamaxError } from '../../errors.ts';
-import { importDefault } from '../userModule.ts';
+import { importModule } from '../userModule.ts';
 import type { AdapterForm, AdapterMethod } from './adapter.ts';
 
 /** Whether `--method` names a file of the user's own: `./my-variant.ts`. */
@@ -20,7 +20,8 @@ export async function loadMethod(name: string, option = '--method'): Promise<Ada
   }
   const subject = `${option} ${name}`;
   const fault = (expected: string, got: unknown) => new LambdamaxError({ subject, expected, got });
-  const method: Partial<AdapterMethod> = await importDefault(name, subject);
+  const { exported, contentHash } = await importModule(name, subject);
+  const method: Partial<AdapterMethod> = exported;
   const fields = { ...method, 'form.name': method.form?.name };
   for (const [field, type] of [
     ['initialise', 'function'],
@@ -35,7 +36,7 @@ export async function loadMethod(name: string, option = '--method'): Promise<Ada
     if (typeof form[field] !== 'function') throw fault(`a form with a function ${field}`, typeof form[field]);
   if (method.keepsFunctionBy !== 'zeroUpdate' && method.keepsFunctionBy !== 'residualWeight')
     throw fault('keepsFunctionBy zeroUpdate or residualWeight', method.keepsFunctionBy ?? 'none');
-  return { ...(method as AdapterMethod), name, form: await ownForm(name, form) };
+  return { ...(method as AdapterMethod), name, contentHash, form: await ownForm(name, form) };
 }
 
 /**

@@ -20,7 +20,7 @@ export interface Checkpoint extends WeightSource {
   shapeOf(name: string): readonly number[];
   /** The values of a weight, row-major. Throws a LambdamaxError if there is none of this name. */
   read(name: string, precision: Precision): Promise<Vector>;
-  /** SHA-256 (hexadecimal) over config.json and the weight files: equal contents, equal hash, wherever the folder is. */
+  /** SHA-256 (hexadecimal) over config.json, tokenizer, chat template and the weight files: equal contents, equal hash, wherever the folder is. */
   contentHash(): Promise<string>;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -142,10 +142,15 @@ function toLocation({ source, entry }: Weight): WeightLocation {
   return { file: source.name, offset: start, bytes: end - start, dtype: dtype as FloatDtype, shape };
 }
 
+/** What says how text becomes tokens, and when a response is over. */
+const besideWeights = ['generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'];
+
 const bytesPerHashStep = 2 ** 22;
 
 async function hashContents(directory: string, sources: readonly ByteSource[]): Promise<string> {
   const hash = createHash('sha256').update(await readText(join(directory, 'config.json')));
+  for (const name of besideWeights.filter((file) => existsSync(join(directory, file))))
+    hash.update(`\n${name}\n`).update(await readText(join(directory, name)));
   for (const source of sources) {
     // Lengths between the files, so that bytes moved from one to the next change the hash.
     hash.update(`\n${source.byteLength}\n`);

@@ -1,3 +1,4 @@
+import { LambdamaxError } from '../../errors.ts';
 import { type Adapter, createAdapter } from '../adapters/create.ts';
 import type { TokenRow } from '../data/examples.ts';
 import type { FinetuneOptions } from '../finetune.ts';
@@ -24,12 +25,14 @@ export function executeOn(model: Model, { rows, validation }: SweepData): Execut
   return async (run, folder, onStep) => {
     const { method, rank, alpha, targetModules, initSeed } = run;
     const key = JSON.stringify([method, rank, alpha, targetModules, initSeed]);
-    const start = starts.get(key) ?? createAdapter(model, { method, rank, alpha, targetModules, initSeed, rows });
+    const start = starts.get(key) ?? startingAdapter(model, run, rows);
     starts.set(key, start);
     const { parameters, ...frozen } = await start;
     const adapter = { ...frozen, parameters: parameters.slice() };
     opened ??= openValidation(validation);
     const scoredOn = await opened;
+    if (scoredOn && 'family' in scoredOn)
+      requireSameContent(scoredOn.family.name, run.task?.contentHash, scoredOn.family.contentHash);
     const options = {
       ...finetuneOptions(run),
       ...(scoredOn ? { validation: scoredOn } : {}),
@@ -37,6 +40,30 @@ export function executeOn(model: Model, { rows, validation }: SweepData): Execut
     };
     return finetuneInFolder(model, adapter, rows, options, folder);
   };
+}
+
+/**
+ * The adapter that a run starts from. Throws as `createAdapter`, and a LambdamaxError for a user's own file that this process found
+ * edited, so that no result lies under the name of other code.
+ */
+export async function startingAdapter(
+  model: Model,
+  { method, rank, alpha, targetModules, initSeed, methodContent }: RunConfiguration,
+  rows: readonly TokenRow[],
+): Promise<Adapter> {
+  const adapter = await createAdapter(model, { method, rank, alpha, targetModules, initSeed, rows });
+  requireSameContent(method, methodContent, adapter.method.contentHash);
+  return adapter;
+}
+
+function requireSameContent(file: string, planned: string | undefined, found: string | undefined): void {
+  if (planned === found) return;
+  throw new LambdamaxError({
+    subject: file,
+    expected: 'the file, and what it imports, as they were when the study was begun',
+    got: 'an edited one',
+    remedy: 'give the command again: what was made with the file is made anew',
+  });
 }
 
 async function openValidation(validation: SweepData['validation']): Promise<Validation | undefined> {

@@ -7,6 +7,12 @@ import type { Precision } from '../../compute/tensors.ts';
 import type { TokenRow } from '../data/examples.ts';
 import type { ScheduleName } from '../optimizers/schedules.ts';
 
+/**
+ * The version of what is computed, apart from the package's: it is raised by every change after which the same run, spectrum or
+ * prediction comes out otherwise. Results of another version are not found again, and a study of another is not continued.
+ */
+export const resultsVersion = 1;
+
 /** How the weights are updated; what an optimizer does not use is still written down. */
 export interface OptimizerConfiguration {
   readonly name: string;
@@ -55,6 +61,16 @@ export interface TaskConfiguration {
   readonly exactOnly: boolean;
   /** The most tokens of a response that is generated. */
   readonly maxNewTokens?: number | undefined;
+  /** Of a user's own file: what it is made of, its judge among that. */
+  readonly contentHash?: string | undefined;
+}
+
+/** What stands for the code that a result of one method was computed with. */
+export interface CodeIdentity {
+  /** Absent where a study is older than this field. */
+  readonly resultsVersion?: number | undefined;
+  /** Of a method that is a user's own file: what it is made of, with all that it imports. */
+  readonly methodContent?: string | undefined;
 }
 
 /** `study.json`: all that a study's runs follow from. */
@@ -72,6 +88,10 @@ export interface StudyPlan {
   /** Absent where data are rows and no problems. */
   readonly task?: TaskConfiguration | undefined;
   readonly methods: readonly string[];
+  /** Absent where a study is older than this field. */
+  readonly resultsVersion?: number | undefined;
+  /** What those of the methods are made of that are a user's own files. */
+  readonly methodContent?: Readonly<Record<string, string>> | undefined;
   readonly rank: number;
   readonly alpha: number;
   /** Which linear layers are adapted: `all-linear`, ends of module names (`q_proj,v_proj`) or a regular expression. */
@@ -100,7 +120,7 @@ export interface StudyPlan {
 }
 
 /** `run.json`: all that the outcome of one run follows from, and no path. */
-export interface RunConfiguration extends TrainingConfiguration {
+export interface RunConfiguration extends TrainingConfiguration, CodeIdentity {
   readonly method: string;
   readonly rank: number;
   readonly alpha: number;
@@ -126,6 +146,7 @@ export function runConfiguration(
 ): RunConfiguration {
   return {
     method: run.method,
+    ...codeOf(plan, run.method),
     rank: plan.rank,
     alpha: plan.alpha,
     targetModules: plan.targetModules,
@@ -139,6 +160,15 @@ export function runConfiguration(
     ...(plan.task && { task: plan.task }),
     precision: plan.precision,
     ...(plan.backend && { backend: plan.backend }),
+  };
+}
+
+/** The code of one method of a plan; every key holds it. */
+export function codeOf({ resultsVersion, methodContent }: StudyPlan, method: string): CodeIdentity {
+  const content = methodContent?.[method];
+  return {
+    ...(resultsVersion !== undefined && { resultsVersion }),
+    ...(content !== undefined && { methodContent: content }),
   };
 }
 
@@ -176,17 +206,17 @@ export async function hashFiles(files: readonly string[]): Promise<string> {
   return whole.digest('hex');
 }
 
-/** The SHA-256, in hexadecimal, of tokenised rows, whatever file, limit or template they came from. */
+/** The SHA-256, in hexadecimal, of all that is in tokenised rows, whatever file, limit or template they came from. */
 export function hashRows(rows: readonly TokenRow[]): string {
   const hash = createHash('sha256');
-  for (const { inputIds, labels, attentionMask, places, positions } of rows) {
-    const sequences = places || positions ? `|${places?.join() ?? ''}|${positions?.join() ?? ''}` : '';
-    hash.update(`${inputIds.join()}|${labels.join()}|${attentionMask?.join() ?? ''}${sequences}\n`);
+  for (const row of rows) {
+    const fields = Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1));
+    hash.update(`${fields.flatMap(([name, values]) => (values == null ? [] : [`${name} ${values}`])).join('|')}\n`);
   }
   return hash.digest('hex');
 }
 
-/** The key of a plan: equal for plans that lead to the same runs. */
+/** The key of a plan: equal for plans that lead to the same runs, as long as nobody edits the user's own files. */
 export function planKey(plan: StudyPlan): string {
   return contentKey(substance(plan));
 }
@@ -198,7 +228,17 @@ export interface PlanDifference {
   readonly wanted: unknown;
 }
 
-/** Where two plans would lead to different runs; paths, versions and command lines do not. */
+/** The user's own files, of methods and of the task, that two plans were made with different contents of. */
+export function editedFiles(stored: StudyPlan, wanted: StudyPlan): string[] {
+  const contents = ({ methodContent = {}, task }: StudyPlan): Readonly<Record<string, string | undefined>> => ({
+    ...methodContent,
+    ...(task && { [task.name]: task.contentHash }),
+  });
+  const [before, now] = [contents(stored), contents(wanted)];
+  return Object.keys(now).filter((name) => before[name] !== now[name]);
+}
+
+/** Where two plans would lead to different runs; paths, versions, command lines and edits of the user's own files do not. */
 export function planDifferences(stored: StudyPlan, wanted: StudyPlan): PlanDifference[] {
   return differences(substance(stored), substance(wanted), '');
 }
@@ -230,7 +270,14 @@ const trainingFields = {
   maxGradNorm: z.number().nullable(),
 };
 
-const task = z.object({ name: z.string(), exactOnly: z.boolean(), maxNewTokens: z.number().optional() }).optional();
+const task = z
+  .object({
+    name: z.string(),
+    exactOnly: z.boolean(),
+    maxNewTokens: z.number().optional(),
+    contentHash: z.string().optional(),
+  })
+  .optional();
 const precision = z.enum(['float32', 'float64']);
 const backend = z.enum(backendNames).optional();
 
@@ -245,6 +292,8 @@ export const planSchema: z.ZodType<StudyPlan> = z.object({
   validationHash: z.string().nullable(),
   task,
   methods: z.array(z.string()),
+  resultsVersion: z.number().optional(),
+  methodContent: z.record(z.string(), z.string()).optional(),
   rank: z.number(),
   alpha: z.number(),
   targetModules: z.string(),
@@ -265,6 +314,8 @@ export const planSchema: z.ZodType<StudyPlan> = z.object({
 /** Checks a `run.json`. */
 export const runSchema: z.ZodType<RunConfiguration> = z.object({
   method: z.string(),
+  resultsVersion: z.number().optional(),
+  methodContent: z.string().optional(),
   rank: z.number(),
   alpha: z.number(),
   targetModules: z.string(),
@@ -281,8 +332,9 @@ export const runSchema: z.ZodType<RunConfiguration> = z.object({
 });
 
 function substance(plan: StudyPlan): Record<string, unknown> {
-  const { model, data, validation, versions, createdFrom, ...rest } = plan;
-  return rest;
+  const { model, data, validation, versions, createdFrom, methodContent, task, ...rest } = plan;
+  const { contentHash: _, ...settings } = task ?? {};
+  return { ...rest, ...(task && { task: settings }) };
 }
 
 function differences(stored: unknown, wanted: unknown, field: string): PlanDifference[] {

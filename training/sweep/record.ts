@@ -10,11 +10,13 @@ import {
   canonicalJson,
   configurationName,
   contentKey,
+  editedFiles,
   isShare,
   type PlanDifference,
   planDifferences,
   planSchema,
   type RunConfiguration,
+  runConfiguration,
   runKey,
   runSchema,
   type ScoreMeasure,
@@ -57,6 +59,8 @@ export interface StudyRecord {
 export interface OpenStudy {
   readonly folder: string;
   readonly plan: StudyPlan;
+  /** The user's own files that were edited since the study was last worked on: what was made with them is made again. */
+  readonly edited: readonly string[];
   /** Lets other processes in. */
   release(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -82,30 +86,41 @@ const resultSchema: z.ZodType<RunResult> = z.looseObject({
 const leftover = /^((study|prediction)\.json|results\.csv|report\.html|[0-9a-f]{12}\.json)\.\d+$|^\.lock\../;
 
 /**
- * Begins a study in a folder, or goes on with the one there.
+ * Begins a study in a folder, or goes on with the one there. Where a user's own file was edited, the plan is written anew: runs of
+ * the file as it was stay where they are and are no part of the study, unless the edit is undone.
  * @throws LambdamaxError if the folder holds a study with another plan (it names what differs), if another process works
  * on it, or if it cannot be written.
  */
 export async function openStudy(folder: string, plan: StudyPlan): Promise<OpenStudy> {
   await makeFolder(folder, 'a folder to write a study in');
   const lock = await lockFolder(folder);
+  let edited: readonly string[] = [];
   try {
     const path = join(folder, 'study.json');
     const stored = await readPlan(path);
-    if (stored !== null) refuseOtherPlan(path, planDifferences(stored, plan));
+    if (stored !== null) {
+      refuseOtherVersion(path, stored, plan);
+      refuseOtherPlan(path, planDifferences(stored, plan));
+      edited = editedFiles(stored, plan);
+    }
     for (const inner of ['runs', 'spectra']) await makeFolder(join(folder, inner), 'a folder to write a study in');
     await removeLeftovers(folder);
     for (const kind of ['spectra', 'predictors']) await removeLeftovers(join(folder, kind));
     if (stored === null) await writeJson(path, plan);
+    else if (edited.length > 0) {
+      const { methodContent, task } = plan;
+      await writeJson(path, { ...stored, ...(methodContent && { methodContent }), ...(task && { task }) });
+    }
   } catch (error) {
     await lock.release();
     throw error;
   }
-  return { folder, plan, release: lock.release, [Symbol.asyncDispose]: lock.release };
+  return { folder, plan, edited, release: lock.release, [Symbol.asyncDispose]: lock.release };
 }
 
 /**
- * Reads a study folder, finished or not, without holding it.
+ * Reads a study folder, finished or not, without holding it. Runs that are not the plan's, such as those of a file that was edited
+ * since, are left out.
  * @throws LambdamaxError if there is no study in it.
  */
 export async function readStudy(folder: string): Promise<StudyRecord> {
@@ -114,8 +129,9 @@ export async function readStudy(folder: string): Promise<StudyRecord> {
   const runs: FinishedRun[] = [];
   for (const key of await entries(join(folder, 'runs'))) {
     const configuration = await readConfiguration(folder, key);
-    const result = configuration === null ? null : await readRun(folder, configuration, plan.score);
-    if (configuration !== null && result !== null) runs.push({ key, configuration, result });
+    if (configuration === null || runKey(runConfiguration(plan, configuration)) !== key) continue;
+    const result = await readRun(folder, configuration, plan.score);
+    if (result !== null) runs.push({ key, configuration, result });
   }
   return { folder, plan, runs: inOrder(plan, runs) };
 }
@@ -303,6 +319,17 @@ function parsePlan(path: string, stored: unknown): StudyPlan {
     got: issue === undefined ? stored : `${issue.path.join('.')}: ${issue.message}`,
     remedy: 'choose another folder',
     cause: plan.error,
+  });
+}
+
+/** Results of two versions would stand side by side, under names that say nothing of it. */
+function refuseOtherVersion(path: string, stored: StudyPlan, wanted: StudyPlan): void {
+  if (stored.resultsVersion === wanted.resultsVersion) return;
+  throw new LambdamaxError({
+    subject: path,
+    expected: `a study of results version ${wanted.resultsVersion}`,
+    got: stored.resultsVersion ?? 'an older one',
+    remedy: 'begin anew in another study folder; predict and report still show this one',
   });
 }
 

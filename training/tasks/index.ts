@@ -1,5 +1,5 @@
 import { LambdamaxError, UsageError } from '../../errors.ts';
-import { importDefault } from '../userModule.ts';
+import { importModule } from '../userModule.ts';
 import { codeFamily } from './code/family.ts';
 import { commonsenseFamily } from './commonsense/family.ts';
 import { instructionsFamily } from './instructions/family.ts';
@@ -25,11 +25,11 @@ export async function loadTask(name: string): Promise<TaskFamily> {
     const names = taskFamilies.map((family) => family.name).join(', ');
     throw new UsageError({ subject: '--task', expected: `${names} or a file of your own, ./NAME.ts`, got: name });
   }
-  const family = await importDefault(name, subject);
+  const { exported: family, contentHash } = await importModule(name, subject);
   for (const [field, type] of Object.entries(demanded)) {
     if (typeof family[field] === type) continue;
     const expected = `a default export with a ${type} ${field}, a TaskFamily`;
     throw new LambdamaxError({ subject, expected, got: typeof family[field] });
   }
-  return { ...(family as unknown as TaskFamily), name };
+  return { ...(family as unknown as TaskFamily), name, contentHash };
 }

@@ -42,4 +42,6 @@ export interface TaskFamily<Problem extends TaskProblem = TaskProblem> {
   judge(problems: readonly Problem[], responses: readonly string[]): Promise<readonly Verdict[]>;
   /** Problems of the little world, as rows that {@link read} takes; the splits are disjoint whatever the seeds. */
   generate?(request: TaskRequest): readonly TaskRow[];
+  /** What a user's own file is made of, with all that it imports; `loadTask` sets it. Absent for a family of ours. */
+  readonly contentHash?: string;
 }
