@@ -85,6 +85,8 @@ export const command: Command = {
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
     const rows = await readTrainingRows(model, data, output);
     const adapter = await demandAdapter(model, adapterChoice, rows);
+    const replaced = adapter.layout.replaced?.weights.map(({ name }) => name) ?? [];
+    if (replaced.length > 0) output.say(`kept as the adapter's file has them, not trained: ${replaced.join(', ')}`);
     const { validation: validationFiles } = training;
     const reading = { ...data, ...given({ validation: validationFiles }) };
     const validation = await readValidation(model, reading, examination, output);

@@ -54,7 +54,7 @@ export const command: Command = {
     const { mergeIntoBase } = await import('../training/merge.ts');
     const merged = await mergeIntoBase(model, adapter, out, dtype && { dtype: dtypes[dtype] });
     output.result({ checkpoint: out, as, ...merged }, () => [
-      `${merged.modules} of ${merged.tensors} weights changed by ${adapter.method.name}`,
+      `${merged.modules + merged.replaced} of ${merged.tensors} weights changed by ${adapter.method.name}`,
       out,
     ]);
   },

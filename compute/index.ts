@@ -40,7 +40,16 @@ export type {
   WeightSource,
 } from './program.ts';
 export { type RandomStream, randomStream } from './random.ts';
-export { type Precision, sizeOf, type TensorSpec, totalSize, type Vector, viewTensors, zeros } from './tensors.ts';
+export {
+  type Precision,
+  sizeOf,
+  type TensorSpec,
+  totalSize,
+  transposed,
+  type Vector,
+  viewTensors,
+  zeros,
+} from './tensors.ts';
 export { constant } from './trace/constant.ts';
 export { type InputSpec, record, type Signature, type TracedTensors } from './trace/record.ts';
 export { withoutGradient } from './trace/withoutGradient.ts';

@@ -61,3 +61,11 @@ export function checkVector(subject: string, vector: Vector, size: number, preci
   if (precisionOf(vector) !== precision)
     throw new LambdamaxError({ subject, expected: `values in ${precision}`, got: vector.constructor.name });
 }
+
+/** A matrix [rows, columns] as [columns, rows], both row-major. */
+export function transposed(matrix: Float64Array, rows: number, columns: number): Float64Array {
+  const result = new Float64Array(matrix.length);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) result[column * rows + row] = matrix[row * columns + column]!;
+  return result;
+}

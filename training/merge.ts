@@ -20,6 +20,8 @@ export interface MergeOptions {
 export interface MergeResult {
   /** Linear layers whose weight is another than the base's. */
   readonly modules: number;
+  /** Other weights that the adapter brought. */
+  readonly replaced: number;
   readonly tensors: number;
   readonly files: number;
 }
@@ -39,34 +41,38 @@ export async function mergeIntoBase(
   const dtypeOf = (name: string) => dtype ?? checkpoint.locate(name).dtype;
   await makeFolder(out, 'a folder to write a checkpoint in');
   await copyRest(checkpoint.directory, out, dtype);
-  const groups = filesOf(checkpoint.names(), mostBytesAFile, (name) => {
-    return sizeOf(checkpoint.shapeOf(name)) * bytesPerEntry[dtypeOf(name)];
-  });
+  const stored = new Set(checkpoint.names());
+  // An output projection that the adapter has untied from the embedding matrix, whose shape and dtype it has.
+  const untied = (adapter.layout.replaced?.weights ?? []).map(({ name }) => name).filter((name) => !stored.has(name));
+  if (untied.length > 0) await setInConfig(out, { tie_word_embeddings: false });
+  const like = (name: string) => (stored.has(name) ? name : model.decoder.embeddingName);
+  const names = [...stored, ...untied];
+  const bytesOf = (name: string) => sizeOf(checkpoint.shapeOf(like(name))) * bytesPerEntry[dtypeOf(like(name))];
+  const groups = filesOf(names, mostBytesAFile, bytesOf);
   const nameOf = (index: number) =>
     groups.length === 1 ? 'model.safetensors' : `model-${padded(index + 1)}-of-${padded(groups.length)}.safetensors`;
   const places: Record<string, string> = {};
-  for (const [index, names] of groups.entries()) {
+  for (const [index, group] of groups.entries()) {
     const tensors = new Map<string, TensorToWrite>();
-    for (const name of names) {
-      const precision = checkpoint.locate(name).dtype === 'F64' ? 'float64' : 'float32';
+    for (const name of group) {
+      const precision = checkpoint.locate(like(name)).dtype === 'F64' ? 'float64' : 'float32';
       const values = (await mergedWeight(model, adapter, name)) ?? (await checkpoint.read(name, precision));
-      tensors.set(name, { shape: checkpoint.shapeOf(name), values, dtype: dtypeOf(name) });
+      tensors.set(name, { shape: checkpoint.shapeOf(like(name)), values, dtype: dtypeOf(like(name)) });
       places[name] = nameOf(index);
     }
     await writeSafetensors(join(out, nameOf(index)), tensors, { format: 'pt' });
   }
-  const bytes = checkpoint.names().reduce((sum, name) => {
-    return sum + sizeOf(checkpoint.shapeOf(name)) * bytesPerEntry[dtypeOf(name)];
-  }, 0);
+  const bytes = names.reduce((sum, name) => sum + bytesOf(name), 0);
   if (groups.length > 1)
     await writeJson(join(out, 'model.safetensors.index.json'), { metadata: { total_size: bytes }, weight_map: places });
-  return { modules: adapter.layout.modules.size, tensors: checkpoint.names().length, files: groups.length };
+  const replaced = adapter.layout.replaced?.weights.length ?? 0;
+  return { modules: adapter.layout.modules.size, replaced, tensors: names.length, files: groups.length };
 }
 
-/** An adapted weight as the checkpoint stores it, or undefined for any other. */
+/** A weight that the adapter changes, as the checkpoint stores it, or undefined for any other. */
 async function mergedWeight(model: Model, adapter: Adapter, name: string) {
   const module = name.endsWith('.weight') ? name.slice(0, -'.weight'.length) : '';
-  if (!adapter.layout.modules.has(module)) return undefined;
+  if (!adapter.layout.modules.has(module)) return adapter.weights.get(name);
   const linear = model.module(module);
   const frozen = model.turned(linear, adapter.weights.get(name)!);
   const update = moduleUpdate(adapter.layout, module, adapter.parameters, { shared: adapter.weights, weight: frozen });
@@ -109,8 +115,12 @@ async function copyRest(from: string, out: string, dtype: FloatDtype | undefined
   }
   if (dtype === undefined) return;
   const config = (await readJson(join(out, 'config.json'))) as Record<string, unknown>;
-  const key = 'dtype' in config ? 'dtype' : 'torch_dtype';
-  await writeJson(join(out, 'config.json'), { ...config, [key]: torchNames[dtype] });
+  await setInConfig(out, { ['dtype' in config ? 'dtype' : 'torch_dtype']: torchNames[dtype] });
+}
+
+async function setInConfig(out: string, changes: Readonly<Record<string, unknown>>): Promise<void> {
+  const config = (await readJson(join(out, 'config.json'))) as Record<string, unknown>;
+  await writeJson(join(out, 'config.json'), { ...config, ...changes });
 }
 
 const torchNames: Readonly<Record<FloatDtype, string>> = {

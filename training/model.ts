@@ -7,6 +7,7 @@ import {
   onnxBackend,
   type Precision,
   type Program,
+  transposed,
   type Vector,
 } from '../compute/index.ts';
 import { LambdamaxError } from '../errors.ts';
@@ -237,14 +238,6 @@ function requireShapes(checkpoint: Checkpoint, { weights }: Decoder): void {
       got: `[${got.join(', ')}]`,
     });
   }
-}
-
-/** A matrix [rows, columns] as [columns, rows]. */
-function transposed(matrix: Float64Array, rows: number, columns: number): Float64Array {
-  const result = new Float64Array(matrix.length);
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++) result[column * rows + row] = matrix[row * columns + column]!;
-  return result;
 }
 
 function keyOf(layout: AdapterLayout, shape: BatchShape): string {

@@ -5,7 +5,7 @@ import type { TokenRow } from '../data/examples.ts';
 import type { Model } from '../model.ts';
 import type { AdaptedModule, AdapterMethod, AdapterSize, InitialisedModule } from './adapter.ts';
 import { adapterMethod } from './index.ts';
-import { type AdapterLayout, adaptedWeights, layoutTensors, moduleTensors, sharedTensors } from './layout.ts';
+import { type AdapterLayout, broughtTensors, layoutTensors, moduleTensors, sharedTensors } from './layout.ts';
 import { loadMethod } from './methodFile.ts';
 import { checkRank } from './rank.ts';
 import { residualWeight } from './residual.ts';
@@ -76,7 +76,7 @@ export async function createAdapter(model: Model, options: AdapterOptions): Prom
     const values = method.shared!(spec, randomStream(initSeed, `shared tensor ${spec.name}`));
     shared.set(spec.name, model.precision === 'float64' ? values : Float32Array.from(values));
   }
-  const weights = await frozenWeights(model, method, layout, { initial: parameters, shared });
+  const weights = await frozenWeights(model, method, layout, { initial: parameters, brought: shared });
   return { method, layout, initSeed, parameters, initial: parameters.slice(), weights };
 }
 
@@ -137,16 +137,17 @@ export function emptyLayout(): AdapterLayout {
 
 /**
  * The frozen tensors that go with an adapter whose initial values are `initial`: of each module W, or the residual weight
- * W - s B A; and the shared tensors as they are given.
+ * W - s B A; and what else the adapter brings, shared tensors and replaced weights, as `brought` has it.
  */
 export async function frozenWeights(
   model: Model,
   method: Pick<AdapterMethod, 'keepsFunctionBy'>,
   layout: AdapterLayout,
-  { initial, shared }: { readonly initial: Vector; readonly shared: ReadonlyMap<string, Vector> },
+  { initial, brought }: { readonly initial: Vector; readonly brought: ReadonlyMap<string, Vector> },
 ): Promise<Map<string, Vector>> {
   const weights = new Map<string, Vector>();
-  for (const name of adaptedWeights(layout)) weights.set(name, shared.get(name) ?? (await model.weight(name)));
+  for (const module of layout.modules.keys()) weights.set(`${module}.weight`, await model.weight(`${module}.weight`));
+  for (const { name } of broughtTensors(layout)) weights.set(name, brought.get(name)!);
   if (method.keepsFunctionBy === 'zeroUpdate') return weights;
   for (const module of layout.modules.keys()) {
     const linear = model.module(module);
@@ -154,7 +155,11 @@ export async function frozenWeights(
     const { shape } = layout.modules.get(module)!;
     const { form } = layout;
     const takenOff = { ...layout, form: { ...form, update: form.residualUpdate ?? form.update } };
-    const residual = residualWeight(weight, shape, moduleUpdate(takenOff, module, initial, { shared, weight }));
+    const residual = residualWeight(
+      weight,
+      shape,
+      moduleUpdate(takenOff, module, initial, { shared: brought, weight }),
+    );
     weights.set(`${module}.weight`, model.stored(linear, residual));
   }
   return weights;

@@ -60,7 +60,8 @@ export function halvesOf(
 }
 
 /** Twice the ranks, with alphas that leave s as it is. */
-export function doubledLayout({ form, modules }: AdapterLayout): AdapterLayout {
+export function doubledLayout(layout: AdapterLayout): AdapterLayout {
+  const { form, modules } = layout;
   const larger = new Map<string, AdaptedModule>();
   for (const [module, { shape, size }] of modules) {
     const rank = 2 * size.rank;
@@ -68,7 +69,7 @@ export function doubledLayout({ form, modules }: AdapterLayout): AdapterLayout {
     const alpha = size.alpha * (form.scaling({ ...size, alpha: 1 }) / form.scaling({ rank, alpha: 1 }));
     larger.set(module, { shape, size: { rank, alpha } });
   }
-  return { form, modules: larger };
+  return { ...layout, modules: larger };
 }
 
 function rankOf({ modules }: AdapterLayout, tensor: string): number {

@@ -3,6 +3,7 @@ import { LambdamaxError } from '../../errors.ts';
 import { matchModules } from '../checkpoint/matchModules.ts';
 import { type AdapterRecord, adaptedModules, type PeftAdapter, readAdapter, writeAdapter } from '../checkpoint/peft.ts';
 import type { PeftConfig } from '../checkpoint/peftConfig.ts';
+import { isTargeted } from '../checkpoint/peftTargets.ts';
 import type { TensorValues } from '../checkpoint/safetensors.ts';
 import type { Model } from '../model.ts';
 import type { AdapterMethod } from './adapter.ts';
@@ -11,6 +12,8 @@ import { doubledLayout, doubledRank, halvesOf, hasFactors } from './doubledRank.
 import { knownMethod } from './index.ts';
 import { type AdapterLayout, layoutKey, layoutTensors, sharedTensors } from './layout.ts';
 import { formOfKind } from './peftForms.ts';
+import { repeatedInitial } from './repeatedInitial.ts';
+import { replacedTensors, replacementOf } from './replaced.ts';
 
 /**
  * Writes an adapter as a PEFT folder that is the same function on the base as it is, with and without our record beside it:
@@ -37,8 +40,13 @@ export async function saveAdapter(model: Model, adapter: Adapter, directory: str
       targetModules: peftTargets(model, modules),
       fanInFanOut: modules.some((module) => model.module(module).transposed),
       baseModel: model.name,
+      ...(layout.replaced?.modulesToSave.length && { modulesToSave: layout.replaced.modulesToSave }),
     },
-    tensors: new Map([...named(written.parameters, layoutTensors(written.layout)), ...shared]),
+    tensors: new Map([
+      ...named(written.parameters, layoutTensors(written.layout)),
+      ...shared,
+      ...replacedTensors(model, layout, adapter.weights),
+    ]),
     record: {
       method: method.name,
       initSeed,
@@ -80,20 +88,36 @@ export async function loadAdapter(model: Model, directory: string, method?: Adap
   const stored = underModelNames(model, await readAdapter(directory), directory);
   const { record, ...plain } = stored;
   const recorded = originOf(stored, directory, method);
-  const whole = storedLayout(model, recorded.form, stored);
+  const whole = storedLayout(model, recorded.form, stored, directory);
   const half = record?.doubled ? halfOf(model, whole, record) : undefined;
   // A record whose halves are not in the file is of another adapter than the config makes of these tensors.
   const origin = record?.doubled && half === undefined ? originOf(plain, directory, method) : recorded;
-  const layout = half ?? whole;
   const read = (tensors: PeftAdapter['tensors'], specs: readonly TensorSpec[]) =>
     flatten(tensors, specs, model.precision, directory);
-  const values = read(stored.tensors, layoutTensors(whole));
+  const specs = layoutTensors(whole);
+  const values = read(stored.tensors, specs);
+  const shared = viewTensors(read(stored.tensors, sharedTensors(whole)), sharedTensors(whole));
+  const rest = others(stored.tensors, specs, sharedTensors(whole));
+  const replacement = await replacementOf(model, whole, stored.config, rest, directory);
+  const layout = { ...(half ?? whole), ...(replacement && { replaced: replacement.replaced }) };
   const { parameters, initial } = half
     ? halvesOf(half, values)
-    : { parameters: values, initial: stored.initial ? read(stored.initial, layoutTensors(whole)) : values.slice() };
-  const shared = viewTensors(read(stored.tensors, sharedTensors(layout)), sharedTensors(layout));
-  const weights = await frozenWeights(model, origin, layout, { initial, shared });
+    : { parameters: values, initial: await initialOf(model, stored, whole, values, read) };
+  const brought = new Map([...shared, ...(replacement?.values ?? [])]);
+  const weights = await frozenWeights(model, origin, layout, { initial, brought });
   return { method: origin, layout, initSeed: record?.initSeed ?? 0, parameters, initial, weights };
+}
+
+/** The parameters at step 0: as stored, or as PEFT makes them anew of the base; else those of now. */
+async function initialOf(
+  model: Model,
+  { initial, config: { initialisation } }: PeftAdapter,
+  layout: AdapterLayout,
+  parameters: Vector,
+  read: (tensors: PeftAdapter['tensors'], specs: readonly TensorSpec[]) => Vector,
+): Promise<Vector> {
+  if (initial !== undefined) return read(initial, layoutTensors(layout));
+  return initialisation ? repeatedInitial(model, layout, initialisation, parameters) : parameters.slice();
 }
 
 /** The layout whose ranks are doubled in the file, or undefined if the file's are not those: its config was changed. */
@@ -108,14 +132,14 @@ const otherModel = 'the adapter must have been trained on this model';
 
 /** The method that a folder's adapter came from. PEFT's fields say how it computes, and the record all else. */
 function originOf(
-  { config: { kind }, record }: PeftAdapter,
+  { config: { kind, initialisation }, record }: PeftAdapter,
   directory: string,
   method: AdapterMethod | undefined,
 ): Adapter['method'] {
-  const keepsFunctionBy = record?.keepsFunctionBy ?? 'zeroUpdate';
+  const keepsFunctionBy = record?.keepsFunctionBy ?? (initialisation ? 'residualWeight' : 'zeroUpdate');
   if (kind.type !== 'LAMBDAMAX') {
     const { name, form } = formOfKind(kind);
-    return { name: record?.method ?? name, form, keepsFunctionBy };
+    return { name: record?.method ?? initialisation ?? name, form, keepsFunctionBy };
   }
   const known = method ?? (record && knownMethod(record.method));
   if (known !== undefined) return { name: known.name, form: known.form, keepsFunctionBy };
@@ -164,8 +188,21 @@ function underModelNames(model: Model, stored: PeftAdapter, directory: string): 
 }
 
 /** The layout that the stored tensors have; they, not the config's targets, say which modules are adapted. */
-function storedLayout(model: Model, form: AdapterMethod['form'], stored: PeftAdapter): AdapterLayout {
+function storedLayout(
+  model: Model,
+  form: AdapterMethod['form'],
+  stored: PeftAdapter,
+  directory: string,
+): AdapterLayout {
   const modules = adaptedModules(stored);
+  const { config } = stored;
+  const passedOver = config.kind.type !== 'LAMBDAMAX' && modules.find((module) => !isTargeted(module, config));
+  if (passedOver)
+    throw new LambdamaxError({
+      subject: `module ${passedOver} of the adapter in ${directory}`,
+      expected: 'one that target_modules and the like in adapter_config.json choose',
+      got: 'one that PEFT passes over',
+    });
   // A rank above min(out, in) is a waste and no error: a residual adapter as plain LoRA has twice the rank that it had.
   return layoutFor(model, { form }, modules.join(','), stored.config, { anyRank: true });
 }
@@ -185,6 +222,12 @@ function mostCommon(values: readonly number[]): number {
   const counts = new Map<number, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   return [...counts].reduce((most, entry) => (entry[1] > most[1] ? entry : most))[0];
+}
+
+/** The tensors that the adapter's form does not ask for. */
+function others(tensors: ReadonlyMap<string, TensorValues>, ...asked: readonly (readonly TensorSpec[])[]) {
+  const known = new Set(asked.flat().map(({ name }) => name));
+  return new Map([...tensors].filter(([name]) => !known.has(name)));
 }
 
 function flatten(

@@ -7,6 +7,19 @@ export interface AdapterLayout {
   readonly form: AdapterForm;
   /** The adapted modules in the order in which their tensors are flattened. */
   readonly modules: ReadonlyMap<string, AdaptedModule>;
+  /** Weights of the base that the adapter brings values of. */
+  readonly replaced?: ReplacedWeights;
+}
+
+/**
+ * Weights outside the adapted matrices for which an adapter's file has values of its own: an embedding matrix, an output
+ * projection, norms, biases. They are frozen here, however they were trained.
+ */
+export interface ReplacedWeights {
+  /** Among them the output projection if it is no longer tied to the embedding matrix. */
+  readonly weights: readonly TensorSpec[];
+  /** PEFT's `modules_to_save`. */
+  readonly modulesToSave: readonly string[];
 }
 
 /** The trainable tensors of all modules, named `<module>.<tensor>` as in PEFT's files. */
@@ -53,11 +66,16 @@ export function applyLayout(
 
 /**
  * The frozen tensors that an adapter brings itself: the weights of its modules, which a method may replace by residual
- * weights, and those that the modules share.
+ * weights, those that the modules share, and weights of the base that its file has values of.
  */
 export function adaptedWeights(layout: AdapterLayout): string[] {
   const weights = [...layout.modules.keys()].map((module) => `${module}.weight`);
-  return [...weights, ...sharedTensors(layout).map(({ name }) => name)];
+  return [...weights, ...broughtTensors(layout).map(({ name }) => name)];
+}
+
+/** Frozen tensors that an adapter brings beside the weights of its modules. */
+export function broughtTensors(layout: AdapterLayout): TensorSpec[] {
+  return [...sharedTensors(layout), ...(layout.replaced?.weights ?? [])];
 }
 
 /** The layout whose gradient training follows: that of the form's `training`, where it has one. */
@@ -67,6 +85,6 @@ export function trainingLayout(layout: AdapterLayout): AdapterLayout {
 }
 
 /** A key that is equal for layouts that compile to the same graph. */
-export function layoutKey({ form, modules }: AdapterLayout): string {
-  return JSON.stringify([form.name, [...modules]]);
+export function layoutKey({ form, modules, replaced }: AdapterLayout): string {
+  return JSON.stringify([form.name, [...modules], replaced?.weights.map(({ name }) => name)]);
 }

@@ -22,6 +22,6 @@ export async function toPlainLora(model: Model, adapter: Adapter): Promise<Adapt
   const { layout, parameters } = doubledRank(adapter);
   const method = { name: form === lowRank ? 'lora' : 'rslora', form, keepsFunctionBy: 'zeroUpdate' } as const;
   const initial = parameters.slice();
-  const weights = await frozenWeights(model, method, layout, { initial, shared: new Map() });
+  const weights = await frozenWeights(model, method, layout, { initial, brought: adapter.weights });
   return { method, layout, initSeed: adapter.initSeed, parameters, initial, weights };
 }

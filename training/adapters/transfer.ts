@@ -3,7 +3,7 @@ import type { PeftKind } from '../checkpoint/peftConfig.ts';
 import type { Model } from '../model.ts';
 import type { AdaptedModule, AdapterForm } from './adapter.ts';
 import type { Adapter } from './create.ts';
-import { adaptedWeights } from './layout.ts';
+import { adaptedWeights, type ReplacedWeights } from './layout.ts';
 import { loadMethod } from './methodFile.ts';
 import { formOfKind } from './peftForms.ts';
 
@@ -13,6 +13,7 @@ export interface AdapterData extends Pick<Adapter, 'initSeed' | 'parameters' | '
   /** What PEFT calls its form; absent for one that is known by the method's name only. */
   readonly peft?: PeftKind;
   readonly modules: ReadonlyMap<string, AdaptedModule>;
+  readonly replaced?: ReplacedWeights;
   /** The frozen tensors that are not the checkpoint's own. */
   readonly weights: ReadonlyMap<string, Vector>;
 }
@@ -29,15 +30,16 @@ export async function adapterData(model: Model, adapter: Adapter): Promise<Adapt
   return {
     method: { name, keepsFunctionBy },
     ...(peft && { peft }),
+    ...(layout.replaced && { replaced: layout.replaced }),
     ...{ modules: layout.modules, initSeed, parameters, initial, weights },
   };
 }
 
 /** The adapter that the data is of, on the same model. Throws a LambdamaxError for a method that is not known here. */
 export async function adapterOf(model: Model, data: AdapterData): Promise<Adapter> {
-  const { method, peft, modules, initSeed, parameters, initial } = data;
+  const { method, peft, modules, replaced, initSeed, parameters, initial } = data;
   const form: AdapterForm = peft ? formOfKind(peft).form : (await loadMethod(method.name, 'method of an adapter')).form;
-  const layout = { form, modules };
+  const layout = { form, modules, ...(replaced && { replaced }) };
   const weights = new Map<string, Vector>();
   for (const tensor of adaptedWeights(layout))
     weights.set(tensor, data.weights.get(tensor) ?? (await model.weight(tensor)));

@@ -170,7 +170,7 @@ export function adaptedModules({ config, tensors, record }: PeftAdapter): readon
 }
 
 /** `<module>.lora_A.weight`, `<module>.vera_lambda_b`, ... */
-const ownTensor = /^(.+)\.(?:lora|gralora|randlora|vera)_\w+(?:\.weight)?$/;
+const ownTensor = /^(.+)\.(?:lora_(?!embedding_)|gralora_|randlora_|vera_)\w+(?:\.weight)?$/;
 
 /** The tensors that all modules share, by kind. PEFT's copies of them, one for each module, are left out. */
 const sharedTensors: Readonly<Partial<Record<PeftConfig['kind']['type'], readonly string[]>>> = {
@@ -180,8 +180,13 @@ const sharedTensors: Readonly<Partial<Record<PeftConfig['kind']['type'], readonl
 
 async function readPrefixed(file: string): Promise<Map<string, TensorValues>> {
   const tensors = new Map<string, TensorValues>();
-  for (const [name, tensor] of await readAllTensors(file)) {
-    if (/\.(?:randlora|vera)_[AB]$/.test(name) && name.startsWith(prefix)) continue;
+  const all = await readAllTensors(file);
+  for (const [name, tensor] of all) {
+    const [, shared] = /\.((?:randlora|vera)_[AB])$/.exec(name) ?? [];
+    if (shared !== undefined && name.startsWith(prefix)) {
+      requireCopy(file, name, tensor, `${sharedPrefix}${shared}`, all);
+      continue;
+    }
     const known = [prefix, sharedPrefix].find((start) => name.startsWith(start));
     if (known === undefined) {
       throw new LambdamaxError({ subject: file, expected: `names that start with ${prefix}`, got: name });
@@ -189,6 +194,21 @@ async function readPrefixed(file: string): Promise<Map<string, TensorValues>> {
     tensors.set(name.slice(known.length), tensor);
   }
   return tensors;
+}
+
+/** Throws unless a module's own copy of a shared tensor holds the values of that. */
+function requireCopy(
+  file: string,
+  name: string,
+  { shape, values }: TensorValues,
+  shared: string,
+  all: ReadonlyMap<string, TensorValues>,
+): void {
+  const original = all.get(shared);
+  if (original?.shape.join() === shape.join() && original.values.every((value, index) => value === values[index]))
+    return;
+  const expected = `the values of ${shared}, which all modules share`;
+  throw new LambdamaxError({ subject: `tensor ${name} in ${file}`, expected, got: original ? 'others' : 'none' });
 }
 
 async function writePrefixed(file: string, tensors: ReadonlyMap<string, TensorValues>): Promise<void> {

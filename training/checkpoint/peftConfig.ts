@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
 import { readJson } from './files.ts';
+import { peftFields, requireKnownFields } from './peftFields.ts';
+import { type RepeatedInitialisation, repeatedInitialisation } from './peftInitialisation.ts';
+import { endsAs, type PeftTargets } from './peftTargets.ts';
 
 /**
  * How an adapter computes, in PEFT's words. `LAMBDAMAX` stands for what PEFT does not know; everything else of such an
@@ -14,35 +17,41 @@ export type PeftKind =
   | { readonly type: 'LAMBDAMAX' };
 
 /** What PEFT's adapter_config.json says about an adapter. */
-export interface PeftConfig {
+export interface PeftConfig extends PeftTargets {
   readonly kind: PeftKind;
   readonly rank: number;
   /** VeRA has none: 1. */
   readonly alpha: number;
-  /** Names as PEFT matches them: a list of endings, or one regular expression for the whole name. */
-  readonly targetModules: readonly string[] | string;
   /** Ranks and alphas of modules that differ from the rest, by PEFT's patterns; LoRA alone has them. */
   readonly rankPattern: Readonly<Record<string, number>>;
   readonly alphaPattern: Readonly<Record<string, number>>;
   /** Whether the adapted weights are stored [in, out], as GPT-2's. */
   readonly fanInFanOut: boolean;
   readonly baseModel: string | null;
+  /** What the base loses while the adapter is loaded; absent: nothing. */
+  readonly initialisation?: RepeatedInitialisation;
+  /** Whether PEFT ties copies of an embedding matrix and an output projection that are tied in the base. */
+  readonly ensureWeightTying?: boolean;
+  /** Rows of embedding matrices that were trained, by ends of the modules' names; without a name the embedding of the tokens. */
+  readonly trainableTokens?: Readonly<Record<string, readonly number[]>> | readonly number[];
 }
 
 /** The part of a configuration that each kind writes under names of its own. */
-type Own = Pick<PeftConfig, 'kind' | 'alpha' | 'rankPattern' | 'alphaPattern'>;
+type Own = Pick<
+  PeftConfig,
+  'kind' | 'alpha' | 'rankPattern' | 'alphaPattern' | 'initialisation' | 'ensureWeightTying' | 'trainableTokens'
+>;
 
 /** One kind of PEFT: how its own fields are read and written. */
 interface Dialect {
   read(raw: Readonly<Record<string, unknown>>, file: string): Own;
   write(config: PeftConfig): Record<string, unknown>;
-  /** Fields that change what an adapter computes, beyond what we compute. */
-  readonly unsupported: readonly string[];
 }
 
 const positive = z.number().positive();
 const rank = z.int().min(1);
 const flag = z.boolean().nullish();
+const tokenId = z.int().min(0);
 const noPatterns = { rankPattern: {}, alphaPattern: {} };
 
 const patterns = {
@@ -50,7 +59,14 @@ const patterns = {
   alpha_pattern: z.record(z.string(), positive).nullish(),
 };
 
-const lora = z.looseObject({ lora_alpha: positive, use_rslora: flag, use_dora: flag, ...patterns });
+const lora = z.looseObject({
+  lora_alpha: positive,
+  use_rslora: flag,
+  use_dora: flag,
+  ...patterns,
+  ensure_weight_tying: flag,
+  trainable_token_indices: z.union([z.array(tokenId), z.record(z.string(), z.array(tokenId))]).nullish(),
+});
 const own = z.looseObject({ alpha: positive, ...patterns });
 const gralora = z.looseObject({ alpha: positive, gralora_k: rank, hybrid_r: z.int().min(0).nullish() });
 const randlora = z.looseObject({ randlora_alpha: positive });
@@ -59,11 +75,16 @@ const dialects: Readonly<Record<PeftKind['type'], Dialect>> = {
   LORA: {
     read(raw, file) {
       const values = parse(file, lora, raw);
+      const { use_dora: useDora, trainable_token_indices: tokens } = values;
+      const initialisation = repeatedInitialisation(raw.init_lora_weights, file);
       return {
-        kind: { type: 'LORA', useRslora: values.use_rslora ?? false, useDora: values.use_dora ?? false },
+        kind: { type: 'LORA', useRslora: values.use_rslora ?? false, useDora: useDora ?? false },
         alpha: values.lora_alpha,
         rankPattern: values.rank_pattern ?? {},
         alphaPattern: values.alpha_pattern ?? {},
+        ...(initialisation && { initialisation }),
+        ...(values.ensure_weight_tying && { ensureWeightTying: true }),
+        ...(tokens && Object.keys(tokens).length > 0 && { trainableTokens: tokens }),
       };
     },
     // The fields of PEFT 0.21's LoraConfig that every version of the last years knows.
@@ -80,18 +101,6 @@ const dialects: Readonly<Record<PeftKind['type'], Dialect>> = {
       use_dora: kind.type === 'LORA' && kind.useDora,
       use_rslora: kind.type === 'LORA' && kind.useRslora,
     }),
-    unsupported: [
-      'alora_invocation_tokens',
-      'arrow_config',
-      'kasa_config',
-      'layer_replication',
-      'lora_bias',
-      'monteclora_config',
-      'target_parameters',
-      'use_bdlora',
-      'use_qalora',
-      'velora_config',
-    ],
   },
   GRALORA: {
     read(raw, file) {
@@ -105,14 +114,12 @@ const dialects: Readonly<Record<PeftKind['type'], Dialect>> = {
       hybrid_r: kind.type === 'GRALORA' ? kind.hybridRank : 0,
       init_weights: true,
     }),
-    unsupported: [],
   },
   RANDLORA: {
-    read: (raw, file) => ({
-      kind: { type: 'RANDLORA' },
-      alpha: parse(file, randlora, raw).randlora_alpha,
-      ...noPatterns,
-    }),
+    read(raw, file) {
+      requireProjections(raw, file);
+      return { kind: { type: 'RANDLORA' }, alpha: parse(file, randlora, raw).randlora_alpha, ...noPatterns };
+    },
     write: ({ alpha }) => ({
       init_weights: true,
       // The bases lie in the file, and are not drawn anew.
@@ -123,10 +130,12 @@ const dialects: Readonly<Record<PeftKind['type'], Dialect>> = {
       sparse: false,
       very_sparse: false,
     }),
-    unsupported: [],
   },
   VERA: {
-    read: () => ({ kind: { type: 'VERA' }, alpha: 1, ...noPatterns }),
+    read(raw, file) {
+      requireProjections(raw, file);
+      return { kind: { type: 'VERA' }, alpha: 1, ...noPatterns };
+    },
     write: () => ({
       d_initial: 0.1,
       init_weights: true,
@@ -134,7 +143,6 @@ const dialects: Readonly<Record<PeftKind['type'], Dialect>> = {
       save_projection: true,
       vera_dropout: 0,
     }),
-    unsupported: [],
   },
   LAMBDAMAX: {
     read(raw, file) {
@@ -147,20 +155,32 @@ const dialects: Readonly<Record<PeftKind['type'], Dialect>> = {
       alpha_pattern: alphaPattern,
       rank_pattern: rankPattern,
     }),
-    unsupported: [],
   },
 };
 
+/** PEFT draws the projections anew where this is false, whatever lies in the file. */
+function requireProjections(raw: Readonly<Record<string, unknown>>, file: string): void {
+  const { save_projection: got } = raw;
+  if (got === undefined || got === true) return;
+  const remedy = 'save the adapter with save_projection=True';
+  throw new LambdamaxError({ subject: `save_projection in ${file}`, expected: 'true', got, remedy });
+}
+
+const names = z.array(z.string());
 const common = z.looseObject({
   r: rank,
-  target_modules: z.union([z.string(), z.array(z.string()).min(1)]),
+  target_modules: z.union([z.string(), names.min(1)]),
+  exclude_modules: z.union([z.string(), names]).nullish(),
+  layers_to_transform: z.union([z.int(), z.array(z.int())]).nullish(),
+  layers_pattern: z.union([z.string(), names]).nullish(),
+  modules_to_save: names.nullish(),
   fan_in_fan_out: flag,
   base_model_name_or_path: z.string().nullish(),
 });
 
 /**
  * Reads an adapter_config.json. Throws a LambdamaxError that names the file and the field for a kind of adapter that is not
- * known, and for a feature that would be computed wrongly.
+ * known, for a feature that would be computed wrongly, and for a field that is not known.
  */
 export async function readPeftConfig(file: string): Promise<PeftConfig> {
   const raw = parse(file, z.looseObject({}), await readJson(file));
@@ -169,22 +189,35 @@ export async function readPeftConfig(file: string): Promise<PeftConfig> {
     const expected = Object.keys(dialects).slice(0, -1).join(', ');
     throw new LambdamaxError({ subject: `peft_type in ${file}`, expected, got: type ?? 'none' });
   }
-  const dialect = dialects[type as PeftKind['type']];
-  if ((bias ?? 'none') !== 'none')
-    throw new LambdamaxError({ subject: `bias in ${file}`, expected: '"none"', got: bias });
-  for (const key of [...dialect.unsupported, 'modules_to_save', 'trainable_token_indices']) {
-    const value = raw[key] ?? false;
-    if (value === false || (Array.isArray(value) && value.length === 0)) continue;
-    const remedy = 'this feature of PEFT is not supported';
-    throw new LambdamaxError({ subject: `${key} in ${file}`, expected: 'null or false', got: value, remedy });
-  }
+  const kind = type as PeftKind['type'];
+  requireKnownFields(file, peftFields[kind], raw);
+  const biases = ['none', 'all', `${type.toLowerCase()}_only`];
+  if (!biases.includes((bias ?? 'none') as string))
+    throw new LambdamaxError({ subject: `bias in ${file}`, expected: biases.join(', '), got: bias });
   const values = parse(file, common, raw);
   return {
     rank: values.r,
-    targetModules: values.target_modules,
+    ...targetsOf(values, file),
     fanInFanOut: values.fan_in_fan_out ?? false,
     baseModel: values.base_model_name_or_path ?? null,
-    ...dialect.read(raw, file),
+    ...dialects[kind].read(raw, file),
+  };
+}
+
+function targetsOf(values: z.infer<typeof common>, file: string): PeftTargets {
+  const { target_modules: targetModules, exclude_modules: exclude, layers_to_transform: layers } = values;
+  const { layers_pattern: pattern, modules_to_save: saved } = values;
+  if (typeof targetModules === 'string' && ((layers ?? null) !== null || (pattern ?? null) !== null)) {
+    const expected = 'null beside target_modules that are a string, as in PEFT';
+    throw new LambdamaxError({ subject: `layers_to_transform and layers_pattern in ${file}`, expected });
+  }
+  const layerList = typeof layers === 'number' ? [layers] : layers;
+  return {
+    targetModules,
+    ...(exclude && exclude.length > 0 && { excludeModules: exclude }),
+    ...(layerList && layerList.length > 0 && { layersToTransform: layerList }),
+    ...(pattern && pattern.length > 0 && { layersPattern: typeof pattern === 'string' ? [pattern] : pattern }),
+    ...(saved && saved.length > 0 && { modulesToSave: saved }),
   };
 }
 
@@ -198,7 +231,7 @@ export function toPeftJson(config: PeftConfig): Record<string, unknown> {
     inference_mode: true,
     layers_pattern: null,
     layers_to_transform: null,
-    modules_to_save: null,
+    modules_to_save: config.modulesToSave ?? null,
     peft_type: config.kind.type,
     r: config.rank,
     revision: null,
@@ -217,17 +250,7 @@ export function sizeOfModule(
 }
 
 function patternValue(patterns: Readonly<Record<string, number>>, module: string): number | undefined {
-  return Object.entries(patterns).find(([pattern]) => moduleEnd(pattern).test(module))?.[1];
-}
-
-/** Throws a LambdamaxError for a pattern that is no regular expression. */
-function moduleEnd(pattern: string): RegExp {
-  try {
-    return new RegExp(`^(?:.*\\.)?(?:${pattern})$`);
-  } catch (cause) {
-    const expected = 'the end of a module name, or a regular expression';
-    throw new LambdamaxError({ subject: `module pattern ${JSON.stringify(pattern)}`, expected, cause });
-  }
+  return Object.entries(patterns).find(([pattern]) => endsAs(module, pattern))?.[1];
 }
 
 /** The value under a schema. Throws a LambdamaxError that names the file and the key. */

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type Graph, type InputSpec, record, simplify, type TracedTensors } from '../../compute/index.ts';
 import type { AdapterLayout } from '../adapters/layout.ts';
 import { cachedTokens, type KeysAndValues } from '../models/cachedTokens.ts';
-import { hiddenStates, signature, weightOf } from '../models/causal.ts';
+import { hiddenStates, outputNameOf, signature, weightOf } from '../models/causal.ts';
 import type { Decoder, DecoderConfig, Positions } from '../models/decoder.ts';
 import { wholeRows } from '../models/wholeRows.ts';
 
@@ -51,7 +51,7 @@ export function recordPrompt(decoder: Decoder, layout: AdapterLayout, rows: numb
       const tokens = { rows, length, inputIds: tensors.inputs.get('inputIds')!, ...noting };
       const states = hiddenStates(decoder, layout, tokens, tensors);
       const last = tf.gather(states, tensors.inputs.get('last') as tf.Tensor1D);
-      return outputs.set(logitsName, logits(decoder, last, tensors));
+      return outputs.set(logitsName, logits(outputNameOf(decoder, layout), last, tensors));
     }),
   );
 }
@@ -80,7 +80,8 @@ export function recordStep(decoder: Decoder, layout: AdapterLayout, { rows, capa
         onNew: (layer, own) => note(outputs, layer, own),
       });
       const tokens = { rows, length: 1, inputIds: input('inputIds'), ...positions };
-      return outputs.set(logitsName, logits(decoder, hiddenStates(decoder, layout, tokens, tensors), tensors));
+      const states = hiddenStates(decoder, layout, tokens, tensors);
+      return outputs.set(logitsName, logits(outputNameOf(decoder, layout), states, tensors));
     }),
   );
 }
@@ -89,6 +90,6 @@ function note(outputs: Map<string, tf.Tensor>, layer: number, { keys, values }: 
   outputs.set(keysName(layer), keys).set(valuesName(layer), values);
 }
 
-function logits({ outputName }: Decoder, states: tf.Tensor2D, tensors: TracedTensors): tf.Tensor2D {
+function logits(outputName: string, states: tf.Tensor2D, tensors: TracedTensors): tf.Tensor2D {
   return tf.matMul(states, weightOf(tensors, outputName) as tf.Tensor2D, false, true);
 }

@@ -10,7 +10,7 @@ import {
   type TracedTensors,
   trace,
 } from '../../compute/index.ts';
-import { type AdapterLayout, applyLayout, layoutTensors, sharedTensors } from '../adapters/layout.ts';
+import { type AdapterLayout, applyLayout, broughtTensors, layoutTensors } from '../adapters/layout.ts';
 import { greedyTokens, logitLosses, positionLosses, weightedLoss } from './causalLoss.ts';
 import type { Decoder, DecoderContext } from './decoder.ts';
 import { type RowInputs, wholeRows } from './wholeRows.ts';
@@ -40,7 +40,7 @@ export type Trainable = AdapterLayout | 'allWeights';
  * to compute its logits in chunks.
  */
 export function traceCausalLoss(decoder: Decoder, trainable: Trainable, shape: BatchShape): TracedLoss {
-  const { outputName } = decoder;
+  const outputName = outputNameOf(decoder, trainable);
   return trace(signature(decoder, trainable, [...tokenInputs(shape), lossWeights(shape)]), {
     outputs: (tensors) => (trainable === 'allWeights' ? logits : wholeRowStates)(decoder, trainable, shape, tensors),
     loss: (outputs, { inputs, weights }) => {
@@ -65,7 +65,7 @@ export function recordPositionLosses(
   withGreedy = false,
 ): Graph {
   const graph = record(signature(decoder, trainable, tokenInputs(shape)), (tensors) => {
-    const output = weightOf(tensors, decoder.outputName) as tf.Tensor2D;
+    const output = weightOf(tensors, outputNameOf(decoder, trainable)) as tf.Tensor2D;
     const hidden = wholeRowStates(decoder, trainable, shape, tensors);
     const losses = positionLosses(hidden, output, tensors.inputs.get('targets')!);
     return new Map([['losses', losses], ...(withGreedy ? [['greedy', greedyTokens(hidden, output)] as const] : [])]);
@@ -111,7 +111,7 @@ export function recordInputs(
 }
 
 function logits(decoder: Decoder, trainable: Trainable, shape: BatchShape, tensors: TracedTensors): tf.Tensor2D {
-  const output = weightOf(tensors, decoder.outputName) as tf.Tensor2D;
+  const output = weightOf(tensors, outputNameOf(decoder, trainable)) as tf.Tensor2D;
   return tf.matMul(wholeRowStates(decoder, trainable, shape, tensors), output, false, true);
 }
 
@@ -159,12 +159,19 @@ export function weightOf({ parameters, weights }: TracedTensors, name: string): 
   return (weights.get(name) ?? parameters.get(name))!;
 }
 
+/** The weight that turns hidden states into logits, which an adapter may bring although the base's two are tied. */
+export function outputNameOf({ outputName, headName }: Decoder, trainable: Trainable): string {
+  const replaced = trainable === 'allWeights' ? undefined : trainable.replaced;
+  return replaced?.weights.some(({ name }) => name === headName) ? headName : outputName;
+}
+
 /** What a graph of a decoder is fed: what is trained, the inputs of its batch, and the frozen weights. */
 export function signature(decoder: Decoder, trainable: Trainable, inputs: readonly InputSpec[]): Signature {
   const { weights } = decoder;
-  return trainable === 'allWeights'
-    ? { parameters: weights, inputs, weights: [] }
-    : { parameters: layoutTensors(trainable), inputs, weights: [...weights, ...sharedTensors(trainable)] };
+  if (trainable === 'allWeights') return { parameters: weights, inputs, weights: [] };
+  const own = new Set(weights.map(({ name }) => name));
+  const brought = broughtTensors(trainable).filter(({ name }) => !own.has(name));
+  return { parameters: layoutTensors(trainable), inputs, weights: [...weights, ...brought] };
 }
 
 function rowInputs(inputs: TracedTensors['inputs']): RowInputs {
