@@ -31,6 +31,8 @@ export interface RatePrediction {
 export interface PredictionPoint {
   readonly configuration: string;
   readonly method: string;
+  /** Some of its runs are still to be made, so that all that is said of it may change. */
+  readonly isUnfinished: boolean;
   readonly optimum: Optimum;
   /** Smallest rate above the optimum where training breaks; null if it held at every rate tried. */
   readonly divergesAt: number | null;
@@ -93,6 +95,11 @@ export interface Prediction {
   readonly context: SweepContext;
   /** Configurations left out because every run of theirs diverged. */
   readonly unusable: readonly string[];
+  /** How many runs are done, of how many as far as can be told; null of a table, which does not say how many there should be. */
+  readonly runsDone: number | null;
+  readonly runsPlanned: number | null;
+  /** Configurations of which no run is done yet. */
+  readonly notBegun: readonly string[];
 }
 
 interface Measured extends PredictionPoint {
@@ -129,7 +136,10 @@ export function predict(sweep: Sweep, { seed = 0 }: { seed?: number } = {}): Pre
   const context = sweep.context ?? {};
   const known = new Set(points.map((point) => point.configuration));
   const unusable = namesOf(sweep).filter((name) => !known.has(name));
-  const findings = { points, predictors, peakSpread, scoreDirection, isShare, context, unusable };
+  const { done: runsDone = null, planned: runsPlanned = null, unfinished = [] } = sweep.progress ?? {};
+  const notBegun = unfinished.filter((name) => !known.has(name) && !unusable.includes(name));
+  const progress = { runsDone, runsPlanned, notBegun };
+  const findings = { points, predictors, peakSpread, scoreDirection, isShare, context, unusable, ...progress };
   const claims = claimsOf(findings);
   return { ...findings, claims, verdict: verdictOf(findings, claims) };
 }
@@ -147,6 +157,7 @@ function measure(sweep: Sweep, seed: number): Measured[] {
       {
         configuration,
         method,
+        isUnfinished: sweep.progress?.unfinished.includes(configuration) ?? false,
         optimum: found.optimum,
         divergesAt: breaking,
         holdsAt: holdsAt(points, breaking),
@@ -159,11 +170,13 @@ function measure(sweep: Sweep, seed: number): Measured[] {
     ];
   });
   if (measured.length === 0) {
+    const { length } = sweep.runs;
+    const planned = sweep.progress === undefined ? '' : ` of ${sweep.progress.planned}`;
     throw new LambdamaxError({
       subject: 'sweep',
       expected: 'at least one finished run',
-      got: sweep.runs.length === 0 ? 'no runs' : `${sweep.runs.length} runs, all diverged`,
-      remedy: 'sweep smaller learning rates',
+      got: length === 0 ? `no runs${planned}` : `${length}${planned} runs, all diverged`,
+      remedy: length === 0 ? 'wait for the first one, or continue the sweep' : 'sweep smaller learning rates',
     });
   }
   return measured;

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { directionOf } from '../training/sweep/methodRuns.ts';
 import {
   canonicalJson,
   codeOf,
@@ -19,7 +20,7 @@ import {
   type StudyRecord,
   scoreOf,
 } from '../training/sweep/record.ts';
-import { directionOf } from '../training/sweep/sweep.ts';
+import { studyProgress } from '../training/sweep/studyProgress.ts';
 import { limitOf } from './limits.ts';
 import type { Prediction } from './predictor.ts';
 import type { ReportInput, ReportSpectrum } from './report/report.ts';
@@ -197,6 +198,7 @@ function sweepOf(
     scoreDirection: directionOf(plan.score),
     isShare: ofShares,
     configurations: [...configurations.values()],
+    progress: studyProgress(plan, runs),
     context: {
       steps: plan.training.steps,
       model: plan.model,

@@ -58,6 +58,15 @@ export interface SweepContext {
   readonly score?: string;
 }
 
+/** How far a sweep has come. */
+export interface SweepProgress {
+  readonly done: number;
+  /** In all, as far as can be told: grids may still be extended. */
+  readonly planned: number;
+  /** Configurations some of whose runs are still to be made. */
+  readonly unfinished: readonly string[];
+}
+
 /** Fine-tuning runs over a grid of learning rates, for one or more configurations. */
 export interface Sweep {
   readonly runs: readonly SweepRun[];
@@ -65,6 +74,8 @@ export interface Sweep {
   /** The score is a share, from 0 to 1, of which differences are told in percentage points; default false. */
   readonly isShare?: boolean;
   readonly configurations: readonly SweepConfiguration[];
+  /** How many of its runs there are; absent where nobody knows how many there should be. */
+  readonly progress?: SweepProgress;
   readonly context?: SweepContext;
 }
 

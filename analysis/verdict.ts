@@ -13,7 +13,12 @@ export interface Claim {
   readonly evidence: string;
   /** What a yes or no to this question means, for the table's note. */
   readonly meaning: string;
+  /** Runs that it rests on are still to be made. */
+  readonly mayChange: boolean;
 }
+
+/** A claim before it is said whether it may change. */
+type JudgedClaim = Omit<Claim, 'mayChange'>;
 
 /** A prediction before it is put into words. */
 export type Findings = Omit<Prediction, 'claims' | 'verdict'>;
@@ -31,7 +36,12 @@ export function startsAtZeroB(method: string): boolean {
 
 /** The three claims, each judged by its own numbers: one can hold while another fails. */
 export function claimsOf(findings: Findings): Claim[] {
-  return [orderClaim(findings), powerClaim(findings), thresholdClaim(findings)];
+  // Each rests on the optima or the breaking rates of all configurations.
+  const mayChange = isUnfinished(findings);
+  return [orderClaim(findings), powerClaim(findings), thresholdClaim(findings)].map((claim) => ({
+    ...claim,
+    mayChange,
+  }));
 }
 
 /** One paragraph: the setting, the three claims, what the optima and peaks are, and what limits all this. */
@@ -55,6 +65,7 @@ export function verdictOf(findings: Findings, claims: readonly Claim[]): string 
   };
   return [
     setting(findings),
+    ...unfinished(findings),
     ...(hasCurvature(findings)
       ? claims.map((claim) => `${capital(lead[claim.name][claim.answer])}: ${claim.evidence}.`)
       : ['No lambda_max was given, so that nothing is said about curvature.']),
@@ -62,6 +73,37 @@ export function verdictOf(findings: Findings, claims: readonly Claim[]): string 
     peaks(findings),
     ...limits(findings),
   ].join(' ');
+}
+
+/** Whether runs are still to be made. */
+export function isUnfinished({ runsDone, runsPlanned }: Pick<Findings, 'runsDone' | 'runsPlanned'>): boolean {
+  return runsDone !== null && runsPlanned !== null && runsDone < runsPlanned;
+}
+
+/** `12 of 40 runs are done`; null where all are, or nobody knows how many there should be. */
+export function progressWords(findings: Pick<Findings, 'runsDone' | 'runsPlanned'>): string | null {
+  return isUnfinished(findings) ? `${findings.runsDone} of ${findings.runsPlanned} runs are done` : null;
+}
+
+/** How far the study is, and what may still change. */
+function unfinished(findings: Findings): string[] {
+  const words = progressWords(findings);
+  if (words === null) return [];
+  const { notBegun, points } = findings;
+  const open = points.filter((point) => point.isUnfinished).map(({ configuration }) => configuration);
+  return [
+    `${words}, and grids may still be extended: ${hasCurvature(findings) ? 'all three claims' : 'all that is said here'} may still change` +
+      `${open.length === 0 ? '' : `, and the best rates of ${open.join(', ')}`}.`,
+    ...(notBegun.length === 0 ? [] : [`No run is done of ${notBegun.join(', ')}.`]),
+  ];
+}
+
+/** A configuration's name in tables and figures, with a mark where some of its runs are still to be made. */
+export function markedName({
+  configuration,
+  isUnfinished,
+}: Pick<PredictionPoint, 'configuration' | 'isUnfinished'>): string {
+  return isUnfinished ? `${configuration} (unfinished)` : configuration;
 }
 
 /** Which predictor came closest, beside the baseline, and among how many: the best of many flatters itself. */
@@ -83,7 +125,7 @@ export function formatRate(rate: number): string {
   return rate >= 0.1 && rate < 1000 ? rate.toPrecision(3) : rate.toExponential(2);
 }
 
-function orderClaim({ points, predictors }: Findings): Claim {
+function orderClaim({ points, predictors }: Findings): JudgedClaim {
   const summary = byName(predictors, 'two-over-lambda');
   const n = withCurvature(points).length;
   const common = {
@@ -110,7 +152,7 @@ function orderClaim({ points, predictors }: Findings): Claim {
     : { ...common, answer: 'no', evidence: numbers };
 }
 
-function powerClaim({ points, predictors }: Findings): Claim {
+function powerClaim({ points, predictors }: Findings): JudgedClaim {
   const n = withCurvature(points).length;
   const summary = byName(predictors, 'two-over-lambda');
   const fitted = byName(predictors, 'two-over-lambda-calibrated')?.geometricMeanFoldError ?? null;
@@ -138,14 +180,14 @@ function powerClaim({ points, predictors }: Findings): Claim {
   return { ...common, answer, evidence };
 }
 
-function thresholdClaim({ points }: Findings): Claim {
+function thresholdClaim({ points }: Findings): JudgedClaim {
   const common = {
     name: 'threshold',
     question: 'Is the optimizer’s limit of stability where training breaks?',
     meaning:
       'Whether the largest rate at which the optimizer in use is stable near the start marks the rate at which runs diverge or fall off the cliff. This is about the edge, not about the best rate.',
   } as const;
-  const cannotTell = (evidence: string): Claim => ({ ...common, answer: 'cannot tell', evidence });
+  const cannotTell = (evidence: string): JudgedClaim => ({ ...common, answer: 'cannot tell', evidence });
   const limited = points.flatMap(({ limit, holdsAt, divergesAt }) =>
     limit?.learningRate == null ? [] : [{ rate: limit.learningRate, holdsAt, divergesAt }],
   );

@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import type { Figure } from '../analysis/figures/figure.ts';
+import type { Prediction } from '../analysis/predictor.ts';
 import { UsageError } from '../errors.ts';
 import type { Command } from './command.ts';
 import { demand, studyOption, value } from './options.ts';
@@ -30,7 +31,7 @@ export const command: Command = {
     const out = required(args, 'out', fileName);
     const run = optional(args, 'run', text);
     const folder = demand(run ?? optional(args, 'study', text), '--study', 'a study folder, or --run DIR');
-    const { title, figures } = await (run === undefined ? ofStudy(folder) : ofRun(folder));
+    const { title, figures, counts } = await (run === undefined ? ofStudy(folder) : ofRun(folder));
     const figure = figures[name];
     if (figure === undefined)
       throw new UsageError({ subject: '--name', expected: `one of ${Object.keys(figures).join(', ')}`, got: name });
@@ -38,7 +39,9 @@ export const command: Command = {
     const { writeText } = await import('./writeText.ts');
     const isPage = extname(out).toLowerCase() === '.html';
     await writeText(out, isPage ? renderFigurePage(name, figure, title) : JSON.stringify(figure));
-    output.result({ figure: out, name }, () => [out]);
+    const { progressWords } = await import('../analysis/verdict.ts');
+    const words = counts && progressWords(counts);
+    output.result({ figure: out, name, ...counts }, () => [...(words ? [words] : []), out]);
   },
 };
 
@@ -57,6 +60,8 @@ function fileName(given: string, option: string): string {
 interface Drawn {
   readonly title: string;
   readonly figures: Readonly<Record<string, Figure>>;
+  /** Of a study: how many runs it shows. */
+  readonly counts?: Pick<Prediction, 'runsDone' | 'runsPlanned'>;
 }
 
 async function ofStudy(folder: string): Promise<Drawn> {
@@ -65,7 +70,8 @@ async function ofStudy(folder: string): Promise<Drawn> {
   const { reportFigures } = await import('../analysis/report/report.ts');
   const findings = await readStudyFindings(folder);
   const input = reportInput(findings, predict(findings.sweep));
-  return { title: input.title, figures: reportFigures(input) };
+  const { runsDone, runsPlanned } = input.prediction;
+  return { title: input.title, figures: reportFigures(input), counts: { runsDone, runsPlanned } };
 }
 
 async function ofRun(folder: string): Promise<Drawn> {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Prediction } from '../analysis/predictor.ts';
 import type { ScoreDirection } from '../analysis/sweep.ts';
-import { UsageError } from '../errors.ts';
+import { LambdamaxError, UsageError } from '../errors.ts';
 import type { Command } from './command.ts';
 import { studyOption, value } from './options.ts';
 import type { Output } from './output.ts';
@@ -31,11 +31,11 @@ export const command: Command = {
     }
     const { predict } = await import('../analysis/predictor.ts');
     const prediction = predict(await (csv === undefined ? sweepOfStudy(study!) : sweepOfTable(csv, better)));
-    if (study !== undefined) {
-      const { writeJson } = await import('../training/checkpoint/files.ts');
-      await writeJson(join(study, 'prediction.json'), prediction);
-    }
+    if (study !== undefined) await keepPrediction(join(study, 'prediction.json'), prediction, output);
+    const { progressWords } = await import('../analysis/verdict.ts');
+    const progress = progressWords(prediction);
     output.result(prediction, () => [
+      ...(progress === null ? [] : [progress, '']),
       ...optimaTable(prediction, output),
       '',
       ...predictorTable(prediction, output),
@@ -44,6 +44,17 @@ export const command: Command = {
     ]);
   },
 };
+
+/** Writes prediction.json; a folder that cannot be written to is no reason not to show what is in it. */
+async function keepPrediction(path: string, prediction: Prediction, output: Output): Promise<void> {
+  const { writeJson } = await import('../training/checkpoint/files.ts');
+  try {
+    await writeJson(path, prediction);
+  } catch (error) {
+    if (!(error instanceof LambdamaxError)) throw error;
+    output.warn(`not kept: ${error.message}`);
+  }
+}
 
 /** A line for each configuration: what the sweep found, and the curvature beside it. */
 export function optimaTable({ points }: Prediction, output: Output): string[] {
@@ -57,8 +68,8 @@ export function optimaTable({ points }: Prediction, output: Output): string[] {
       ...(limited.length === 0 ? [] : [`limit of ${limited[0]!.optimizer ?? 'gradient descent'}`]),
       ...['lambda_max', '2/lambda_max'],
     ],
-    points.map(({ configuration, optimum, divergesAt, limit, lambdaMax }) => [
-      `${configuration}${optimum.atGridEdge ? ' (at the edge of its grid)' : ''}`,
+    points.map(({ configuration, isUnfinished, optimum, divergesAt, limit, lambdaMax }) => [
+      `${configuration}${isUnfinished ? ' (unfinished)' : ''}${optimum.atGridEdge ? ' (at the edge of its grid)' : ''}`,
       ...[optimum.learningRate, optimum.low, optimum.high, optimum.score],
       ...(hasLoss ? [optimum.loss ?? null] : []),
       divergesAt,

@@ -1,4 +1,6 @@
 import { basename, join } from 'node:path';
+import type { ReportInput } from '../analysis/report/report.ts';
+import { LambdamaxError } from '../errors.ts';
 import type { Command, OptionGroup } from './command.ts';
 import { demand, studyOption, value } from './options.ts';
 import type { Output } from './output.ts';
@@ -36,13 +38,16 @@ export const command: Command = {
 };
 
 async function reportStudy(folder: string, file: string, output: Output): Promise<void> {
-  const { runs, verdicts } = await writeReport(folder, file);
+  const { verdicts, ...counts } = await writeReport(folder, file);
   const verdict = verdicts.join('\n\n');
-  output.result({ report: file, runs, verdict }, () => [verdict, '', file]);
+  output.result({ report: file, ...counts, verdict }, () => [verdict, '', file]);
 }
 
 /** Writes the page of a study, or of those of several tasks that a folder holds; returns what they say. */
-export async function writeReport(folder: string, file: string): Promise<{ runs: number; verdicts: string[] }> {
+export async function writeReport(
+  folder: string,
+  file: string,
+): Promise<{ runs: number; runsDone: number; runsPlanned: number; verdicts: string[] }> {
   const { predict } = await import('../analysis/predictor.ts');
   const { readStudyFindings, reportInput, studyFolders } = await import('../analysis/studyFolder.ts');
   const { renderReport } = await import('../analysis/report/report.ts');
@@ -56,11 +61,28 @@ export async function writeReport(folder: string, file: string): Promise<{ runs:
     }),
   );
   const [first, ...others] = reports;
-  await writeText(file, others.length === 0 ? renderReport(first!.report) : renderTasksReport(reports));
+  const page = others.length === 0 ? renderReport(first!.report) : renderTasksReport(reports);
+  await writeElsewhere(writeText(file, page));
+  const sum = (numberOf: (report: ReportInput) => number | null): number =>
+    reports.reduce((total, { report }) => total + (numberOf(report) ?? 0), 0);
   return {
-    runs: reports.reduce((sum, { report }) => sum + report.sweep.runs.length, 0),
+    runs: sum(({ sweep }) => sweep.runs.length),
+    runsDone: sum(({ prediction }) => prediction.runsDone),
+    runsPlanned: sum(({ prediction }) => prediction.runsPlanned),
     verdicts: reports.map(({ report }) => report.prediction.verdict),
   };
+}
+
+/** The same fault, with what to do about it. */
+async function writeElsewhere(writing: Promise<void>): Promise<void> {
+  try {
+    await writing;
+  } catch (error) {
+    if (!(error instanceof LambdamaxError)) throw error;
+    const { subject, expected, got } = error;
+    const remedy = 'write the page elsewhere: --out FILE';
+    throw new LambdamaxError({ subject, expected, ...(got !== undefined && { got }), remedy, cause: error });
+  }
 }
 
 async function reportRun(folder: string, file: string, output: Output): Promise<void> {
@@ -69,7 +91,7 @@ async function reportRun(folder: string, file: string, output: Output): Promise<
   const { sharpnessWords } = await import('../analysis/run.ts');
   const { writeText } = await import('./writeText.ts');
   const run = await readRun(folder);
-  await writeText(file, renderRunPage(run));
+  await writeElsewhere(writeText(file, renderRunPage(run)));
   const sharpness = sharpnessWords(run.steps);
   output.result({ report: file, steps: run.steps.length, sharpness: sharpness.join(' ') }, () => [...sharpness, file]);
 }

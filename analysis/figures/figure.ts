@@ -31,6 +31,21 @@ export function baseLayout(xaxis: Partial<LayoutAxis>, yaxis: Partial<LayoutAxis
   };
 }
 
+/** The figure with a line of text above it. */
+export function withNote({ data, layout }: Figure, text: string): Figure {
+  const title = {
+    text: escapeMarkup(text),
+    font: { size: 14 },
+    x: 0,
+    xref: 'paper',
+    y: 1,
+    yref: 'paper',
+    yanchor: 'bottom',
+    pad: { b: 8 },
+  } as const;
+  return { data, layout: { ...layout, title, margin: { ...layout.margin, t: 40 } } };
+}
+
 /**
  * A logarithmic axis that shows all `values` (positive) with a margin. Ticks stand at the decades where there are more
  * than three of them, else between them as well, until there are three: at 1, 2 and 5 times, 10⁻³, 2·10⁻³, 5·10⁻³, or closer.

@@ -1,6 +1,7 @@
 import type { Dash, Data } from 'plotly.js';
 import type { Prediction } from '../predictor.ts';
 import { fitPowerLaw, geometricMean } from '../statistics.ts';
+import { markedName } from '../verdict.ts';
 import { baseLayout, escapeMarkup, type Figure, formatPower, logAxis } from './figure.ts';
 import { methodStyles } from './methodStyle.ts';
 
@@ -34,9 +35,10 @@ export function predictionAgainstOptimum(prediction: Prediction, predictor = 'tw
   return {
     data: [
       ...guides(points, ends),
-      ...points.flatMap(({ configuration, optimum, divergesAt, limit, predicted: x }): Data[] => {
+      ...points.flatMap((point): Data[] => {
+        const { configuration, optimum, divergesAt, limit, predicted: x } = point;
         const { color, symbol } = styles.get(configuration)!;
-        const name = escapeMarkup(configuration);
+        const name = escapeMarkup(markedName(point));
         const shared = { type: 'scatter', mode: 'markers', legendgroup: name } as const;
         return [
           {

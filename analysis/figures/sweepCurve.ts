@@ -2,13 +2,14 @@ import type { Data, PlotData } from 'plotly.js';
 import type { PredictionPoint } from '../predictor.ts';
 import { standardError } from '../statistics.ts';
 import { isOffCliff, type RatePoint, ratePoints, type Sweep } from '../sweep.ts';
+import { markedName } from '../verdict.ts';
 import { baseLayout, escapeMarkup, type Figure, logAxis } from './figure.ts';
 import { methodStyles } from './methodStyle.ts';
 
 /**
  * Score against learning rate (log axis), a line for each configuration: means over the seeds with their standard error, or of
  * shares, which stand in %, with their confidence interval;
- * a star at the optimum with its interval, open markers along the bad edge of the plot where runs diverged or the score lies
+ * a star at the optimum with its interval, an open one where runs are still to be made; open markers along the bad edge of the plot where runs diverged or the score lies
  * off the scale. The scale ends a little beyond the cliff, for one broken run would flatten all the curves.
  */
 export function sweepCurve(sweep: Sweep, points: readonly PredictionPoint[]): Figure {
@@ -27,7 +28,7 @@ export function sweepCurve(sweep: Sweep, points: readonly PredictionPoint[]): Fi
   };
   const data = curves.flatMap(({ point, rates }): Data[] => {
     const { color, symbol, dash } = styles.get(point.configuration)!;
-    const name = escapeMarkup(point.configuration);
+    const name = escapeMarkup(markedName(point));
     const shared = { type: 'scatter', legendgroup: name, name } as const;
     // The line runs on to points off the scale, and the plot cuts it off there.
     const shown = rates.filter((rate) => rate.mean !== null);
@@ -58,7 +59,12 @@ export function sweepCurve(sweep: Sweep, points: readonly PredictionPoint[]): Fi
           color,
           thickness: 1.5,
         },
-        marker: { color, symbol: 'star', size: 15, line: { color: 'black', width: 1 } },
+        marker: {
+          color,
+          symbol: point.isUnfinished ? 'star-open' : 'star',
+          size: 15,
+          line: { color: 'black', width: 1 },
+        },
         hovertemplate: `${name}: optimum %{x:.3g}<br>best score %{y:${format}}<extra></extra>`,
       },
       {

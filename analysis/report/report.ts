@@ -1,10 +1,10 @@
-import type { Figure } from '../figures/figure.ts';
+import { type Figure, withNote } from '../figures/figure.ts';
 import { lambdaMaxByMethod, type SpectrumEnd } from '../figures/lambdaMaxByMethod.ts';
 import { predictionAgainstOptimum } from '../figures/predictionAgainstOptimum.ts';
 import { sweepCurve } from '../figures/sweepCurve.ts';
 import { type Prediction, predict } from '../predictor.ts';
 import { byLoss, type Sweep } from '../sweep.ts';
-import { capital, hasCurvature, limitWords } from '../verdict.ts';
+import { capital, hasCurvature, isUnfinished, limitWords, progressWords } from '../verdict.ts';
 import { renderPage } from './page.ts';
 import { claimTable, methodTable, predictorTable, scoreName, spectrumTable } from './tables.ts';
 
@@ -44,11 +44,13 @@ export interface ReportInput {
 /** The report's figures by name, as far as there is something to show. */
 export function reportFigures({ sweep, prediction, spectra }: ReportInput): Record<string, Figure> {
   const losses = sweep.isShare ? byLoss(sweep) : null;
+  const progress = progressWords(prediction);
+  const noted = (figure: Figure): Figure => (progress === null ? figure : withNote(figure, progress));
   return {
-    'sweep-curve': sweepCurve(sweep, prediction.points),
-    ...(losses && { 'loss-curve': sweepCurve(losses, predict(losses).points) }),
+    'sweep-curve': noted(sweepCurve(sweep, prediction.points)),
+    ...(losses && { 'loss-curve': noted(sweepCurve(losses, predict(losses).points)) }),
     ...(spectra.length > 0 && { 'lambda-max': lambdaMaxByMethod(spectra) }),
-    ...(hasCurvature(prediction) && { prediction: predictionAgainstOptimum(prediction) }),
+    ...(hasCurvature(prediction) && { prediction: noted(predictionAgainstOptimum(prediction)) }),
   };
 }
 
@@ -82,12 +84,15 @@ export function studyContent(input: ReportInput, figures: Readonly<Record<string
 function settingOf({ sweep, prediction }: ReportInput): string[] {
   const { model, data, steps, batchSize, optimizer } = sweep.context ?? {};
   const seeds = new Set(sweep.runs.map((run) => run.seed)).size;
+  const runs = isUnfinished(prediction)
+    ? `${prediction.runsDone} of ${prediction.runsPlanned} runs`
+    : `${sweep.runs.length} runs`;
   return [
     ...(model === undefined ? [] : [model]),
     ...(data === undefined ? [] : [data]),
     ...(steps === undefined ? ['steps not known'] : [`${steps.toLocaleString('en')} steps`]),
     ...(batchSize === undefined ? [] : [`${batchSize} rows a step`]),
     ...(optimizer === undefined ? [] : [optimizer]),
-    `${prediction.points.length} configurations, ${sweep.runs.length} runs, ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}`,
+    `${prediction.points.length} configurations, ${runs}, ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}`,
   ];
 }

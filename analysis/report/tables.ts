@@ -1,6 +1,6 @@
 import type { Optimum } from '../optimum.ts';
 import type { Prediction, RatePrediction } from '../predictor.ts';
-import { capital, formatRate, hasCurvature, limitWords } from '../verdict.ts';
+import { capital, formatRate, hasCurvature, limitWords, markedName } from '../verdict.ts';
 import type { ReportSpectrum } from './report.ts';
 
 /** A table of words: a header, rows of as many cells, what the columns mean, and a line on each term that needs one. */
@@ -18,7 +18,11 @@ export const missing = '–';
 export function claimTable({ claims }: Prediction): Table {
   return {
     header: ['Claim', 'Answer', 'Evidence'],
-    rows: claims.map((claim) => [claim.question, claim.answer, capital(`${claim.evidence}.`)]),
+    rows: claims.map(({ question, answer, mayChange, evidence }) => [
+      question,
+      mayChange ? `${answer}, so far` : answer,
+      capital(`${evidence}.`),
+    ]),
     note: 'Each claim is judged by its own numbers, and one can hold while another fails.',
     terms: claims.map((claim) => [claim.question, claim.meaning]),
   };
@@ -45,11 +49,12 @@ export function methodTable(prediction: Prediction): Table {
       ...(limit === null ? [] : ['Limit']),
       ...(curvature ? curvatureHeader : []),
     ],
-    rows: points.map(({ configuration, optimum, divergesAt, lambdaMax, predictions, limit: own }) => {
+    rows: points.map((point) => {
+      const { optimum, divergesAt, lambdaMax, predictions, limit: own } = point;
       const raw = predictions['two-over-lambda'];
       const calibrated = predictions['two-over-lambda-calibrated'];
       return [
-        configuration,
+        markedName(point),
         `${formatRate(optimum.learningRate)}${optimum.atGridEdge ? ' (grid edge)' : ''}`,
         `${formatRate(optimum.low)} to ${formatRate(optimum.high)}${optimum.intervalFrom === 'grid' ? ' (grid)' : ''}`,
         isShare ? formatShare(optimum) : formatNumber(optimum.score),

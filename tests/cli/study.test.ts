@@ -1,17 +1,19 @@
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { predict } from '../../analysis/predictor.ts';
 import { readStudyFindings } from '../../analysis/studyFolder.ts';
 import { readSweepCsv } from '../../analysis/sweepCsv.ts';
+import { lockFolder } from '../../training/sweep/lock.ts';
 import { writeMeasurement } from '../../training/sweep/record.ts';
+import type { ExecuteRun } from '../../training/sweep/runs.ts';
 import { sweep } from '../../training/sweep/sweep.ts';
 import { commandLine, spawnedCommandLine } from '../cases/commandLine.ts';
-import { figuresOf, ownPart } from '../cases/pages.ts';
+import { faultsOf, figuresOf, ownPart } from '../cases/pages.ts';
 import { exactResult, optimumOf, parabolaResult, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
-import { resultOf } from '../oracles/commands.ts';
+import { failsClearly, resultOf } from '../oracles/commands.ts';
 
 /** A finished study of the synthetic parabolas, with a spectrum for each method. */
 async function finishedStudy(study: string): Promise<void> {
@@ -123,6 +125,93 @@ test('results.csv of a study of a task says the same as the study', () =>
     assert.equal([fromTable.context.score, fromStudy.context.score], ['exact match', 'exact match']);
     const { layout } = figuresOf(page)['sweep-curve']! as { layout: { yaxis: { title: { text: string } } } };
     assert.is(layout.yaxis.title.text, 'exact match (higher is better)');
+  }));
+
+/** A study of 18 runs that was stopped when 10 were done: PiSSA's, and the first of LoRA's. */
+async function stoppedStudy(study: string): Promise<void> {
+  let left = 10;
+  const execute: ExecuteRun = async (run) => {
+    if (left-- === 0) throw new Error('stopped');
+    return parabolaResult(run);
+  };
+  const plan = somePlan({ grid: [1e-3, 4e-3, 1.6e-2, 6.4e-2], mostRates: 0 });
+  await sweep(plan, { study, execute }).catch(() => {});
+}
+
+test('an unfinished study says how many of its runs there are, what may change, and marks whose they are', () =>
+  inTemporaryFolder(async (study) => {
+    await stoppedStudy(study);
+    const prediction = await resultOf<ReturnType<typeof predict>>('predict', study);
+    assert.equal([prediction.runsDone, prediction.runsPlanned], [10, 18]);
+    const open = prediction.points.filter(({ isUnfinished }) => isUnfinished).map(({ method }) => method);
+    assert.ok(open.length > 0);
+    assert.ok(prediction.claims.every(({ mayChange }) => mayChange));
+    assert.match(prediction.verdict, '10 of 18 runs are done');
+    assert.match(prediction.verdict, `may still change, and the best rates of ${open.join(', ')}.`);
+    const { stdout } = await commandLine(['predict', study]);
+    assert.match(stdout, /^10 of 18 runs are done$/m);
+    for (const method of open) assert.match(stdout, new RegExp(`^${method} \\(unfinished\\) `, 'm'));
+    const page = await resultOf<Record<string, unknown>>('report', study);
+    assert.equal([page.runs, page.runsDone, page.runsPlanned], [10, 10, 18]);
+    const html = await readFile(join(study, 'report.html'), 'utf8');
+    assert.match(ownPart(html), /10 of 18 runs/);
+    assert.match(ownPart(html), new RegExp(`${open[0]} \\(unfinished\\)`));
+    const out = join(study, 'curve.json');
+    const figure = await resultOf<Record<string, unknown>>('figure', study, '--name', 'sweep-curve', '--out', out);
+    assert.equal([figure.runsDone, figure.runsPlanned], [10, 18]);
+    const { data, layout } = JSON.parse(await readFile(out, 'utf8')) as ReturnType<typeof figuresOf>[string];
+    assert.is((layout.title as { text: string }).text, '10 of 18 runs are done');
+    assert.ok(data.some(({ name }) => name === `${open[0]} (unfinished)`));
+  }));
+
+test('a study without a run yet says so', () =>
+  inTemporaryFolder(async (study) => {
+    await sweep(somePlan({ mostRates: 0, refinements: 0, seeds: [0] }), {
+      study,
+      execute: async () => {
+        throw new Error('stopped');
+      },
+    }).catch(() => {});
+    await failsClearly(
+      ['predict', study],
+      1,
+      /expected at least one finished run, got no runs of 6; wait for the first/,
+    );
+  }));
+
+test('a finished study marks nothing', () =>
+  inTemporaryFolder(async (study) => {
+    await finishedStudy(study);
+    const { runsDone, runsPlanned, verdict, claims, points } = await resultOf<ReturnType<typeof predict>>(
+      'predict',
+      study,
+    );
+    assert.is(runsDone, runsPlanned);
+    assert.not.match(verdict, /runs are done|may still change/);
+    assert.ok(claims.every(({ mayChange }) => !mayChange) && points.every(({ isUnfinished }) => !isUnfinished));
+  }));
+
+test('a study that cannot be written to, or that another process works on, is still shown', () =>
+  inTemporaryFolder(async (folder) => {
+    const study = join(folder, 'study');
+    await finishedStudy(study);
+    const before = await resultOf('predict', study);
+    // A folder in the file's place refuses even root.
+    for (const name of ['prediction.json', 'report.html']) {
+      await rm(join(study, name), { force: true });
+      await mkdir(join(study, name));
+    }
+    const lock = await lockFolder(study);
+    const { code, stdout, stderr } = await commandLine(['predict', study, '--json']);
+    assert.is(code, 0);
+    assert.equal(JSON.parse(stdout), before);
+    assert.match(stderr, /^not kept: .*prediction\.json: expected a writable file/);
+    await failsClearly(['report', study], 1, /report\.html: expected a writable file, .*elsewhere: --out FILE/);
+    const page = join(folder, 'page.html');
+    await resultOf('report', study, '--out', page);
+    assert.equal(faultsOf(await readFile(page, 'utf8')), []);
+    await resultOf('figure', study, '--name', 'prediction', '--out', join(folder, 'figure.html'));
+    await lock.release();
   }));
 
 test('the report is one page in the study folder, the same each time', () =>

@@ -114,6 +114,6 @@ function heldBy(folder: string, holder: Holder | null): LambdamaxError {
     subject: folder,
     expected: 'a study that no other process works on',
     got: `a lock of ${who}`,
-    remedy: `wait for it or end it; if it is gone, delete ${join(folder, lockName)}`,
+    remedy: `wait for it or end it (predict and report show what is there); if it is gone, delete ${join(folder, lockName)}`,
   });
 }

@@ -1,4 +1,5 @@
 import { LambdamaxError } from '../../errors.ts';
+import type { RunChoice } from './methodRuns.ts';
 import { type RunConfiguration, runConfiguration, runKey, type ScoreMeasure } from './plan.ts';
 import {
   beginRun,
@@ -30,13 +31,6 @@ export interface SweepProgress {
 
 /** Trains one run in its folder, and may tell its steps. Divergence is a result; only what cannot go on is thrown. */
 export type ExecuteRun = (run: RunConfiguration, folder: string, onStep: (step: number) => void) => Promise<RunResult>;
-
-/** Which run of a plan. */
-export interface RunChoice {
-  readonly method: string;
-  readonly learningRate: number;
-  readonly seed: number;
-}
 
 /** The runs of a study as they are made: each once, so many at a time, in the order in which they are asked for. */
 export class StudyRuns {

@@ -1,17 +1,6 @@
-import { LambdamaxError } from '../../errors.ts';
-import {
-  bracket,
-  type Direction,
-  type ExtensionLimits,
-  gridFactor,
-  halfSteps,
-  nearBest,
-  nextRates,
-  type RatePoint,
-  usualLimits,
-} from './extend.ts';
-import { isShare, type ScoreMeasure, type StudyPlan } from './plan.ts';
-import { type FinishedRun, intervalOf, type OpenStudy, openStudy, type RunResult, scoreOf } from './record.ts';
+import { type MethodSweep, methodRuns } from './methodRuns.ts';
+import type { StudyPlan } from './plan.ts';
+import { type FinishedRun, type OpenStudy, openStudy } from './record.ts';
 import { type ExecuteRun, StudyRuns, type SweepProgress } from './runs.ts';
 
 /** What a sweep needs besides its plan. */
@@ -24,17 +13,6 @@ export interface SweepOptions {
   readonly onProgress?: (progress: SweepProgress) => void;
 }
 
-/** What the first seed says about one method. */
-export interface MethodSweep {
-  readonly method: string;
-  /** First seed, ascending in rate. */
-  readonly points: readonly RatePoint[];
-  /** Null when training diverged at every rate. */
-  readonly best: RatePoint | null;
-  /** Whether clearly worse rates lie on both sides of the best. */
-  readonly bracketed: boolean;
-}
-
 /** A finished sweep. */
 export interface SweepRecord {
   readonly plan: StudyPlan;
@@ -42,11 +20,6 @@ export interface SweepRecord {
   readonly methods: readonly MethodSweep[];
   /** In the order of `results.csv`. */
   readonly runs: readonly FinishedRun[];
-}
-
-/** Which scores of a measure are better. */
-export function directionOf(measure: ScoreMeasure): Direction {
-  return isShare(measure) ? 'higher' : 'lower';
 }
 
 /**
@@ -80,33 +53,8 @@ async function carryOut(
 }
 
 async function sweepMethod(plan: StudyPlan, method: string, runs: StudyRuns): Promise<MethodSweep> {
-  const direction = directionOf(plan.score);
-  const limits: ExtensionLimits = { ...usualLimits, mostRates: plan.mostRates };
-  const [firstSeed, ...furtherSeeds] = plan.seeds;
-  if (firstSeed === undefined) throw new LambdamaxError({ subject: 'seeds of the plan', expected: 'one or more' });
-  const points: RatePoint[] = [];
-  const tryRates = async (rates: readonly number[]): Promise<void> => {
-    const results = await runs.all(rates.map((learningRate) => ({ method, learningRate, seed: firstSeed })));
-    points.push(...results.map((result, index) => ratePoint(rates[index]!, result, plan.score)));
-  };
-  await tryRates(plan.grid);
-  const factor = gridFactor(plan.grid);
-  for (;;) {
-    const rates = nextRates(points, direction, factor, limits);
-    if (rates.length === 0) break;
-    await tryRates(rates);
-  }
-  for (let pass = 0; pass < plan.refinements; pass++) await tryRates(halfSteps(points, direction));
-  points.sort((a, b) => a.learningRate - b.learningRate);
-  const repeated = nearBest(points, direction, plan.seedsNearBest ?? points.length);
-  await runs.all(furtherSeeds.flatMap((seed) => repeated.map((learningRate) => ({ method, learningRate, seed }))));
-  const { best, below, above } = bracket(points, direction, limits);
-  return { method, points, best, bracketed: below && above };
-}
-
-/** What a result says about its rate; beside a share stand its confidence interval and the validation loss. */
-function ratePoint(learningRate: number, result: RunResult, measure: ScoreMeasure): RatePoint {
-  const score = scoreOf(result, measure);
-  if (!isShare(measure)) return { learningRate, score };
-  return { learningRate, score, low: intervalOf(result, measure)?.[0] ?? null, loss: result.validationLoss ?? null };
+  const batches = methodRuns(plan, method);
+  let next = batches.next();
+  while (!next.done) next = batches.next(await runs.all(next.value.runs));
+  return next.value;
 }
