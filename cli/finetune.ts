@@ -109,6 +109,11 @@ export const command: Command = {
         progress.update(step, `loss ${loss.toFixed(3)}  rate ${shortNumber(rate, 2)}  ${speed} tokens/s`);
       },
     };
+    output.keep(
+      saving.saveEvery === undefined
+        ? 'nothing of the run is kept; with --save-every N and --out DIR, a run goes on by --resume'
+        : `the last checkpoint is kept in ${out}, and the same command with --resume goes on from it`,
+    );
     const onResume = (steps: number): void => {
       output.say(`goes on from step ${steps} of ${settings.steps}`);
       progress.update(steps);

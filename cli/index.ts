@@ -1,3 +1,4 @@
+import { parentPort } from 'node:worker_threads';
 import yargs from 'yargs';
 import { LambdamaxError, UsageError } from '../errors.ts';
 import { fileFault } from '../training/checkpoint/files.ts';
@@ -19,6 +20,7 @@ import * as recommend from './recommend.ts';
 import * as report from './report.ts';
 import * as setup from './setup.ts';
 import * as spectrum from './spectrum.ts';
+import { standardStream } from './standardStream.ts';
 import * as study from './study.ts';
 import * as sweep from './sweep.ts';
 
@@ -42,19 +44,21 @@ const allCommands: readonly Command[] = [
   sweep.command,
 ];
 
-/** Exit codes; the last two are 128 and the signal's number, as shells have it. */
-const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130, terminated: 143 } as const;
+/** Exit codes. After a signal it is 128 and the signal's number, as shells have it: `lambdamax.mjs` sees to that. */
+const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 /** What a command line is carried out with. */
 export interface Surroundings {
   readonly stdout?: OutputStream;
   readonly stderr?: OutputStream;
   readonly commands?: readonly Command[];
+  /** Told what to say if the command is interrupted from now on. */
+  readonly keep?: (words: string) => void;
 }
 
 /** Carries out one command line (without node and script) and returns its exit code. It throws nothing. */
 export async function main(argv: readonly string[], surroundings: Surroundings = {}): Promise<number> {
-  const { stdout = process.stdout, stderr = process.stderr, commands = allCommands } = surroundings;
+  const { stdout = process.stdout, stderr = process.stderr, commands = allCommands, keep } = surroundings;
   const isDebug = argv.includes('--debug');
   let chosen: { command: Command; args: Arguments } | undefined;
   try {
@@ -64,7 +68,10 @@ export async function main(argv: readonly string[], surroundings: Surroundings =
     if (help !== '') stdout.write(`${help}\n`);
     if (chosen === undefined) return exitCodes.done;
     const { command, args } = chosen;
-    await command.run(args, createOutput({ json: args.json === true, quiet: args.quiet === true }, stdout, stderr));
+    await command.run(
+      args,
+      createOutput({ json: args.json === true, quiet: args.quiet === true }, stdout, stderr, keep),
+    );
     return exitCodes.done;
   } catch (error) {
     const said = chosen?.command ?? commands.find((command) => nameOf(command) === argv[0]);
@@ -74,26 +81,28 @@ export async function main(argv: readonly string[], surroundings: Surroundings =
   }
 }
 
-/** Runs the process's own command line, and ends the process. */
+/**
+ * Carries out the command line in the thread that `lambdamax.mjs` has made for it, and ends the thread. The main thread may
+ * ask it to end, and is told what is kept then.
+ */
 export async function start(): Promise<void> {
-  const end = (code: number): void => {
-    // Ended at once: sessions and timers that a failure left behind would keep the process alive.
-    process.stdout.write('', (error) => {
-      if (!error) process.exit(code);
-    });
-  };
-  process.on('SIGINT', () => process.exit(exitCodes.interrupted));
-  process.on('SIGTERM', () => process.exit(exitCodes.terminated));
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  const [stdout, stderr] = [standardStream(1), standardStream(2)];
+  parentPort!.on('message', () => process.exit(exitCodes.interrupted)).unref();
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
     // The reader (head, less) has seen enough.
     if (error.code === 'EPIPE') process.exit(exitCodes.done);
-    process.stderr.write(`lambdamax: ${fileFault('standard output', 'to be written', error).message}\n`);
+    stderr.write(`lambdamax: ${fileFault('standard output', 'to be written', error).message}\n`);
     process.exit(exitCodes.failed);
   });
   // Nobody reads the words any more; the work goes on.
-  process.stderr.on('error', () => {});
+  stderr.on('error', () => {});
   if (!process.argv.includes('--debug')) silenceLibraries();
-  end(await main(process.argv.slice(2)));
+  const keep = (words: string) => parentPort!.postMessage({ kept: words });
+  const code = await main(process.argv.slice(2), { stdout, stderr, keep });
+  // Ended at once: sessions and timers that a failure left behind would keep the thread alive.
+  stdout.write('', (error) => {
+    if (!error) process.exit(code);
+  });
 }
 
 /** Parses with yargs; returns the text of `--help` or `--version` if that was asked for, else ''. */

@@ -1,17 +1,63 @@
 #!/usr/bin/env node
-// The command: a clone runs its TypeScript sources through tsx, an installed package its compiled code.
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+// The command. It works in a thread of its own (thread.mjs), so that this one hears signals whatever the other computes: the
+// first ends the work after what is under way, the second at once.
+import { writeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { isatty } from 'node:tty';
+import { Worker } from 'node:worker_threads';
 
-if (existsSync(new URL('./index.ts', import.meta.url))) {
-  // Ours, and not one of the folder that the user happens to be in: it also makes `lambdamax/training` in a user's own file
-  // mean these sources.
-  process.env.TSX_TSCONFIG_PATH = fileURLToPath(new URL('../tsconfig.json', import.meta.url));
-  // That file is CommonJS where no package.json says otherwise, and ours are modules.
-  for (const api of ['tsx/cjs/api', 'tsx/esm/api']) (await import(api)).register();
-  const { start } = await import('./index.ts');
-  await start();
-} else {
-  const { start } = await import('../dist/cli/index.js');
-  await start();
-}
+/** After so many milliseconds it is said that the work has not ended yet. */
+const patience = 1000;
+const showCursor = '\u001b[?25h';
+
+const thread = new Worker(new URL('./thread.mjs', import.meta.url), {
+  argv: process.argv.slice(2),
+  execArgv: [],
+  // A thread does not learn how wide the terminal is.
+  workerData: { columns: isatty(2) ? process.stderr.columns : undefined },
+});
+
+/** What is kept of the work so far and how it goes on, in the command's words. */
+let kept = '';
+let heard;
+
+const say = (words) => {
+  try {
+    writeSync(2, `lambdamax: ${words}\n`);
+  } catch {
+    // Nobody reads the words any more.
+  }
+};
+
+const end = (signal) => {
+  if (heard !== undefined) {
+    if (isatty(2)) writeSync(2, showCursor);
+    say(`ended at once${kept && `; ${kept}`}`);
+    // The system's own way, which waits for no computation.
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+    return;
+  }
+  heard = signal;
+  thread.postMessage('end');
+  setTimeout(
+    () => say('ends after the computation that is under way; the same signal again ends it at once'),
+    patience,
+  );
+};
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, end);
+
+thread.on('message', (message) => {
+  kept = message.kept;
+});
+thread.on('error', (error) => {
+  // Of an ordinary failure the command itself says what it was.
+  say(`${error?.message ?? error} (unexpected; --debug shows where)`);
+  if (process.argv.includes('--debug')) say(error?.stack ?? '');
+  process.exit(1);
+});
+thread.on('exit', (code) => {
+  if (heard === undefined) process.exit(code);
+  say(`interrupted${kept && `; ${kept}`}`);
+  process.exit(128 + constants.signals[heard]);
+});

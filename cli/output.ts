@@ -27,6 +27,8 @@ export interface Output {
   say(line: string): void;
   /** A line that must be read even when all is quiet, on standard error. */
   warn(line: string): void;
+  /** What is kept if the command is interrupted from now on, and how it goes on; said then. */
+  keep(words: string): void;
   /** Progress over so many steps, on standard error. */
   progress(total: number, label: string): Progress;
   /** Lines of an aligned table. */
@@ -38,6 +40,7 @@ export function createOutput(
   { json, quiet }: OutputOptions,
   stdout: OutputStream = process.stdout,
   stderr: OutputStream = process.stderr,
+  keep: (words: string) => void = () => {},
 ): Output {
   const paint = colors.createColors(stdout.isTTY === true && colors.isColorSupported);
   const line = (text: string): unknown => stderr.write(`${text}\n`);
@@ -55,6 +58,7 @@ export function createOutput(
       if (!quiet) line(text);
     },
     warn: line,
+    keep,
     progress: (total, label) => showProgress(total, label, { quiet, stream: stderr }),
     table: (header, rows) => alignedLines(header, rows, paint.dim),
   };

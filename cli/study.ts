@@ -104,7 +104,7 @@ async function carryOut(
       atOnce: work.atOnce,
       onProgress: ({ method, predictor, done }) => progress.update(spectra + done, `${predictor} of ${method}`),
     });
-    return (await runSweep(study, opened, work, progress, measured)).runs.length;
+    return (await runSweep(study, opened, work, progress, { before: measured, keep: output.keep })).runs.length;
   } finally {
     progress.stop();
   }

@@ -57,7 +57,7 @@ export const command: Command = {
       await using work = await openStudyWork(inputs.model, study, options);
       await using opened = await openStudy(study.folder, study.plan);
       sayEdited(opened, output);
-      const record = await runSweep(study, opened, work, progress).finally(() => progress.stop());
+      const record = await runSweep(study, opened, work, progress, output).finally(() => progress.stop());
       results.push({ study: study.folder, ...resultOf(record) });
     }
     const [first, ...others] = results;
@@ -108,13 +108,13 @@ export function titleOf({ plan }: PlannedStudy, what: string): string {
   return plan.task === undefined ? what : `${what} of ${plan.task.name}`;
 }
 
-/** Carries out the plan's runs. The bar stands at `before` when they begin, and counts them from there. */
+/** Carries out the plan's runs. The bar stands at `before` when they begin, and counts them from there. `keep` as an Output's. */
 export async function runSweep(
-  { plan }: PlannedStudy,
+  { plan, folder }: PlannedStudy,
   study: Parameters<typeof import('../training/sweep/sweep.ts').sweep>[1]['study'],
   { trainRun, atOnce }: Awaited<ReturnType<typeof openStudyWork>>,
   progress: Progress,
-  before = 0,
+  { before = 0, keep }: { readonly before?: number; readonly keep: Output['keep'] },
 ): Promise<SweepRecord> {
   const { scoreOf } = await import('../training/sweep/record.ts');
   const { sweep } = await import('../training/sweep/sweep.ts');
@@ -126,6 +126,7 @@ export async function runSweep(
     atOnce,
     onProgress: ({ configuration, step, result, done, planned }) => {
       progress.setTotal(before + planned);
+      keep(`${done} of ${planned} runs are kept in ${folder}, and the same command goes on from there`);
       const score = result && scoreOf(result, plan.score);
       const outcome =
         result === null

@@ -1,37 +1,20 @@
-// What a process of `WorkerProcess` runs: it loads the module that it is told to, and answers one task at a time.
-import { LambdamaxError } from '../../errors.ts';
-import { type Answer, failureOf, type Order } from './messages.ts';
-import type { CreateWorker, Worker } from './workerProcess.ts';
+// What a process of `WorkerProcess` runs. Its work is done in a thread, so that it ends as soon as the process at the other end
+// does, whatever is being computed.
+import { Worker } from 'node:worker_threads';
 
+const endAtOnce = (): void => {
+  process.kill(process.pid, 'SIGKILL');
+};
 // The channel closes with the process at its other end, however that one died.
-process.on('disconnect', () => process.exit());
-if (!process.connected) process.exit();
+process.on('disconnect', endAtOnce);
+if (!process.connected) endAtOnce();
 // Ctrl-C reaches all processes of a terminal; the one that started this one decides what becomes of it.
 process.on('SIGINT', () => {});
 
-let worker: Worker<unknown, unknown, unknown> | undefined;
-
-process.on('message', async (order: Order) => {
-  try {
-    answer({ kind: 'done', result: await carryOut(order) });
-  } catch (error) {
-    answer({ kind: 'failed', failure: failureOf(error) });
-  }
+const thread = new Worker(new URL('./thread.mjs', import.meta.url), { execArgv: [] });
+process.on('message', (order) => thread.postMessage(order));
+thread.on('message', (answer: object) => process.send!(answer));
+thread.on('error', (error) => {
+  process.stderr.write(String(error), () => process.exit(1));
 });
-
-async function carryOut(order: Order): Promise<unknown> {
-  if (order.kind === 'task') return worker!(order.task, (progress) => answer({ kind: 'progress', progress }));
-  const { createWorker } = (await import(order.module)) as { createWorker?: CreateWorker<unknown, unknown, unknown> };
-  if (typeof createWorker !== 'function')
-    throw new LambdamaxError({
-      subject: `module ${order.module}`,
-      expected: 'a function createWorker',
-      got: typeof createWorker,
-    });
-  worker = await createWorker(order.setup);
-  return undefined;
-}
-
-function answer(message: Answer): void {
-  process.send!(message);
-}
+thread.on('exit', (code) => process.exit(code));
