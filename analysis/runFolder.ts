@@ -43,10 +43,10 @@ export interface RunFindings {
  */
 export async function readRun(folder: string): Promise<RunFindings> {
   const [metrics, result] = [join(folder, 'metrics.jsonl'), join(folder, 'result.json')];
-  const lines = await readRows([metrics]);
+  const lines = await readRows(metrics);
   return {
     name: basename(resolve(folder)),
-    steps: lines.map((line, index) => parsed(stepSchema, line, `${metrics}, line ${index + 1}`)),
+    steps: lines.map(({ row, line }) => parsed(stepSchema, row, `${metrics}, line ${line}`)),
     result: existsSync(result) ? parsed(resultSchema, await readJson(result), result) : null,
   };
 }

@@ -1,7 +1,7 @@
 import type { EvaluateTaskResult } from '../training/evaluateTask.ts';
 import type { ValidationScore } from '../training/validation.ts';
 import type { Arguments, Command } from './command.ts';
-import { demandData, openAdapter, openModel, readData } from './inputs.ts';
+import { demandData, openAdapter, openModel, readNumberedData } from './inputs.ts';
 import {
   adapterOptions,
   type DataOptions,
@@ -56,12 +56,12 @@ async function evaluateRows(args: Arguments, output: Output, data: DataOptions):
   const files = demandData(data);
   const adapterChoice = parseAdapter(args);
   await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
-  const rows = await readData(model, files, data, output);
+  const { rows, numbers } = await readNumberedData(model, files, data, output);
   const adapter = await openAdapter(model, adapterChoice, rows);
   const { evaluate } = await import('../training/evaluate.ts');
   const { batchSize } = data;
   const { rowLosses, ...result } = await evaluate(model, rows, { batchSize, ...(adapter ? { adapter } : {}) });
-  output.result(args['per-row'] ? { ...result, rowLosses } : result, () => [
+  output.result(args['per-row'] ? { ...result, rowLosses, rowNumbers: numbers } : result, () => [
     `loss ${shortNumber(result.loss)}  perplexity ${shortNumber(result.perplexity)}  ` +
       `(${result.tokens} scored tokens in ${result.rows} rows, ${shortNumber(result.seconds, 2)} s)`,
   ]);

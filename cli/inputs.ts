@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { LambdamaxError, UsageError } from '../errors.ts';
 import type { Adapter } from '../training/adapters/create.ts';
-import type { TokenRow } from '../training/data/examples.ts';
+import type { TokenRow, TokenRows } from '../training/data/examples.ts';
 import type { Model } from '../training/model.ts';
 import { type AdapterOptions, type DataOptions, demand, type EngineOptions, type ModelOptions } from './options.ts';
 import type { Output } from './output.ts';
@@ -87,12 +87,23 @@ export async function readData(
   options: DataOptions,
   output: Output,
 ): Promise<readonly TokenRow[]> {
+  return (await readNumberedData(model, files, options, output)).rows;
+}
+
+/** The rows of the files with their numbers among all that were read; says what was cut or left out. */
+export async function readNumberedData(
+  model: Model,
+  files: readonly string[],
+  options: DataOptions,
+  output: Output,
+): Promise<TokenRows> {
   const { loadRows } = await import('../training/data/load.ts');
-  const { rows, dropped, cut } = await loadRows(model, files, options);
+  const tokens = await loadRows(model, files, options);
+  const { dropped, cut } = tokens;
   const from = files.join(', ');
   if (cut > 0) output.say(`cut to --max-length ${options.maxLength} tokens: ${countOf(cut)} of ${from}`);
   if (dropped > 0) output.say(`left out, with nothing to score: ${countOf(dropped)} of ${from}`);
-  return rows;
+  return tokens;
 }
 
 /** So many rows, in words. */

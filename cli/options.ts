@@ -114,7 +114,7 @@ export const dataOptions: OptionGroup = {
   data: value(
     'Data',
     'FILE[,FILE]',
-    '.jsonl or .json with question/answer, instruction/output, or input_ids and labels',
+    '.jsonl or .json, also .gz, with question/answer, instruction/output, or input_ids and labels',
   ),
   task: value(
     'Data',

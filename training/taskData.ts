@@ -1,7 +1,7 @@
 import { toChatPrompt } from './data/chat.ts';
 import { chatTemplateName, promptTokens, type TokenRow, toTokenRows } from './data/examples.ts';
 import { toTextExample } from './data/prompts.ts';
-import { readRows } from './data/rows.ts';
+import { readRows, rowAt } from './data/rows.ts';
 import type { Model } from './model.ts';
 import { defaultSplits, generatedRows } from './tasks/splits.ts';
 import type { TaskFamily, TaskProblem, TaskRow, TaskSplit } from './tasks/task.ts';
@@ -44,8 +44,9 @@ export async function readProblemRows(
   for (const file of files) {
     const left = limit === undefined ? undefined : limit - found.length;
     if (left === 0) break;
-    const rows = await readRows([file], left === undefined ? {} : { limit: left });
-    for (const [index, row] of rows.entries()) found.push({ row, subject: `row ${index + 1} of ${file}` });
+    const rows = await readRows(file, left === undefined ? {} : { limit: left });
+    for (const [index, { row, line }] of rows.entries())
+      found.push({ row, subject: `${rowAt(index + 1, line)} of ${file}` });
   }
   return found;
 }

@@ -30,7 +30,7 @@ for (const architecture of ['llama', 'llama-tied'])
       for (const batchSize of [1, 2, 3, 8]) {
         const options = ['--model', model, '--data', data, '--batch-size', `${batchSize}`, '--precision', 'float64'];
         const result = await resultOf<Evaluation>('evaluate', ...options, '--per-row', '--threads', '1');
-        assert.equal(Object.keys(result).sort(), [...fields, 'rowLosses'].sort());
+        assert.equal(Object.keys(result).sort(), [...fields, 'rowLosses', 'rowNumbers'].sort());
         assertClose([result.loss], [expected.loss], 1e-9, 'loss');
         assertClose(result.rowLosses!, expected.row_losses, 1e-9, 'row losses');
         assert.is(result.perplexity, Math.exp(result.loss));

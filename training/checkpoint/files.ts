@@ -15,6 +15,9 @@ const faults: Readonly<Record<string, string>> = {
   ENOTDIR: 'a path through something that is not a folder',
   EROFS: 'a read-only file system',
   ENOSPC: 'a full disk',
+  ELOOP: 'a loop of symbolic links',
+  EIO: 'a fault of the disk',
+  ENAMETOOLONG: 'a name that is too long',
 };
 
 /** The fault of the operating system at `path` as the project's own error. An error that is one already stays as it is. */

@@ -2,7 +2,7 @@ import { LambdamaxError } from '../../errors.ts';
 import { isChat, readMessages, toChatExample } from './chat.ts';
 import { readIntegers } from './integers.ts';
 import { type PromptOptions, promptOf, responseOf, type TextExample, toTextExample } from './prompts.ts';
-import type { DataRow } from './rows.ts';
+import { type DataRow, rowAt } from './rows.ts';
 import { firstSequences, isGiven, type RowSequences, readSequences } from './sequences.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
@@ -32,6 +32,8 @@ export interface ExampleOptions extends PromptOptions {
   readonly addsTokenTypes?: boolean;
   /** Where the rows come from, for errors to name. */
   readonly source?: string;
+  /** The line of each row in `source`; default: that of its number. */
+  readonly lines?: readonly number[];
 }
 
 /** The template (`--template`) under which a prompt and a response become a conversation in the model's own form. */
@@ -40,6 +42,8 @@ export const chatTemplateName = 'chat';
 /** The tokenised rows, and what became of the others. */
 export interface TokenRows {
   readonly rows: TokenRow[];
+  /** The number of each of them among all rows that were read, counted from 1. */
+  readonly numbers: number[];
   /** Rows left out because nothing in them is scored, after cutting. */
   readonly dropped: number;
   /** Rows that were longer than `maxLength`, dropped ones among them. */
@@ -52,28 +56,32 @@ export interface TokenRows {
  * token, scored. Throws a LambdamaxError that names the row if it is malformed, and if nothing is left to score.
  */
 export function toTokenRows(rows: readonly DataRow[], options: ExampleOptions): TokenRows {
-  const { maxLength, source } = options;
+  const { maxLength, source, lines } = options;
   if (!(Number.isInteger(maxLength) && maxLength >= 2)) {
     throw new LambdamaxError({ subject: '--max-length', expected: 'a whole number of at least 2', got: maxLength });
   }
   const kept: TokenRow[] = [];
+  const numbers: number[] = [];
   let cut = 0;
   for (const [index, row] of rows.entries()) {
-    const subject = source === undefined ? `data row ${index + 1}` : `row ${index + 1} of ${source}`;
+    const subject =
+      source === undefined ? `data row ${index + 1}` : `${rowAt(index + 1, lines?.[index] ?? index + 1)} of ${source}`;
     const tokens = isTokenised(row) ? readTokens(row, subject, options) : tokenise(row, subject, options);
     requireVocabulary(tokens, subject, options.vocabSize);
     const whole = withoutPadding(tokens, tokens.inputIds.length);
     if (whole.inputIds.length > maxLength) cut++;
     const fitting = whole.inputIds.length > maxLength ? withoutPadding(tokens, maxLength) : whole;
     requirePositions(fitting, subject, options.learnedPositions);
-    if (scoredPositions(fitting) > 0) kept.push(fitting);
+    if (scoredPositions(fitting) === 0) continue;
+    kept.push(fitting);
+    numbers.push(index + 1);
   }
   if (kept.length === 0) {
     const got =
       rows.length === 0 ? 'no rows' : `none in ${rows.length} rows, ${cut} of them cut to --max-length ${maxLength}`;
     throw new LambdamaxError({ subject: source ?? 'the data', expected: 'a position to score', got });
   }
-  return { rows: kept, dropped: rows.length - kept.length, cut };
+  return { rows: kept, numbers, dropped: rows.length - kept.length, cut };
 }
 
 /** The number of positions of a row that are scored. The first label never is: nothing comes before it. */

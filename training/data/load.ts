@@ -20,22 +20,26 @@ export interface LoadRowsOptions extends PromptOptions {
 export async function loadRows(model: Model, files: readonly string[], options: LoadRowsOptions): Promise<TokenRows> {
   const { limit = Number.POSITIVE_INFINITY, ...reading } = options;
   const loaded: TokenRow[] = [];
+  const numbers: number[] = [];
   let [read, dropped, cut] = [0, 0, 0];
   for (const file of files) {
     if (read > 0 && read >= limit) break;
-    const rows = await readRows([file], { limit: limit - read });
+    const placed = await readRows(file, { limit: limit - read });
+    const rows = placed.map(({ row }) => row);
     const tokens = toTokenRows(rows, {
       ...reading,
       source: file,
+      lines: placed.map(({ line }) => line),
       ...rowLimits(model),
       ...(await tokenizerFor(rows, model)),
     });
     for (const row of tokens.rows) loaded.push(row);
+    for (const number of tokens.numbers) numbers.push(read + number);
     read += rows.length;
     dropped += tokens.dropped;
     cut += tokens.cut;
   }
-  return { rows: loaded, dropped, cut };
+  return { rows: loaded, numbers, dropped, cut };
 }
 
 /** What a model can be given. */
