@@ -144,7 +144,12 @@ refuses('evaluate', [
   ['blank lines', file('--data', 'bad.jsonl', '\n \n'), 1, /bad\.jsonl: expected at least one row, got none/],
   ['another format', file('--data', 'bad.csv', 'question,answer\n'), 1, /bad\.csv: expected a \.jsonl or \.json file/],
   ['a .json of no rows', file('--data', 'bad.json', '"rows"'), 1, /bad\.json, line 1: expected an object, got rows/],
-  ['a .json of columns', file('--data', 'bad.json', '{"a":["b"],"c":["d"]}'), 1, /bad\.json: expected rows, got one obj/],
+  [
+    'a .json of columns',
+    file('--data', 'bad.json', '{"a":["b"],"c":["d"]}'),
+    1,
+    /bad\.json: expected rows, got one obj/,
+  ],
   [
     'a line that is no JSON',
     file('--data', 'bad.jsonl', `${JSON.stringify(row)}\n\n{"inp\n`),

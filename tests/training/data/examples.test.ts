@@ -138,13 +138,16 @@ test('without a known eos the response simply ends', () => {
   assert.is(tokenizer.decode(inputIds), 'Question: q\nAnswer: a');
 });
 
-test('a row is named by its number and, where that is another, its line; numbers pass over dropped rows', () => {
-  const [kept, dropped] = [{ input_ids: [5, 6], labels: [-100, 6] }, { input_ids: [5, 6], labels: [5, -100] }];
+test('a row is named by its number and, where that is another, its line; numbers pass over dropped rows', async () => {
+  const [kept, dropped] = [
+    { input_ids: [5, 6], labels: [-100, 6] },
+    { input_ids: [5, 6], labels: [5, -100] },
+  ];
   const options = { maxLength: 9, source: 'a.jsonl', lines: [1, 2, 7] };
   assert.equal(toTokenRows([kept, dropped, kept], options).numbers, [1, 3]);
   const broken = { ...kept, labels: [1] };
-  throwsClearly(() => toTokenRows([kept, broken], options), /labels of row 2 of a\.jsonl: /);
-  throwsClearly(() => toTokenRows([kept, kept, broken], options), /labels of row 3 \(line 7\) of a\.jsonl: /);
+  await throwsClearly(() => toTokenRows([kept, broken], options), /labels of row 2 of a\.jsonl: /);
+  await throwsClearly(() => toTokenRows([kept, kept, broken], options), /labels of row 3 \(line 7\) of a\.jsonl: /);
 });
 
 const good = { input_ids: [5, 6], labels: [-100, 6] };
