@@ -35,6 +35,7 @@ export interface ProbeSearchResult extends Extrapolation {
   readonly probes: readonly ProbePoint[];
   /** By length, ascending. */
   readonly rounds: readonly ProbeRound[];
+  /** What was spent in all, in gradients of one batch. */
   readonly gradientEvaluations: number;
   readonly ended: ProbesEnded;
 }
@@ -51,6 +52,8 @@ export interface ProbeSearchOptions {
   readonly anchor?: RateEstimate | null;
   /** In gradients of one batch, as a step takes one. */
   readonly budget: number;
+  /** What of it is gone before the first probe; default 0. */
+  readonly spent?: number;
   /** What scoring one probe takes, in the same. */
   readonly scorePrice: number;
   /** Called before each probe, with what has been spent. */
@@ -92,10 +95,10 @@ const settledError = 0.1;
  * Throws a LambdamaxError if the budget does not allow a single round, or if every probe diverged.
  */
 export async function probeSearch(probe: Probe, options: ProbeSearchOptions): Promise<ProbeSearchResult> {
-  const { steps, start, anchor = null, budget, scorePrice, onProbe } = options;
+  const { steps, start, anchor = null, budget, spent: before = 0, scorePrice, onProbe } = options;
   const probes: ProbePoint[] = [];
   const rounds: ProbeRound[] = [];
-  let spent = 0;
+  let spent = before;
   const mostSteps = (count: number): number =>
     Math.min(steps, Math.floor((budget - spent) / count - scorePrice + 1e-9));
   const probeAt = async (learningRate: number, length: number): Promise<void> => {
@@ -127,22 +130,24 @@ export async function probeSearch(probe: Probe, options: ProbeSearchOptions): Pr
  * centre is known; else probes stay short enough to come from far off.
  */
 function firstLength(
-  { steps, budget, scorePrice, startKnown = false }: ProbeSearchOptions,
+  { steps, budget, spent = 0, scorePrice, startKnown = false }: ProbeSearchOptions,
   mostSteps: (count: number) => number,
 ): number {
   const least = Math.min(shortest, steps);
   const affordable = mostSteps(firstProbes);
   if (!(affordable >= least)) {
-    const needed = firstProbes * (least + scorePrice);
+    const needed = Math.ceil(spent + firstProbes * (least + scorePrice));
+    const before = spent > 0 ? `${Number(spent.toPrecision(4))} to begin with and ` : '';
+    const share = Math.ceil((1000 * needed) / steps) / 1000;
     throw new LambdamaxError({
       subject: 'budget of the probes',
-      expected: `at least ${Math.ceil(needed)} gradients of a batch, ${firstProbes} runs of ${least} steps`,
-      got: Number(budget.toPrecision(4)),
-      remedy: 'raise --budget, or use --by curvature',
+      expected: `at least ${needed} gradients of a batch, ${before}${firstProbes} runs of ${least} steps`,
+      got: `${Number(budget.toPrecision(4))}, for a run of ${steps} steps`,
+      remedy: `raise --budget to ${share}, or use --by curvature`,
     });
   }
   const price = firstProbes + growth * laterProbes;
-  const ofTwo = Math.floor((budget - (firstProbes + laterProbes) * scorePrice) / price);
+  const ofTwo = Math.floor((budget - spent - (firstProbes + laterProbes) * scorePrice) / price);
   if (startKnown && ofTwo < shortestOfSeveral) return mostSteps(laterProbes);
   return Math.min(Math.max(ofTwo, least), affordable, Math.max(least, Math.ceil(steps / growth ** 2)));
 }

@@ -137,7 +137,7 @@ async function byProbes(
   const { training, scored } = split(rows, validation);
   const alongUpdate =
     given === undefined ? await measureUpdate(model, adapter, training, options, directions.probes) : null;
-  const before = alongUpdate?.gradientEvaluations ?? 0;
+  const spent = alongUpdate?.gradientEvaluations ?? 0;
   const scorePrice = (forwardPrice * scored.length) / batchSize;
   const prior = priorOf(model, adapter, options);
   const known = alongUpdate === null ? [] : [optimumAlong(alongUpdate)];
@@ -147,22 +147,19 @@ async function byProbes(
     // Each of the two can be far off where nobody has tried it; hardly both, and on the same side.
     startKnown: prior !== null && known.some((one) => agree(one, prior)),
     anchor: prior,
-    budget: budget * steps - before,
+    budget: budget * steps,
+    spent,
     scorePrice,
-    onProbe: ({ learningRate, steps: length }, spent) =>
-      onProgress?.({
-        words: `${length} steps at ${learningRate.toExponential(1)}`,
-        gradientEvaluations: before + spent,
-      }),
+    onProbe: ({ learningRate, steps: length }, gradientEvaluations) =>
+      onProgress?.({ words: `${length} steps at ${learningRate.toExponential(1)}`, gradientEvaluations }),
   });
-  const { probes, rounds, ended } = search;
+  const { probes, rounds, ended, gradientEvaluations } = search;
   const basis = basisOfProbes(search, {
     steps,
     scoredRows: scored.length,
     epochs: (steps * batchSize) / training.length,
     prior,
   });
-  const gradientEvaluations = before + search.gradientEvaluations;
   return { rate: search, basis, prior, gradientEvaluations, probes, rounds, ended, alongUpdate };
 }
 

@@ -92,7 +92,12 @@ test(
     await failsClearly([...recommend, '--optimizer', 'sgd'], 2, /--start/, /sgd/);
     await failsClearly(['recommend', ...llama, '--data', run.at(-1)!], 2, /--method/);
     await failsClearly(['recommend', ...llama, ...method], 2, /--data/);
-    await failsClearly([...recommend, '--budget', '0.1'], 1, /budget of the probes/, /raise --budget/);
+    await failsClearly(
+      [...recommend, '--budget', '0.1'],
+      1,
+      /budget of the probes/,
+      /got 2, for a run of 20 steps; raise --budget to \d/,
+    );
     const single = await writeRows(folder, randomRows(1, 3), 'one.jsonl');
     const alone = ['recommend', ...llama, ...method, '--data', single, '--steps', '20', '--quiet'];
     await failsClearly(alone, 1, /rows for a recommendation/);

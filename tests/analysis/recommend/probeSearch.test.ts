@@ -10,7 +10,7 @@ import { throwsClearly } from '../../oracles/throws.ts';
 const usual = { drift: usualDrift.mean };
 const search = (
   world: ProbeWorld,
-  { start = 1e-2, ...options }: { start?: number; budget?: number; steps?: number } = {},
+  { start = 1e-2, ...options }: { start?: number; budget?: number; spent?: number; steps?: number } = {},
 ) => probeSearch(fakeProbe(world), { steps: 1000, start: () => start, budget: 300, scorePrice, ...options });
 
 for (const start of [3e-4, 5e-3, 1.3e-2, 0.4])
@@ -125,7 +125,23 @@ test('the smallest budget is four of the shortest runs; less is refused, and say
   const { rounds }: ProbeSearchResult = await search({}, { budget: 40 });
   assert.is(rounds.length, 1);
   for (const budget of [39, 1, 0, -20, Number.NaN])
-    await throwsClearly(() => search({}, { budget }), /budget of the probes/, /at least 40 gradients/, /--budget/);
+    await throwsClearly(
+      () => search({}, { budget }),
+      /budget of the probes/,
+      /at least 40 gradients/,
+      /--budget to 0\.04,/,
+    );
+});
+
+test('what is gone before the probes is part of the budget, and is told where it leaves too little', async () => {
+  const [alone, after] = [await search(usual, { budget: 300 }), await search(usual, { budget: 320, spent: 20 })];
+  assert.equal(after.probes, alone.probes);
+  assert.is(after.gradientEvaluations, alone.gradientEvaluations + 20);
+  const short = { budget: 10, spent: 20, steps: 100 };
+  const message =
+    /at least 60 .*, 20 to begin with and 4 runs of 8 steps, got 10, for a run of 100 .*--budget to 0\.6,/;
+  await throwsClearly(() => search({}, short), message);
+  assert.is((await search({}, { ...short, budget: 60 })).rounds.length, 1);
 });
 
 test('where every probe diverges, that and the lowest rate are named', () =>
