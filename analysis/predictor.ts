@@ -202,6 +202,7 @@ function rulePoint(point: Measured, sweep: Sweep): PredictorPoint {
     lambdaMax: point.lambdaMax,
     predictedRates: known?.predictedRates ?? {},
     prices: known?.prices ?? {},
+    ...(known?.settings && { settings: known.settings }),
   };
 }
 

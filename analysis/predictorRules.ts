@@ -4,6 +4,8 @@ import { fitPowerLaw, geometricMean } from './statistics.ts';
 export interface PredictorPoint {
   readonly configuration: string;
   readonly method: string;
+  /** Settings that differ among the configurations. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Empirical optimum, the rate to be predicted. */
   readonly optimum: number;
   readonly lambdaMax: number | null;
@@ -53,11 +55,13 @@ const curvatureRules: readonly PredictorRule[] = [
   {
     name: 'relative-to-lora',
     meaning:
-      "the paper's rule, optimum(lora) lambda_max(lora) / lambda_max(method). LoRA itself is its anchor and is not counted.",
+      "the paper's rule, optimum(lora) lambda_max(lora) / lambda_max(method). LoRA itself, at the same settings, is its anchor and is not counted.",
     quantity: twoOverLambda,
     paidFor: lambdaMaxPrice,
     predict: (point, others) => {
-      const anchor = others.find((other) => isLora(other) && twoOverLambda(other) !== null);
+      const anchor = others.find(
+        (other) => isLora(other) && twoOverLambda(other) !== null && hasEqualSettings(other, point),
+      );
       const own = twoOverLambda(point);
       return anchor === undefined || own === null || isLora(point)
         ? null
@@ -155,6 +159,11 @@ function calibrated(
       return own * geometricMean(known.map((other) => other.optimum / quantity(other)!));
     },
   };
+}
+
+/** Whether two configurations agree in all settings that both have: a method's own are not LoRA's. */
+function hasEqualSettings({ settings: a = {} }: PredictorPoint, { settings: b = {} }: PredictorPoint): boolean {
+  return Object.entries(a).every(([name, value]) => value === '' || !b[name] || b[name] === value);
 }
 
 function isLora(point: PredictorPoint): boolean {

@@ -33,6 +33,8 @@ export interface StabilityLimit {
 export interface SweepConfiguration {
   readonly configuration: string;
   readonly method: string;
+  /** The settings that differ among the sweep's configurations, by name, this one's own; empty where it has none of the kind. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Top eigenvalue of the Hessian of the training loss at the start. */
   readonly lambdaMax?: number;
   /** Further predicted learning rates, by the predictor's name (Adam's threshold, a line search, ...). */

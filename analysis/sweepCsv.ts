@@ -1,39 +1,110 @@
-import { readFileSync } from 'node:fs';
-import { parse } from 'csv-parse/sync';
 import { LambdamaxError } from '../errors.ts';
-import { fileFault } from '../training/checkpoint/files.ts';
 import { geometricMean } from './statistics.ts';
 import { isDiverged, ratePoints, type ScoreDirection, type Sweep, type SweepContext, type SweepRun } from './sweep.ts';
+import { isMissing, numberReader, type ReadNumber, statusOf } from './table/cells.ts';
+import { directionWords, plainName } from './table/columnNames.ts';
+import { type ColumnChoices, type Roles, rolesOf } from './table/columns.ts';
+import { type Configurations, configurationsOf } from './table/configurations.ts';
+import { readTable, type Table, type TableRow } from './table/readTable.ts';
 
-/** Words that stand for the score of a run that diverged; an empty field does too. */
-const divergedWords = new Set(['', 'nan', 'inf', '+inf', '-inf', 'infinity', '-infinity', 'null', 'none', 'diverged']);
-
-const requiredColumns = ['method', 'learningRate', 'score'] as const;
-
-interface Row {
-  readonly record: Readonly<Record<string, string>>;
-  readonly subject: string;
+/** How a table is read. */
+export interface SweepCsvOptions {
+  readonly scoreDirection?: ScoreDirection;
+  /** Which columns are what, where their names do not say it. */
+  readonly columns?: ColumnChoices;
+  readonly context?: SweepContext;
+  /** Is told, in sentences, what the reader may want to check: columns that were found by their names, runs that were left out. */
+  readonly onNotice?: (notice: string) => void;
 }
 
 /**
- * Reads a sweep from a CSV file with a header: columns method, learningRate, score, and optionally seed (without
- * that column repeated rows count as seeds 0, 1, ...),
- * lambdaMax (where the rows of a configuration differ: their geometric mean), configuration (default: the method) and
- * status ("diverged"); beside a share its interval, accuracyLow and accuracyHigh (of exact matches exact_match_low and
- * exact_match_high), and validationLoss. Other columns are
- * ignored. A score that is empty, nan or inf is a diverged run.
+ * Reads a sweep from a table: one of our own (`results.csv`), one with columns method, learningRate, score, and optionally seed,
+ * lambdaMax, configuration and status, or an export of Optuna, W&B, Ray Tune or MLflow, whose columns are known by their usual names.
  *
- * Without `scoreDirection` an accuracy's interval tells it, else the curves: the way that gives more configurations a best rate inside their
- * grid. Scores from 0 to 1 of which higher is better are shares. Throws LambdamaxError with the file and line of the first bad row.
+ * Only runs that finished or diverged count; a score that is empty, nan or inf is a diverged run. Settings that differ among runs
+ * are part of their configuration. Without a seed column repeated rows count as seeds 0, 1, ... Where the rows of a configuration
+ * differ in lambdaMax, their geometric mean stands.
+ *
+ * Without `scoreDirection` the score's name tells it (a loss is better lower, an accuracy higher), or an accuracy's interval, else the
+ * curves: the way that gives more configurations a best rate inside their grid. Scores from 0 to 1 of which higher is better are shares.
+ *
+ * @throws LambdamaxError with the file, and the line of the first bad row or the column that cannot be told.
  */
-export function readSweepCsv(
-  path: string,
-  { scoreDirection, context }: { scoreDirection?: ScoreDirection; context?: SweepContext } = {},
-): Sweep {
-  const rows = readRows(path);
-  const runs = rows[0]!.record.seed === undefined ? withSeeds(rows.map(readRun)) : rows.map(readRun);
+export function readSweepCsv(path: string, options: SweepCsvOptions = {}): Sweep {
+  const { scoreDirection, columns = {}, context, onNotice = () => {} } = options;
+  const table = readTable(path);
+  const roles = rolesOf(table, columns);
+  tellRoles(roles, columns, onNotice);
+  const counted = countedRows(table, roles, onNotice);
+  const configured = configurationsOf(table, counted, roles, columns);
+  const rows = wholeRows(table, counted, configured, onNotice);
+  const read = numberReader(table, [roles.rate, roles.score, ...(roles.lambda ? [roles.lambda] : [])]);
+  const runs = seededRuns(rows, roles, configured, read, onNotice);
+  refuseSinglePoints(table, runs, configured);
+  const names = [...new Set(runs.map((run) => run.configuration))];
+  const share = shareColumns.find(({ low }) => rows.some(({ cells }) => (cells[low] ?? '') !== ''));
+  const direction =
+    scoreDirection ?? directionOfName(roles.score) ?? (share ? 'higher' : directionOf(path, runs, names));
+  const isShare = direction === 'higher' && runs.every(({ score }) => score === null || (score >= 0 && score <= 1));
+  return {
+    runs: isShare ? runs.map((run, i) => ({ ...run, ...readBeside(rows[i]!, share) })) : runs,
+    configurations: names.map((name) => configurationNamed(name, rows, runs, { roles, configured, read })),
+    ...{ scoreDirection: direction, isShare },
+    ...((context !== undefined || isShare) && {
+      context: { ...(isShare && share && { score: share.score }), ...context },
+    }),
+  };
+}
+
+/** The rows of runs that came to an end; says what became of the others. */
+function countedRows(table: Table, { status }: Roles, onNotice: (notice: string) => void): TableRow[] {
+  const wordOf = ({ cells }: TableRow): string => (status === undefined ? '' : cells[status]!);
+  const counted = table.rows.filter((row) => statusOf(wordOf(row), row.subject, status ?? '') !== 'unfinished');
+  const others = table.rows.filter((row) => !counted.includes(row)).map(wordOf);
+  const told = [...new Set(others)].map((word) => `${others.filter((one) => one === word).length} ${word}`).join(', ');
+  if (counted.length === 0) {
+    throw new LambdamaxError({
+      subject: table.path,
+      expected: 'at least one finished run',
+      got: told,
+      remedy: `--columns ignore=${status} counts them all`,
+    });
+  }
+  if (told !== '') onNotice(`left out ${others.length} of ${table.rows.length} runs, which did not finish: ${told}`);
+  return counted;
+}
+
+/** The rows whose training was not ended early: Ray Tune calls these done as well. */
+function wholeRows(
+  { columns }: Table,
+  rows: readonly TableRow[],
+  { of }: Configurations,
+  onNotice: (notice: string) => void,
+): readonly TableRow[] {
+  const column = columns.find((name) => plainName(name) === 'training iteration');
+  if (column === undefined) return rows;
+  const most = new Map<string, number>();
+  for (const row of rows) most.set(of(row).name, Math.max(most.get(of(row).name) ?? 0, Number(row.cells[column])));
+  const whole = rows.filter((row) => Number(row.cells[column]) === most.get(of(row).name));
+  if (whole.length < rows.length)
+    onNotice(
+      `left out ${rows.length - whole.length} of ${rows.length} runs, which have fewer of ${column} than others`,
+    );
+  return whole;
+}
+
+function seededRuns(
+  rows: readonly TableRow[],
+  roles: Roles,
+  configured: Configurations,
+  read: ReadNumber,
+  onNotice: (notice: string) => void,
+): SweepRun[] {
+  const runs = rows.map((row) => readRun(row, roles, configured, read));
   const twice = firstRepeated(runs);
-  if (twice !== undefined) {
+  if (twice === undefined) return runs;
+  const isCounted = roles.seed !== undefined && configured.seedColumns.length === 0;
+  if (isCounted) {
     const { configuration, learningRate, seed } = runs[twice]!;
     throw new LambdamaxError({
       subject: rows[twice]!.subject,
@@ -42,90 +113,99 @@ export function readSweepCsv(
       remedy: 'number repeated runs in a seed column',
     });
   }
-  const curvatures = rows.map((row) => {
-    const text = row.record.lambdaMax ?? '';
-    return text === '' ? null : positiveNumber(row, 'lambdaMax');
-  });
-  const names = [...new Set(runs.map((run) => run.configuration))];
-  const configurations = names.map((configuration) => {
-    const own = runs.flatMap((run, i) => (run.configuration === configuration ? (curvatures[i] ?? []) : []));
-    const method = runs.find((run) => run.configuration === configuration)!.method;
-    return { configuration, method, ...(own.length > 0 && { lambdaMax: geometricMean(own) }) };
-  });
-  const share = shareColumns.find(({ low }) => rows.some(({ record }) => (record[low] ?? '') !== ''));
-  const direction = scoreDirection ?? (share ? 'higher' : directionOf(path, runs, names));
-  const isShare = direction === 'higher' && runs.every(({ score }) => score === null || (score >= 0 && score <= 1));
-  return {
-    runs: isShare ? runs.map((run, i) => ({ ...run, ...readBeside(rows[i]!, share) })) : runs,
-    ...{ configurations, scoreDirection: direction, isShare },
-    ...((context !== undefined || isShare) && {
-      context: { ...(isShare && share && { score: share.score }), ...context },
-    }),
-  };
+  const written = rows.map(({ cells }) => JSON.stringify(cells));
+  const same = written.findIndex((text, i) => written.indexOf(text) < i);
+  onNotice('rows of one configuration and learning rate count as runs under different seeds');
+  if (same >= 0)
+    onNotice(`${rows[same]!.subject} is the same as ${rows[written.indexOf(written[same]!)]!.subject}: both count`);
+  return withSeeds(runs);
 }
 
-function readRows(path: string): Row[] {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw fileFault(path, 'a readable CSV file', cause);
-  }
-  let header: string[] = [];
-  let parsed: { record: Record<string, string>; info: { lines: number } }[];
-  try {
-    parsed = parse(text, {
-      bom: true,
-      trim: true,
-      skip_empty_lines: true,
-      info: true,
-      columns: (names: string[]) => {
-        header = names;
-        return names;
-      },
-    }) as unknown as typeof parsed;
-  } catch (cause) {
-    throw new LambdamaxError({
-      subject: path,
-      expected: 'CSV with as many fields in each row as in its header',
-      got: (cause as Error).message,
-      cause,
-    });
-  }
-  const missing = requiredColumns.filter((name) => !header.includes(name));
-  if (missing.length > 0) {
-    throw new LambdamaxError({
-      subject: path,
-      expected: `the columns ${requiredColumns.join(', ')}`,
-      got: header.length === 0 ? 'an empty file' : `${header.join(', ')} (without ${missing.join(', ')})`,
-    });
-  }
-  if (parsed.length === 0)
-    throw new LambdamaxError({ subject: path, expected: 'at least one row', got: 'a header only' });
-  return parsed.map(({ record, info }) => ({ record, subject: `${path} line ${info.lines}` }));
-}
-
-function readRun(row: Row): SweepRun {
-  const { record, subject } = row;
-  const method = record.method!;
-  if (method === '') throw new LambdamaxError({ subject, expected: 'a method', got: 'an empty field' });
-  const learningRate = positiveNumber(row, 'learningRate');
-  const seedText = record.seed ?? '';
+function readRun({ cells, subject }: TableRow, roles: Roles, { of }: Configurations, read: ReadNumber): SweepRun {
+  const { name: configuration, method } = of({ cells, subject });
+  const learningRate = positiveNumber({ cells, subject }, roles.rate, read);
+  const seedText = (roles.seed && cells[roles.seed]) || '';
   const seed = seedText === '' ? 0 : Number(seedText);
   if (!Number.isInteger(seed))
     throw new LambdamaxError({ subject, expected: 'seed to be a whole number', got: seedText });
-  const scoreText = record.score!;
-  const isBroken = divergedWords.has(scoreText.toLowerCase()) || record.status?.toLowerCase() === 'diverged';
-  const score = isBroken ? null : Number(scoreText);
-  if (score !== null && !Number.isFinite(score)) {
+  const scoreText = cells[roles.score]!;
+  const hasDiverged =
+    roles.status !== undefined && statusOf(cells[roles.status]!, subject, roles.status) === 'diverged';
+  const score = hasDiverged || isMissing(scoreText) ? null : read(scoreText);
+  if (score === undefined) {
     throw new LambdamaxError({
       subject,
-      expected: 'score to be a number, or empty for a diverged run',
+      expected: `${roles.score} to be a number, or empty for a diverged run`,
       got: scoreText,
     });
   }
-  const configuration = record.configuration || method;
-  return { configuration, method, learningRate, seed, score, status: score === null ? 'diverged' : 'finished' };
+  // A loss of 1e999 has left what numbers can say.
+  const finite = score !== null && Number.isFinite(score) ? score : null;
+  return {
+    configuration,
+    method,
+    learningRate,
+    seed,
+    score: finite,
+    status: finite === null ? 'diverged' : 'finished',
+  };
+}
+
+function configurationNamed(
+  configuration: string,
+  rows: readonly TableRow[],
+  runs: readonly SweepRun[],
+  {
+    roles,
+    configured,
+    read,
+  }: { readonly roles: Roles; readonly configured: Configurations; readonly read: ReadNumber },
+): Sweep['configurations'][number] {
+  const own = rows.filter((_, i) => runs[i]!.configuration === configuration);
+  const { lambda } = roles;
+  const curvatures = own.flatMap((row) =>
+    lambda === undefined || isMissing(row.cells[lambda]!) ? [] : positiveNumber(row, lambda, read),
+  );
+  const { method, settings } = configured.of(own[0]!);
+  return {
+    ...{ configuration, method },
+    ...(configured.settingColumns.length > 0 && { settings }),
+    ...(curvatures.length > 0 && { lambdaMax: geometricMean(curvatures) }),
+  };
+}
+
+/** Says which columns were found by names that are not the plainest. */
+function tellRoles(roles: Roles, choices: ColumnChoices, onNotice: (notice: string) => void): void {
+  const plainest: Readonly<Record<string, string>> = { rate: 'learningRate', lambda: 'lambdaMax' };
+  const found = Object.entries(roles).filter(
+    ([role, column]) => !(role in choices) && column !== (plainest[role] ?? role),
+  );
+  if (found.length > 0) onNotice(`by their names, ${found.map(([role, column]) => `${role} is ${column}`).join(', ')}`);
+  if (roles.method === undefined)
+    onNotice('no column is known to name the method: runs are told apart by their settings alone');
+}
+
+/** What differs from run to run and is no setting that anybody chose makes every run a configuration of its own. */
+function refuseSinglePoints({ path }: Table, runs: readonly SweepRun[], { settingColumns }: Configurations): void {
+  const rates = new Map<string, Set<number>>();
+  for (const { configuration, learningRate } of runs)
+    rates.set(configuration, (rates.get(configuration) ?? new Set()).add(learningRate));
+  if (rates.size < 2 || settingColumns.length === 0 || [...rates.values()].some(({ size }) => size > 1)) return;
+  throw new LambdamaxError({
+    subject: path,
+    expected: 'several learning rates with the same settings',
+    got: `${settingColumns.join(', ')} and the rate never apart`,
+    remedy: '--columns ignore=NAME takes runs that differ in a setting together',
+  });
+}
+
+/** Which way a score of this name improves, if the name says it. */
+function directionOfName(column: string): ScoreDirection | undefined {
+  const name = ` ${plainName(column)} `;
+  const told = (['lower', 'higher'] as const).filter((way) =>
+    directionWords[way].some((word) => name.includes(` ${word} `)),
+  );
+  return told.length === 1 ? told[0] : undefined;
 }
 
 /** The intervals of shares in `results.csv`, and what the score beside them is: where both are there the first. */
@@ -136,19 +216,19 @@ const shareColumns = [
 
 /** What stands beside a share in `results.csv`; empty or missing fields say nothing. */
 function readBeside(
-  { record }: Row,
+  { cells }: TableRow,
   share: (typeof shareColumns)[number] | undefined,
 ): Pick<SweepRun, 'interval' | 'loss'> {
   const [low, high, loss] = [share?.low, share?.high, 'validationLoss'].map((column) => {
-    const text = (column && record[column]) ?? '';
+    const text = (column && cells[column]) ?? '';
     return text === '' || !Number.isFinite(Number(text)) ? null : Number(text);
   });
   return { interval: low == null || high == null ? null : [low, high], loss: loss ?? null };
 }
 
-function positiveNumber({ record, subject }: Row, column: string): number {
-  const text = record[column]!;
-  const value = text === '' ? Number.NaN : Number(text);
+function positiveNumber({ cells, subject }: TableRow, column: string, read: ReadNumber): number {
+  const text = cells[column]!;
+  const value = read(text) ?? Number.NaN;
   if (!(value > 0 && Number.isFinite(value))) {
     throw new LambdamaxError({
       subject,
@@ -163,7 +243,7 @@ function positiveNumber({ record, subject }: Row, column: string): number {
 function withSeeds(runs: readonly SweepRun[]): SweepRun[] {
   const next = new Map<string, number>();
   return runs.map((run) => {
-    const key = JSON.stringify([run.configuration, run.learningRate]);
+    const key = JSON.stringify([run.configuration, run.learningRate.toPrecision(9)]);
     const seed = next.get(key) ?? 0;
     next.set(key, seed + 1);
     return { ...run, seed };
@@ -173,7 +253,7 @@ function withSeeds(runs: readonly SweepRun[]): SweepRun[] {
 function firstRepeated(runs: readonly SweepRun[]): number | undefined {
   const seen = new Set<string>();
   const index = runs.findIndex((run) => {
-    const key = JSON.stringify([run.configuration, run.learningRate, run.seed]);
+    const key = JSON.stringify([run.configuration, run.learningRate.toPrecision(9), run.seed]);
     const isRepeated = seen.has(key);
     seen.add(key);
     return isRepeated;

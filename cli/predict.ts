@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { Prediction } from '../analysis/predictor.ts';
 import type { ScoreDirection } from '../analysis/sweep.ts';
+import type { ColumnChoices } from '../analysis/table/columns.ts';
 import { LambdamaxError, UsageError } from '../errors.ts';
 import type { Command } from './command.ts';
 import { studyOption, value } from './options.ts';
 import type { Output } from './output.ts';
-import { atMostOne, choice, optional, text } from './values.ts';
+import { atMostOne, choice, given, optional, text } from './values.ts';
 
 /** `lambdamax predict`: predicted learning rates beside the best ones of a sweep. */
 export const command: Command = {
@@ -13,24 +14,47 @@ export const command: Command = {
   summary: 'Set predicted learning rates against the best ones of a sweep',
   options: {
     ...studyOption,
-    csv: value('Study', 'FILE', 'a sweep of your own: columns method,learningRate,score[,seed][,lambdaMax]'),
-    better: value('Study', 'WAY', 'lower (a loss) or higher (an accuracy); told from the curves of --csv if not given'),
+    csv: value(
+      'Study',
+      'FILE',
+      'a sweep of your own: columns method,learningRate,score[,seed][,lambdaMax], or a table of Optuna, W&B, Ray Tune or MLflow',
+    ),
+    columns: value(
+      'Study',
+      'ROLE=NAME,..',
+      'which columns of --csv are rate, score, method, seed, status, lambda; setting=NAME: runs that differ in it are of different ' +
+        'configurations; ignore=NAME: does not count. Usual names are known',
+    ),
+    better: value(
+      'Study',
+      'WAY',
+      'lower (a loss) or higher (an accuracy); if not given told from the score’s name in --csv, else from the curves',
+    ),
   },
   examples: [
     ['predict runs/my-study', 'from a study folder; leaves prediction.json there'],
     ['predict --csv sweep.csv --better higher', 'from a table of accuracies'],
+    [
+      'predict --csv trials.csv --columns rate=params_eta,score=value --better lower',
+      "from Optuna's trials_dataframe()",
+    ],
   ],
   async run(args, output) {
     atMostOne(args, 'study', 'csv');
     atMostOne(args, 'study', 'better');
+    atMostOne(args, 'study', 'columns');
     const study = optional(args, 'study', text);
     const csv = optional(args, 'csv', text);
     const better = optional(args, 'better', choice(['lower', 'higher']));
+    const { parseColumns } = await import('../analysis/table/columns.ts');
+    const columns = optional(args, 'columns', parseColumns);
     if (study === undefined && csv === undefined) {
       throw new UsageError({ subject: '--study', expected: 'a study folder, or --csv FILE', got: 'neither' });
     }
     const { predict } = await import('../analysis/predictor.ts');
-    const prediction = predict(await (csv === undefined ? sweepOfStudy(study!) : sweepOfTable(csv, better)));
+    const prediction = predict(
+      await (csv === undefined ? sweepOfStudy(study!) : sweepOfTable(csv, { better, columns }, output)),
+    );
     if (study !== undefined) await keepPrediction(join(study, 'prediction.json'), prediction, output);
     const { progressWords } = await import('../analysis/verdict.ts');
     const progress = progressWords(prediction);
@@ -102,7 +126,11 @@ async function sweepOfStudy(folder: string) {
   return (await readStudyFindings(folder)).sweep;
 }
 
-async function sweepOfTable(file: string, better: ScoreDirection | undefined) {
+async function sweepOfTable(
+  file: string,
+  { better, columns }: { readonly better: ScoreDirection | undefined; readonly columns: ColumnChoices | undefined },
+  output: Output,
+) {
   const { readSweepCsv } = await import('../analysis/sweepCsv.ts');
-  return readSweepCsv(file, better === undefined ? {} : { scoreDirection: better });
+  return readSweepCsv(file, { ...given({ scoreDirection: better, columns }), onNotice: output.say });
 }

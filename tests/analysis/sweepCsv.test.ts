@@ -112,7 +112,7 @@ test('a missing file, an empty one, a header alone and missing columns are told 
   refuses(join(folder, 'absent.csv'), 'absent.csv', 'readable CSV file');
   refuses(csv(folder, ''), 'an empty file');
   refuses(csv(folder, 'method,learningRate,score\n'), 'a header only');
-  refuses(csv(folder, 'method,lr,loss\nlora,1,2\n'), 'without learningRate, score');
+  refuses(csv(folder, 'method,speed,gain\nlora,1,2\n'), 'learning rate', 'score', '--columns', 'method, speed, gain');
 });
 
 test.run();
