@@ -159,12 +159,13 @@ function underModelNames(model: Model, stored: PeftAdapter, directory: string): 
     const fault = (got: string) =>
       new LambdamaxError({
         subject: `module ${module} of the adapter in ${directory}`,
-        expected: `a module of ${model.checkpoint.directory}`,
+        expected: `a linear layer of a block of ${model.checkpoint.directory}`,
         got,
         remedy: otherModel,
       });
     const known = model.moduleNamed(module)?.name;
-    if (known === undefined) throw fault('no such module');
+    if (known === undefined)
+      throw fault(`${module}.weight` === model.decoder.headName ? 'the output projection' : 'no such module');
     const twin = [...names].find(([, name]) => name === known);
     if (twin !== undefined) throw fault(`another name for ${twin[0]}, which the adapter has too`);
     names.set(module, known);
