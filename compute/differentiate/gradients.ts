@@ -36,10 +36,18 @@ const corrected: Record<string, Gradient> = {
   }),
   // dx = dy - softmax(x) <dy, 1>
   LogSoftmax: ofInput('logits', (dy, x) => tf.sub(dy, tf.mul(tf.softmax(x), tf.sum(dy, -1, true)))),
-  // da = dy b a^(b-1), db = dy a^b log(a): NaN, not TensorFlow.js's zero, where the base is negative
+  // da = dy b a^(b-1), and 0 for b = 0, whatever a is; db = dy a^b log(a), and as in TensorFlow.js 0 where a has no logarithm
   Pow: ofOperands(
-    (dy, a, b) => tf.mul(dy, tf.mul(b, tf.pow(a, tf.sub(b, 1)))),
-    (dy, a, b) => tf.mul(dy, tf.mul(tf.pow(a, b), tf.log(a))),
+    (dy, a, b) => {
+      const isConstant = tf.equal(b, 0);
+      // Of the branch that is not taken the derivative is multiplied with zero, and must be finite.
+      const exponent = tf.sub(tf.where(isConstant, 1, b), 1);
+      return tf.mul(dy, tf.where(isConstant, 0, tf.mul(b, tf.pow(a, exponent))));
+    },
+    (dy, a, b) => {
+      const isPositive = tf.greater(a, 0);
+      return tf.mul(dy, tf.mul(tf.pow(a, b), tf.log(tf.where(isPositive, a, 1))));
+    },
   ),
 
   // Where both are equal, all of it goes to the first.
