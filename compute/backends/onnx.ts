@@ -1,9 +1,9 @@
-import * as ort from 'onnxruntime-node';
 import { type Graph, type Node, nodesOfKernel } from '../graph/node.ts';
 import { inputName, inputsOf, outputName } from '../onnx/lower.ts';
 import type { Precision, Vector } from '../tensors.ts';
 import type { Backend, Executable, Values } from './executable.ts';
 import { feedFor, refusedValues, releasedGraph } from './feeds.ts';
+import * as ort from './onnxRuntime.ts';
 import { createSession } from './onnxSession.ts';
 import { SharedWeights, type TakenWeights } from './sharedWeights.ts';
 

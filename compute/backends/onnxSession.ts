@@ -1,7 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as ort from 'onnxruntime-node';
 import { LambdamaxError } from '../../errors.ts';
 import { contentHash, toolchainHash } from '../cache/contentHash.ts';
 import { type FileCache, graphCache } from '../cache/fileCache.ts';
@@ -9,6 +8,7 @@ import type { Graph } from '../graph/node.ts';
 import { serialiseGraph } from '../graph/serialise.ts';
 import { lower } from '../onnx/lower.ts';
 import type { ExecutableOptions } from './executable.ts';
+import * as ort from './onnxRuntime.ts';
 
 type SessionOptions = ort.InferenceSession.SessionOptions;
 

@@ -1,7 +1,7 @@
-import * as ort from 'onnxruntime-node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { profile, profileLines } from '../../bench/profile.ts';
+import * as ort from '../../compute/backends/onnxRuntime.ts';
 
 test('a profile counts every node of a product once, and leaves ONNX Runtime as it was', async () => {
   const create = ort.InferenceSession.create;

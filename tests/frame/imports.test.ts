@@ -70,7 +70,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'analysis/': { code: [...plainNumbers, 'compute/random.ts'] },
   'analysis/sweepCsv.ts': { code: [...plainNumbers, 'analysis/table/'] },
   'analysis/table/': { code: ['training/checkpoint/files.ts'] },
-  'analysis/vectors.ts': { code: [], types: ['analysis/operators/operator.ts'] },
+  'analysis/vectors.ts': { code: ['compute/tensors.ts'], types: ['analysis/operators/operator.ts'] },
   'analysis/figures/': { code: plainNumbers },
   'analysis/recommend/': { code: plainNumbers, types: ['analysis/updateCurvature.ts'] },
   'analysis/report/': { code: ['analysis/figures/', ...plainNumbers] },
@@ -130,6 +130,21 @@ test('imports go one way: from the command line to analysis and training, from t
 
 test('errors.ts, which everything may import, imports nothing', () => {
   assert.equal(importsOf({ path: 'errors.ts', text: textOf('errors.ts') }), []);
+});
+
+test('ONNX Runtime is imported in one place, behind what turns its telemetry off', () => {
+  const importers = sourcesIn(...shippedFolders).filter((source) =>
+    importsOf(source).some(({ target }) => target.startsWith('onnxruntime')),
+  );
+  assert.equal(
+    importers.map(({ path }) => path),
+    ['compute/backends/onnxRuntime.ts'],
+  );
+  const order = importsOf(importers[0]!).map(({ target }) => target);
+  assert.equal([...order].sort(), ['compute/backends/withoutTelemetry.ts', 'onnxruntime-node']);
+  // Modules run in the order in which they are written.
+  const { text } = importers[0]!;
+  assert.ok(text.indexOf('withoutTelemetry') < text.indexOf('onnxruntime-node'));
 });
 
 test("notebooks import what users can: packages, and the library's entries", () => {
