@@ -43,6 +43,10 @@ export interface CurvatureAnswers {
   };
   /** A product of a batch or a block. */
   apply: { readonly order: { readonly id: number; readonly direction: Vector }; readonly answer: Vector };
+  rerounded: {
+    readonly order: { readonly id: number; readonly directions: readonly Vector[] };
+    readonly answer: Vector[];
+  };
   release: { readonly order: { readonly id: number }; readonly answer: null };
   /** The largest resident memory of the process so far. */
   peakMegabytes: { readonly order: object; readonly answer: number };
@@ -62,7 +66,7 @@ export const createWorker: CreateWorker<
   const model = await loadModel(directory, { ...options, backend: backendNamed(backend) });
   const adapter = await adapterOf(model, data);
   const linearised = new Map<number, Linearised>();
-  const multipliers = new Map<number, Pick<Linearised, 'apply' | 'release'>>();
+  const multipliers = new Map<number, Pick<Linearised, 'apply' | 'rerounded' | 'release'>>();
   return async (task) => {
     switch (task.kind) {
       case 'linearise': {
@@ -80,6 +84,8 @@ export const createWorker: CreateWorker<
       }
       case 'apply':
         return multipliers.get(task.id)!.apply(task.direction);
+      case 'rerounded':
+        return multipliers.get(task.id)!.rerounded(task.directions);
       case 'release':
         await multipliers.get(task.id)!.release();
         multipliers.delete(task.id);

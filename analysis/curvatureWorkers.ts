@@ -51,11 +51,12 @@ export class CurvatureWorkers {
     const process = this.#pool.workers[worker]!;
     const id = this.#nextId++;
     const facts = await ask(process, 'linearise', { id, batch, keep });
-    const { apply, release } = keptBy(process, id);
+    const { apply, rerounded, release } = keptBy(process, id);
     return {
       ...facts,
       apply,
       applyAll: (directions) => Promise.all(directions.map(apply)),
+      rerounded,
       block: (parameters) => this.#block(process, id, parameters),
       release,
       [Symbol.asyncDispose]: release,
@@ -80,13 +81,20 @@ export class CurvatureWorkers {
 }
 
 /** What multiplies in a process, until it is released. */
-function keptBy(process: CurvatureProcess, id: number): Pick<LinearisedBlock, 'apply' | 'release'> {
+function keptBy(process: CurvatureProcess, id: number): Pick<LinearisedBlock, 'apply' | 'rerounded' | 'release'> {
   let isReleased = false;
+  const checkHeld = (): void => {
+    if (isReleased)
+      throw new LambdamaxError({ subject: 'linearised batch', expected: 'to be used before it is released' });
+  };
   return {
     async apply(direction) {
-      if (isReleased)
-        throw new LambdamaxError({ subject: 'linearised batch', expected: 'to be used before it is released' });
+      checkHeld();
       return ask(process, 'apply', { id, direction });
+    },
+    async rerounded(directions) {
+      checkHeld();
+      return ask(process, 'rerounded', { id, directions });
     },
     async release() {
       const isGone = isReleased || process.death !== undefined;

@@ -33,7 +33,8 @@ export function sharpnessAlongTraining(
   { tokens = 1000, tolerance = 1e-2, maxSteps = 100, seed = 0, ...sizes }: SharpnessOptions,
 ): NonNullable<FinetuneOptions['measureSharpness']> {
   const measured = firstRows(rows, tokens);
-  const top = async (operator: SymmetricOperator): Promise<number | null> =>
+  const top = async ({ rerounded: _, ...operator }: SymmetricOperator): Promise<number | null> =>
+    // Nobody sees the bounds: no product is spent on what rounding does to them.
     (await lanczos(operator, { tolerance, maxSteps, seed, ends: 'largest' })).lambdaMax?.value ?? null;
   return async ({ adapter, learningRate, rule }) => {
     await using curvature = await adapterCurvature(model, adapter, measured, sizes);

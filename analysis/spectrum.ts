@@ -4,7 +4,7 @@ import type { AdapterLayout } from '../training/adapters/layout.ts';
 import type { TokenRow } from '../training/data/examples.ts';
 import type { Model } from '../training/model.ts';
 import { type AdapterCurvatureOptions, adapterCurvature } from './adapterCurvature.ts';
-import { type LanczosOptions, type LanczosResult, lanczos } from './algorithms/lanczos.ts';
+import { type LanczosOptions, lanczos } from './algorithms/lanczos.ts';
 import type { Outcome } from './algorithms/outcome.ts';
 import type { EndPair, RitzPair } from './algorithms/ritz.ts';
 import type { TraceEstimate } from './algorithms/trace.ts';
@@ -25,8 +25,10 @@ export interface Eigenvalue {
   readonly value: number;
   /** An eigenvalue lies within this distance of `value`. */
   readonly residualBound: number;
-  /** An end of the spectrum alone: it lies no farther out than this, with a chance of 99.7 % over the start vectors. */
+  /** An end of the spectrum alone: it lies within this distance, with a chance of 99.7 % over the start vectors. */
   readonly errorBound?: number;
+  /** The part of both bounds that is for the rounding of products; an end of the spectrum alone. */
+  readonly roundingBound?: number;
   /** Over batches; null if there was one batch only. */
   readonly standardError: number | null;
 }
@@ -37,6 +39,8 @@ export interface ModuleSpectrum {
   readonly parameters: number;
   readonly lambdaMax: number;
   readonly lambdaMin: number;
+  /** How far off either may be, as that of an {@link Eigenvalue}. */
+  readonly errorBounds: { readonly lambdaMax: number; readonly lambdaMin: number };
   readonly outcome: Outcome;
   /** As that of the whole. */
   readonly fault?: string;
@@ -176,8 +180,12 @@ async function perModule(
   for (const group of groupsByModule(layout, modules)) {
     await using variables = await variablesOf(whole, group, options);
     const { lambdaMax, lambdaMin, ...rest } = await lanczos(variables.operator, options);
-    const ends = { lambdaMax: valueOrNaN(lambdaMax), lambdaMin: valueOrNaN(lambdaMin) };
-    spectra.push({ name: group.name, parameters: group.size, ...ends, ...rest });
+    const ends = { lambdaMax: lambdaMax?.value ?? Number.NaN, lambdaMin: lambdaMin?.value ?? Number.NaN };
+    const errorBounds = {
+      lambdaMax: lambdaMax?.errorBound ?? Number.NaN,
+      lambdaMin: lambdaMin?.errorBound ?? Number.NaN,
+    };
+    spectra.push({ name: group.name, parameters: group.size, ...ends, errorBounds, ...rest });
   }
   return spectra;
 }
@@ -196,10 +204,6 @@ function eigenvalue(pair: RitzPair | EndPair | null, quotients: Quotients | null
 
 function inPrecisionOf({ precision }: BatchedOperator, { vector }: RitzPair) {
   return precision === 'float64' ? vector : Float32Array.from(vector);
-}
-
-function valueOrNaN(pair: LanczosResult['lambdaMax']): number {
-  return pair === null ? Number.NaN : pair.value;
 }
 
 /** An eigenvalue of the preconditioned Hessian says what Adam allows, one of the Hessian what gradient descent does. */

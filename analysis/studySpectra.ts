@@ -114,7 +114,8 @@ async function measure(
     beta1: betas[0],
     ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),
   });
-  const passes = (1 + productPrice * found.products) * (measured.length / batchSize);
+  // What rounding does is seen at both ends: a second linearisation, and a product each.
+  const passes = (2 + productPrice * (found.products + 2)) * (measured.length / batchSize);
   const gradientEvaluations = passes + (operator === 'adam' ? warmup.steps : 0);
   return { ...found, gradientEvaluations, startsAtZeroB: startsAtZeroB(start) };
 }

@@ -1,7 +1,6 @@
 import type { Precision, Vector } from './operators/operator.ts';
 
-/** The largest relative error of rounding to this precision: 2^-24 or 2^-53. */
-export const roundoff: Readonly<Record<Precision, number>> = { float32: 2 ** -24, float64: 2 ** -53 };
+export { roundoff } from '../compute/tensors.ts';
 
 /** a' b, summed in float64 whatever the storage. */
 export function dot(a: Vector, b: Vector): number {

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { LambdamaxError, UsageError } from '../errors.ts';
+import { boundLines, bounds } from './bounds.ts';
 import { generation, generationLines } from './generate.ts';
 import { type HvpOptions, hvp } from './hvp.ts';
 import { large, largeLines, largeModel } from './large.ts';
@@ -19,13 +20,14 @@ import { stopping, stoppingLines } from './stopping.ts';
 import { taskLines, tasks } from './tasks.ts';
 import { train } from './train.ts';
 
-const usage = `npm run bench -- hvp|train|spectrum|stopping|per-module|profile|generate|tasks|recommend|soak|large [options]
+const usage = `npm run bench -- hvp|train|spectrum|stopping|bounds|per-module|profile|generate|tasks|recommend|soak|large [options]
 
 hvp: time, memory and part of the machine's GEMM peak of a Llama's loss, gradient and Hessian-vector products, against
 PyTorch and JAX where a Python with them is found. Every measurement is a process of its own; subjects take turns.
 train: time and memory of a training step, AdamW on LoRA, against PEFT on PyTorch in the same way.
 spectrum: time of the largest eigenvalue of a whole adapter to a true error of 1e-3, against the searches of others.
 stopping: how far from the truth searches stop: ours, the paper's, PyHessian's; where the eigenvalues are known.
+bounds: how far lambda_max and lambda_min in float32 are from float64, against their error bounds.
 per-module: time of the largest eigenvalue of every module's own block, by products of blocks and of the whole.
 profile: the time of each kind of node in our gradient and linearised product, against what it takes at the least.
 generate: 64 x 64 tokens generated and 500 problems teacher-forced, with the bundled model.
@@ -44,7 +46,7 @@ large: set-up, memory and a product of 535 million random weights in BF16, writt
   --quick               one round of three, the small model
   --no-peers            lambdamax alone
   --tasks NAME,NAME     families (math,commonsense,code,instructions)
-  --cases N             random blocks of stopping (200)
+  --cases N             random blocks of stopping and bounds (200)
   --products N          of soak (5000) and large (5)
   --dir PATH            where large keeps its checkpoint (.cache/bench/large), recommend its runs (fixtures/results)
   --stored              recommend: only what --dir has, nothing is run
@@ -114,6 +116,14 @@ const benches: Readonly<Record<string, Bench>> = {
     async run({ models, threads, cases }, say) {
       const rows = await stopping({ count: cases, models, threads: threads[0]! }, say);
       return { json: rows, lines: stoppingLines(rows) };
+    },
+  },
+  bounds: {
+    models: 'small',
+    threads: cores,
+    async run({ cases }, say) {
+      const rows = await bounds(cases, say);
+      return { json: rows, lines: boundLines(rows) };
     },
   },
   'per-module': {

@@ -48,15 +48,16 @@ function densityLines({ density, parameters }: SpectrumResult, output: Output): 
 export function moduleLines({ modules }: SpectrumResult, output: Output): string[] {
   if (modules === undefined) return [];
   const longest = Math.max(...modules.map(({ lambdaMax }) => lambdaMax));
-  const rows = modules.map(({ name, parameters, lambdaMax, lambdaMin, products }) => [
+  const rows = modules.map(({ name, parameters, lambdaMax, lambdaMin, errorBounds, products }) => [
     name,
     parameters,
     lambdaMin,
     products,
     lambdaMax,
+    errorBounds.lambdaMax,
     bar(Math.max(0, lambdaMax) / longest),
   ]);
-  return ['', ...output.table(['module', 'parameters', 'lambda_min', 'products', 'lambda_max', ''], rows)];
+  return ['', ...output.table(['module', 'parameters', 'lambda_min', 'products', 'lambda_max', 'within', ''], rows)];
 }
 
 /** A bar of up to 30 characters; `share` from 0 to 1. */

@@ -17,8 +17,18 @@ import { mergeProducts } from './graph/mergeProducts.ts';
 import type { Graph } from './graph/node.ts';
 import { LinearisedPoint } from './linearisedPoint.ts';
 import type { Batch, Curvature, Linearised, LineariseOptions, Point, Program, WeightSource } from './program.ts';
+import { randomStream } from './random.ts';
 import { SharedExecutables, type TakenExecutable } from './sharedExecutables.ts';
-import { checkVector, flattenTensors, type Precision, totalSize, type Vector, viewTensors } from './tensors.ts';
+import {
+  checkVector,
+  flattenTensors,
+  type Precision,
+  precisionOf,
+  roundoff,
+  totalSize,
+  type Vector,
+  viewTensors,
+} from './tensors.ts';
 import { directionName, type Signature } from './trace/record.ts';
 
 /** How a traced loss is compiled. */
@@ -132,6 +142,11 @@ class CompiledProgram implements Program {
     const results = await first.run(feeds);
     const kept = keep ? graphs.split.kept.map((name) => [name, results.get(name)!] as const) : [];
     const from = keep ? 'split' : 'whole';
+    const nearby = (): Promise<Linearised> => {
+      const parameters = movedByRoundoffs(this.#flatten(feeds, (name) => name));
+      const inputs = this.inputs.map(({ name }) => [name, feeds.get(name) as Batch[string]] as const);
+      return this.linearise({ ...point, parameters }, Object.fromEntries(inputs), curvature, { keep });
+    };
     return new LinearisedPoint({
       curvature,
       parameters: this.parameters,
@@ -140,6 +155,7 @@ class CompiledProgram implements Program {
       keptBytes: kept.reduce((bytes, [, values]) => bytes + values.byteLength, 0),
       feeds: new Map([...feeds, ...kept]),
       constants: results,
+      nearby,
       product: () => this.#product(curvature, from),
       blockProduct: (names) =>
         this.#take(`${curvature} product, ${from}, of ${JSON.stringify(names)}`, () => graphs.block(from, names)),
@@ -219,6 +235,22 @@ class CompiledProgram implements Program {
 function inPrecision(values: Batch[string], precision: Precision): Vector {
   if (precision === 'float64') return values instanceof Float64Array ? values : Float64Array.from(values);
   return values instanceof Float32Array ? values : Float32Array.from(values);
+}
+
+/**
+ * So far that values computed from here are rounded anew, and so near that what they stand for hardly changes: products differ by
+ * a few times what rounding does to them, where one roundoff leaves too many as they are.
+ */
+const roundoffsAway = 16;
+
+/** The parameters, each moved up or down at random by some roundoffs of their root mean square. */
+function movedByRoundoffs(parameters: Vector): Vector {
+  let squares = 0;
+  for (const entry of parameters) squares += entry * entry;
+  const size = Math.sqrt(squares / parameters.length);
+  const distance = roundoffsAway * roundoff[precisionOf(parameters)] * (size > 0 ? size : 1);
+  const random = randomStream(0, 'roundoffs');
+  return parameters.map((entry) => entry + (random.uniform() < 0.5 ? -distance : distance));
 }
 
 function scalar(results: Values): number {

@@ -21,6 +21,8 @@ export interface LinearisedParts
   readonly feeds: Values;
   /** Products that depend on no direction, by the names of their outputs. */
   readonly constants: Values;
+  /** The same curvature some roundoffs away; see `Linearised.rerounded`. */
+  readonly nearby: () => Promise<Linearised>;
   /** What computes all others. */
   readonly product: () => Promise<Executable>;
   /** What computes those of some parameters, for directions in these alone. */
@@ -55,12 +57,18 @@ export class LinearisedPoint implements Linearised {
     return products;
   }
 
+  async rerounded(directions: readonly Vector[]): Promise<Vector[]> {
+    await using nearby = await this.#held().nearby();
+    return await nearby.applyAll(directions);
+  }
+
   async block(names: readonly string[]): Promise<LinearisedBlock> {
     const specs = this.#specsOf(names);
     const { executable, giveBack } = await this.#held().blockProduct(names);
     return {
       parameters: specs,
       apply: (direction) => this.#multiply(executable, specs, direction),
+      rerounded: (directions) => this.#reroundedIn(specs, directions),
       release: giveBack,
     };
   }
@@ -82,6 +90,19 @@ export class LinearisedPoint implements Linearised {
     return flattenTensors(specs, precision, (name) => {
       const output = productName(name);
       return (results.get(output) ?? constants.get(output)) as Vector;
+    });
+  }
+
+  /** As products of the whole with directions in these tensors alone: a block of the other point is not worth its compilation. */
+  async #reroundedIn(specs: readonly TensorSpec[], directions: readonly Vector[]): Promise<Vector[]> {
+    const precision = precisionOf(this.gradient);
+    const whole = directions.map((direction) => {
+      const views = viewTensors(direction, specs);
+      return flattenTensors(this.parameters, precision, (name) => views.get(name) ?? []);
+    });
+    return (await this.rerounded(whole)).map((product) => {
+      const views = viewTensors(product, this.parameters);
+      return flattenTensors(specs, precision, (name) => views.get(name)!);
     });
   }
 

@@ -24,6 +24,8 @@ export interface LinearisedBlock {
   readonly parameters: readonly TensorSpec[];
   /** The block's product with a direction, both flattened. */
   apply(direction: Vector): Promise<Vector>;
+  /** As `Linearised.rerounded`. */
+  rerounded(directions: readonly Vector[]): Promise<Vector[]>;
   /** Frees what was compiled for it, if no other batch uses that; no product may follow. To be called once. */
   release(): Promise<void>;
 }
@@ -45,6 +47,14 @@ export interface Linearised {
    * rows in one graph took 2.1 times as long, on a Llama of 192 hidden units with 1,024 tokens.)
    */
   applyAll(directions: readonly Vector[]): Promise<Vector[]>;
+  /**
+   * Products with these directions in which all rounding falls anew: at a point that is 16 roundoffs away, in units of the
+   * parameters' root mean square. They are as right as those of `apply`, and the difference shows how right that is: on 120
+   * searches in float32, where the error is in the kept values, it was 0.9 to 14 times the product's true error. (The defect of
+   * symmetry shows nothing: a curvature of rounded values is symmetric too.) The batch is linearised once more for it, and what
+   * that keeps is freed at the end.
+   */
+  rerounded(directions: readonly Vector[]): Promise<Vector[]>;
   /**
    * The principal block of some parameters. It takes the same kept values, and its products do without what is zero for
    * directions in these parameters alone, and what only other entries of the product need. Its graph is compiled once for all

@@ -6,6 +6,9 @@ export type Vector = Float32Array | Float64Array;
 /** The precision a program computes in: float32 for work, float64 for verification. */
 export type Precision = 'float32' | 'float64';
 
+/** The largest relative error of rounding to this precision: 2^-24 or 2^-53. */
+export const roundoff: Readonly<Record<Precision, number>> = { float32: 2 ** -24, float64: 2 ** -53 };
+
 /** What a tensor is called and how large it is; values are row-major. */
 export interface TensorSpec {
   readonly name: string;

@@ -10,6 +10,7 @@ import {
   ritzEnds,
   ritzPair,
 } from './ritz.ts';
+import { roundingBounds } from './roundingBound.ts';
 import { startVector } from './startVector.ts';
 import { allowedError, checkSearch, isEndKnownTo, leastSteps } from './stoppingRule.ts';
 import { Tridiagonalisation } from './tridiagonalise.ts';
@@ -57,6 +58,8 @@ export interface LanczosResult {
  * is the Ritz value and scale T_k's largest entry, which comes close to |H|. The second term is for an end near zero, such as the
  * lambda_min of a positive semidefinite operator. So at most three start vectors in a thousand lead to a larger error, whatever
  * the operator. It never stops because the values stand still, which they also do before they have seen the end.
+ * What the rounding of the products may have done is measured at the end and added to the bounds (see `roundingBounds`, at the
+ * price of two to three products more); if they are larger than the tolerance for that, the outcome is roundingLimit.
  *
  * When the operator maps the Krylov space into itself, another one is started from a random vector orthogonal to it,
  * until one brings nothing new. So an eigenvector in which the start vector had no part is found as well.
@@ -68,11 +71,12 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
   const { tolerance = 1e-3, maxSteps = 100, seed = 0, ends = 'both', onStep } = options;
   checkSearch('lanczos', operator, { tolerance, maxSteps });
   const wanted: readonly End[] = ends === 'both' ? ['largest', 'smallest'] : [ends];
-  const found: Partial<Record<End, EndPair>> = {};
+  const found: Partial<Record<End, FoundEnd>> = {};
   let products = 0;
   let outcome: Outcome = 'krylovExhausted';
   let fault: Pick<LanczosResult, 'fault'> = {};
   let previous: Tridiagonalisation | undefined;
+  let size = 0;
 
   for (let space = 0; products < maxSteps; space++) {
     const start = startVector(operator.size, seed, space === 0 ? 'lanczos start' : `lanczos start ${space}`);
@@ -95,12 +99,46 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
     fault = explored.fault === undefined ? {} : { fault: explored.fault };
     const margin = allowedError(0, tolerance, krylov.largestEntry);
     const news = wanted.filter((end) => isFurtherOut(end, ritz?.[end], found[end], margin));
-    for (const end of news) found[end] = { ...ritzPair(krylov, ritz![end]), errorBound: ritz![end].errorBound };
+    for (const end of news) found[end] = foundEnd(krylov, ritz![end]);
+    size = krylov.largestEntry;
     if (space === 0 || news.length > 0 || explored.outcome === 'notFinite') outcome = explored.outcome;
     if (outcome !== 'krylovExhausted' || news.length === 0) break;
     previous = krylov;
   }
-  return { lambdaMax: found.largest ?? null, lambdaMin: found.smallest ?? null, outcome, ...fault, products };
+  const { largest = null, smallest = null } = await withRounding(operator, found, size);
+  const isTooRough = [largest, smallest].some(
+    (end) => end !== null && end.errorBound > allowedError(end.value, tolerance, size),
+  );
+  if (outcome === 'converged' && isTooRough) outcome = 'roundingLimit';
+  return { lambdaMax: largest, lambdaMin: smallest, outcome, ...fault, products };
+}
+
+/** An end of the spectrum as exact arithmetic would have it, and H times its vector. */
+type FoundEnd = Omit<EndPair, 'roundingBound'> & { readonly image: Float64Array };
+
+function foundEnd(krylov: Tridiagonalisation, ritz: EndCoordinates): FoundEnd {
+  const image = krylov.imageOf(ritz.value, ritz.coordinates);
+  return { ...ritzPair(krylov, ritz), errorBound: ritz.errorBound, image };
+}
+
+/** The ends with what rounding may have done to them in their bounds. */
+async function withRounding(
+  operator: SymmetricOperator,
+  found: Readonly<Partial<Record<End, FoundEnd>>>,
+  size: number,
+): Promise<Partial<Record<End, EndPair>>> {
+  const ends = Object.entries(found) as [End, FoundEnd][];
+  const bounds = await roundingBounds(
+    operator,
+    ends.map(([, end]) => end),
+    size,
+  );
+  const rounded = ends.map(([end, { image: _, ...pair }], index) => {
+    const roundingBound = bounds[index]!;
+    const residualBound = pair.residualBound + roundingBound;
+    return [end, { ...pair, residualBound, errorBound: pair.errorBound + roundingBound, roundingBound }];
+  });
+  return Object.fromEntries(rounded);
 }
 
 function progressOf({ value, residualBound, errorBound }: EndValue): EndValue {

@@ -1,11 +1,14 @@
 /** How an iteration ended. A result always carries one. */
-export type Outcome = 'converged' | 'stepLimit' | 'krylovExhausted' | 'notFinite';
+export type Outcome = 'converged' | 'roundingLimit' | 'stepLimit' | 'krylovExhausted' | 'notFinite';
 
 const explanations: Readonly<Record<Outcome, string>> = {
-  converged: 'every residual bound is within the tolerance',
+  converged: 'every error bound is within the tolerance',
+  roundingLimit:
+    'the rounding of the products is larger than the tolerance allows, and more of them would not help: each value is known ' +
+    'to its error bound only; compute in float64, or allow a larger tolerance',
   stepLimit:
-    'the step limit was reached before the residual bounds were within the tolerance: each value is known to its ' +
-    'residual bound only; allow more steps or a larger tolerance',
+    'the step limit was reached before the error bounds were within the tolerance: each value is known to its ' +
+    'error bound only; allow more steps or a larger tolerance',
   krylovExhausted:
     'the Krylov space holds the whole answer: the values are exact up to rounding, nothing is left to do',
   notFinite:

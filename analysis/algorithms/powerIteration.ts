@@ -3,6 +3,7 @@ import { axpy, dot, norm, roundoff, scale } from '../vectors.ts';
 import { faultOf } from './fault.ts';
 import type { Outcome } from './outcome.ts';
 import type { RitzPair, RitzValue } from './ritz.ts';
+import { roundingBounds } from './roundingBound.ts';
 import { startVector } from './startVector.ts';
 import { checkSearch } from './stoppingRule.ts';
 
@@ -32,7 +33,8 @@ export interface PowerIterationResult {
  * The eigenvalue farthest from a shift by power iteration, x <- (H - shift) x / |(H - shift) x| (Golub and Van Loan, Matrix
  * Computations, 4th edition, section 8.2): a check of `lanczos` that shares next to nothing with it, and needs many
  * more products. Two eigenvalues that are equally far on either side of the shift keep it from converging; two that are
- * almost as far on the same side let it stop between them, as the residual bounds the distance to some eigenvalue only.
+ * almost as far on the same side let it stop between them, as the residual bounds the distance to some eigenvalue only. What
+ * rounding may have done is added to that bound at the end.
  *
  * Throws a LambdamaxError as `lanczos` does.
  */
@@ -40,6 +42,13 @@ export async function powerIteration(
   operator: SymmetricOperator,
   options: PowerIterationOptions = {},
 ): Promise<PowerIterationResult> {
+  const { dominant, ...found } = await iterate(operator, options);
+  if (dominant === null || found.outcome === 'notFinite') return { dominant, ...found };
+  const [rounding] = await roundingBounds(operator, [dominant], Math.abs(dominant.value));
+  return { dominant: { ...dominant, residualBound: dominant.residualBound + rounding! }, ...found };
+}
+
+async function iterate(operator: SymmetricOperator, options: PowerIterationOptions): Promise<PowerIterationResult> {
   const { tolerance = 1e-3, maxSteps = 1000, seed = 0, shift = 0, onStep } = options;
   checkSearch('powerIteration', operator, { tolerance, maxSteps });
   let dominant: RitzPair | null = null;

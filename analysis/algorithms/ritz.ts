@@ -10,8 +10,8 @@ export type End = 'largest' | 'smallest';
 export interface RitzValue {
   readonly value: number;
   /**
-   * |beta_k s_k| = |H x - value x| for the unit Ritz vector x: an eigenvalue of H lies within this distance of `value`. In exact
-   * arithmetic; the rounding of the products comes on top, at least some roundoffs of |H|.
+   * |beta_k s_k| = |H x - value x| for the unit Ritz vector x: an eigenvalue of H lies within this distance of `value`. While a
+   * search goes on in exact arithmetic; in its result with what rounding may do to a product, see `roundingBound.ts`.
    */
   readonly residualBound: number;
 }
@@ -19,8 +19,8 @@ export interface RitzValue {
 /** An estimate of an end of the spectrum. */
 export interface EndValue extends RitzValue {
   /**
-   * The end is not nearer than `value` and, with a chance of 99.7 % over the start vectors, no farther out than this distance
-   * beyond it; see `errorBound.ts`. Exact arithmetic again.
+   * The end of the spectrum lies, with a chance of 99.7 % over the start vectors, within this distance of `value`: in exact
+   * arithmetic no nearer than `value`, see `errorBound.ts`. Rounding is added as in the residual bound.
    */
   readonly errorBound: number;
 }
@@ -32,7 +32,10 @@ export interface RitzPair extends RitzValue {
 }
 
 /** An end of the spectrum with its vector. */
-export interface EndPair extends RitzPair, EndValue {}
+export interface EndPair extends RitzPair, EndValue {
+  /** The part of both bounds that is for the rounding of products. */
+  readonly roundingBound: number;
+}
 
 /** A Ritz value and the coordinates [k] of its vector in the Krylov basis. */
 export interface RitzCoordinates extends RitzValue {

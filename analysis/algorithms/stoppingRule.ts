@@ -33,13 +33,16 @@ export function isKnownTo(error: number, { residualBound }: RitzValue, { largest
   return residualBound <= Math.max(error / safetyFactor, tridiagonalRounding * largestEntry);
 }
 
-/** Whether the error bound of an end is within the error, or its residual bound as small as rounding lets it be. */
+/** The part of an error that is left to rounding, which is measured only when a search has ended. */
+const roomForRounding = 0.1;
+
+/** Whether the error bound of an end is within nine tenths of the error, or its residual bound as small as rounding lets it be. */
 export function isEndKnownTo(
   error: number,
   { errorBound, residualBound }: EndValue,
   { largestEntry }: Tridiagonalisation,
 ): boolean {
-  return errorBound <= error || residualBound <= tridiagonalRounding * largestEntry;
+  return errorBound <= (1 - roomForRounding) * error || residualBound <= tridiagonalRounding * largestEntry;
 }
 
 /**

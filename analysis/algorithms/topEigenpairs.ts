@@ -4,6 +4,7 @@ import { explore } from './explore.ts';
 import type { LanczosOptions } from './lanczos.ts';
 import type { Outcome } from './outcome.ts';
 import { largestRitz, type RitzCoordinates, type RitzPair, type RitzValue, ritzPair } from './ritz.ts';
+import { roundingBounds } from './roundingBound.ts';
 import { startVector } from './startVector.ts';
 import { allowedError, checkSearch, isKnownTo, leastSteps } from './stoppingRule.ts';
 import { Tridiagonalisation } from './tridiagonalise.ts';
@@ -19,8 +20,8 @@ export interface TopEigenpairsOptions extends Pick<LanczosOptions, 'tolerance' |
 
 export interface TopEigenpairs {
   /**
-   * The algebraically largest eigenvalues in descending order, with orthonormal vectors. Fewer than were asked for only
-   * if the outcome is stepLimit or notFinite.
+   * The algebraically largest eigenvalues in descending order, with orthonormal vectors; the residual bounds hold what the
+   * rounding of products may have done. Fewer than were asked for only if the outcome is stepLimit or notFinite.
    */
   readonly pairs: readonly RitzPair[];
   readonly outcome: Outcome;
@@ -37,7 +38,8 @@ export interface TopEigenpairs {
  * A Krylov space holds only one vector of an eigenvalue that is repeated. So once the wanted Ritz pairs are known, another
  * space is started in the orthogonal complement of their vectors (Parlett, The Symmetric Eigenvalue Problem, section 5.3:
  * deflation), until one shows nothing above the last of them. Where all is far below, this takes few products.
- * By Weyl's inequality no value is then off by more than the root of the sum of the squared residual bounds.
+ * By Weyl's inequality no value is then off by more than the root of the sum of the squared residual bounds. The rounding of
+ * products is measured once, at the largest.
  *
  * Throws a LambdamaxError as `lanczos` does, and unless count is a whole number from 1 to the operator's size.
  */
@@ -45,6 +47,22 @@ export async function topEigenpairs(
   operator: SymmetricOperator,
   options: TopEigenpairsOptions,
 ): Promise<TopEigenpairs> {
+  const { pairs, size, ...found } = await search(operator, options);
+  const [first] = pairs;
+  if (first === undefined || found.outcome === 'notFinite') return { pairs, ...found };
+  const [rounding] = await roundingBounds(operator, [first], size);
+  const { tolerance = 1e-3 } = options;
+  const rounded = pairs.map((pair) => ({ ...pair, residualBound: pair.residualBound + rounding! }));
+  const isTooRough = rounded.some(({ value, residualBound }) => residualBound > allowedError(value, tolerance, size));
+  const outcome = found.outcome === 'converged' && isTooRough ? 'roundingLimit' : found.outcome;
+  return { ...found, pairs: rounded, outcome };
+}
+
+/** What is found in exact arithmetic, and |H| or what is close to it. */
+async function search(
+  operator: SymmetricOperator,
+  options: TopEigenpairsOptions,
+): Promise<TopEigenpairs & { readonly size: number }> {
   const { count, tolerance = 1e-3, maxSteps = 100 + 10 * count, seed = 0, onStep } = options;
   if (!(Number.isInteger(count) && count >= 1 && count <= operator.size))
     throw new LambdamaxError({
@@ -59,7 +77,8 @@ export async function topEigenpairs(
   for (let space = 0; products < maxSteps; space++) {
     const known = { basis: pairs.map(({ vector }) => vector), largestEntry };
     const krylov = new Tridiagonalisation(operator, startVector(operator.size, seed, `top ${space}`), known);
-    if (!krylov.canStep) return { pairs, outcome: isExhausted ? 'krylovExhausted' : 'converged', products };
+    if (!krylov.canStep)
+      return { pairs, outcome: isExhausted ? 'krylovExhausted' : 'converged', products, size: largestEntry };
     const isAmongTop = ({ value }: RitzValue): boolean => {
       const last = pairs[count - 1];
       return last === undefined || value > last.value + allowedError(last.value, tolerance, krylov.largestEntry);
@@ -85,10 +104,12 @@ export async function topEigenpairs(
     isExhausted &&= explored.outcome === 'krylovExhausted';
     const news = ritz.filter(isAmongTop).map((one) => asEigenpairOfWhole(ritzPair(krylov, one), pairs));
     pairs = [...pairs, ...news].sort((a, b) => b.value - a.value).slice(0, count);
-    if (explored.outcome === 'notFinite' || explored.outcome === 'stepLimit') return { ...explored, pairs };
-    if (news.length === 0) return { pairs, outcome: isExhausted ? 'krylovExhausted' : 'converged', products };
+    if (explored.outcome === 'notFinite' || explored.outcome === 'stepLimit')
+      return { ...explored, pairs, size: largestEntry };
+    if (news.length === 0)
+      return { pairs, outcome: isExhausted ? 'krylovExhausted' : 'converged', products, size: largestEntry };
   }
-  return { pairs, outcome: 'stepLimit', products };
+  return { pairs, outcome: 'stepLimit', products, size: largestEntry };
 }
 
 /** The Ritz values that could be among the `count` largest beside those that are known: at least the first of them. */

@@ -120,6 +120,13 @@ export class Tridiagonalisation implements ExploredSpace {
     return vector;
   }
 
+  /** H Q s for an eigenvector s [k] of T: value Q s + beta_k s_k q_{k+1} [size], from the products that were made. */
+  imageOf(value: number, coordinates: readonly number[]): Float64Array {
+    const image = this.combine(coordinates.map((coordinate) => value * coordinate));
+    if (this.#next !== null) axpy(this.offDiagonal.at(-1)! * coordinates.at(-1)!, this.#next, image);
+    return image;
+  }
+
   /** Takes from v, in place, its part in the basis; returns what its coordinate on the latest basis vector was. */
   #orthogonalise(v: Float64Array): number {
     // The recurrence's own terms first: what is left of the others is rounding, and takes one pass.

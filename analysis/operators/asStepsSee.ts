@@ -1,7 +1,7 @@
 import type { StepRule } from '../../training/optimizers/optimizer.ts';
 import { dot, scaleEntries } from '../vectors.ts';
 import { rescaled } from './congruence.ts';
-import { type BatchedOperator, checkLength } from './operator.ts';
+import { type BatchedOperator, checkLength, type Vector } from './operator.ts';
 
 /**
  * The curvature that an optimizer's steps see, S^1/2 (H + penalty) S^1/2 + (1 + memory) / gain decay with the diagonals of
@@ -27,13 +27,16 @@ export function asStepsSee(operator: BatchedOperator, rule: StepRule): BatchedOp
 /** H + diag(d) for d [size]. It holds nothing of its own. */
 function plusDiagonal(operator: BatchedOperator, diagonal: Float64Array): BatchedOperator {
   if (diagonal.every((entry) => entry === 0)) return operator;
+  const add = (v: Vector, product: Vector): Vector =>
+    Float64Array.from(product, (entry, index) => entry + diagonal[index]! * v[index]!);
   return {
     size: operator.size,
     precision: operator.precision,
-    async apply(v) {
-      const product = await operator.apply(v);
-      return Float64Array.from(product, (entry, index) => entry + diagonal[index]! * v[index]!);
-    },
+    apply: async (v) => add(v, await operator.apply(v)),
+    ...(operator.rerounded && {
+      rerounded: async (vectors) =>
+        (await operator.rerounded!(vectors)).map((product, index) => add(vectors[index]!, product)),
+    }),
     whereNotFinite: async (v) => operator.whereNotFinite?.(v),
     async rayleighQuotients(v) {
       const added = dot(scaleEntries(diagonal, v, 'float64'), v) / dot(v, v);

@@ -20,6 +20,10 @@ export function congruence(operator: BatchedOperator, map: LinearMap): BatchedOp
       checkLength(map, v);
       return map.transpose(await operator.apply(map.forward(v)));
     },
+    ...(operator.rerounded && {
+      rerounded: async (vectors) =>
+        (await operator.rerounded!(vectors.map((v) => map.forward(v)))).map((image) => map.transpose(image)),
+    }),
     whereNotFinite: async (v) => operator.whereNotFinite?.(map.forward(v)),
     async rayleighQuotients(v) {
       checkLength(map, v);

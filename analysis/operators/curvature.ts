@@ -1,7 +1,7 @@
 import type { Curvature, Linearised, LinearisedBlock } from '../../compute/program.ts';
 import { precisionOf, type TensorSpec, totalSize, type Vector, viewTensors } from '../../compute/tensors.ts';
 import { LambdamaxError } from '../../errors.ts';
-import { dot } from '../vectors.ts';
+import { axpy, dot } from '../vectors.ts';
 import { resultsInOrder, shares, weightedMean, weightedSum } from './batches.ts';
 import { type BatchedOperator, type BatchValue, checkLength } from './operator.ts';
 
@@ -107,7 +107,7 @@ async function blockOperator(
 
 /** A batch, and what multiplies with its curvature or with a block of that. */
 interface Part extends BatchCurvature {
-  readonly product: Pick<LinearisedBlock, 'parameters' | 'apply'>;
+  readonly product: Pick<LinearisedBlock, 'parameters' | 'apply' | 'rerounded'>;
 }
 
 function meanOperator(parts: readonly Part[], atOnce: number): BatchedOperator {
@@ -118,6 +118,13 @@ function meanOperator(parts: readonly Part[], atOnce: number): BatchedOperator {
     async apply(v) {
       checkLength(self, v);
       return weightedSum(self.size, parts, ({ product }) => product.apply(v), atOnce);
+    },
+    async rerounded(vectors) {
+      const sums = vectors.map(() => new Float64Array(self.size));
+      const weights = shares(parts);
+      for await (const [index, images] of resultsInOrder(parts, atOnce, ({ product }) => product.rerounded(vectors)))
+        for (const [k, image] of images.entries()) axpy(weights[index]!, image, sums[k]!);
+      return sums;
     },
     async rayleighQuotients(v) {
       checkLength(self, v);

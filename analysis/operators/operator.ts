@@ -11,6 +11,11 @@ export interface SymmetricOperator {
   /** H v for v [size] of the operator's precision. The product may come back in float64, and is the caller's to keep. */
   apply(v: Vector): Promise<Vector>;
   /**
+   * Products with these vectors in which all rounding falls anew, as right as those of `apply`: what they differ by tells how far
+   * rounding moves a product (see `Linearised.rerounded`). Left out where rounding is that of the products' last digits alone.
+   */
+  rerounded?(vectors: readonly Vector[]): Promise<Vector[]>;
+  /**
    * Where a product that is not finite stops being so, in words: the first batch and tensor. Null if H v is finite, undefined where
    * nothing more is known.
    */

@@ -5,7 +5,7 @@ import { lanczos } from '../../analysis/algorithms/lanczos.ts';
 import { explain } from '../../analysis/algorithms/outcome.ts';
 import { startVector } from '../../analysis/algorithms/startVector.ts';
 import { Tridiagonalisation } from '../../analysis/algorithms/tridiagonalise.ts';
-import type { SymmetricOperator } from '../../analysis/operators/operator.ts';
+import type { SymmetricOperator, Vector } from '../../analysis/operators/operator.ts';
 import { axpy, dot, norm, scale } from '../../analysis/vectors.ts';
 import { matrixOperator, randomSymmetric } from '../cases/matrixOperator.ts';
 import { assertClose, float64Sum } from '../oracles/close.ts';
@@ -43,10 +43,11 @@ test('the top eigenvector of a chain is its fastest standing wave', async () => 
 
 test('a matrix of one row', async () => {
   const { lambdaMax, lambdaMin, outcome, products } = await lanczos(diagonal(-2.5));
-  assert.equal(
-    [lambdaMax!.value, lambdaMin!.value, lambdaMax!.residualBound, outcome, products],
-    [-2.5, -2.5, 0, 'krylovExhausted', 1],
-  );
+  assert.equal([lambdaMax!.value, lambdaMin!.value, outcome, products], [-2.5, -2.5, 'krylovExhausted', 1]);
+  // Nothing but rounding is left.
+  const { residualBound, errorBound, roundingBound } = lambdaMax!;
+  assert.equal([residualBound, errorBound], [roundingBound, roundingBound]);
+  assert.ok(roundingBound > 0 && roundingBound < 1e-14, `${roundingBound}`);
 });
 
 test('a matrix of two rows has its eigenvalues by the quadratic formula', async () => {
@@ -217,6 +218,33 @@ test('the recurrence gives an orthonormal basis in which the matrix is tridiagon
     expected.set(i + 1, i, krylov.offDiagonal[i]!);
   }
   assertClose(tridiagonal.to1DArray(), expected.to1DArray(), float64Sum, "Q'HQ");
+});
+
+test('what rounding does to products is in the bounds, and a tolerance below it is said to be out of reach', async () => {
+  const healthy = diagonal(3, 1, -1, ...Array.from({ length: 60 }, (_, i) => Math.sin(i) / 2));
+  // Each product 1e-4 off, in another direction each time.
+  let calls = 0;
+  const off = async (v: Vector) => {
+    const error = startVector(healthy.size, calls++, 'product error');
+    const product = new Float64Array(await healthy.apply(v));
+    axpy((1e-4 * norm(v)) / norm(error), error, product);
+    return product;
+  };
+  const rough: SymmetricOperator = {
+    ...healthy,
+    apply: off,
+    rerounded: (vectors) => Promise.all(vectors.map(off)),
+  };
+  const coarse = await lanczos(rough, { tolerance: 1e-2 });
+  assert.is(coarse.outcome, 'converged');
+  const fine = await lanczos(rough, { tolerance: 1e-6 });
+  assert.is(fine.outcome, 'roundingLimit');
+  for (const { lambdaMax } of [coarse, fine]) {
+    const { value, errorBound, roundingBound } = lambdaMax!;
+    assert.ok(Math.abs(value - 3) <= errorBound, `${value} within ${errorBound}`);
+    assert.ok(roundingBound > 1e-4 && roundingBound < 1e-3, `${roundingBound}`);
+  }
+  assert.match(explain('roundingLimit'), /compute in float64, or allow a larger tolerance/);
 });
 
 test('bad options are refused', async () => {

@@ -63,11 +63,14 @@ export function linearisedQuadratic(
     gradient,
     apply,
     applyAll: (directions) => Promise.all(directions.map(apply)),
+    rerounded: (directions) => Promise.all(directions.map(apply)),
     block: async (names) => {
       const own = names.map((name) => Number(name.slice(1)));
       return {
         parameters: own.map((index) => parameters[index]!),
         apply: async (v) => multiply(matrix.selection(own, own), v, precision),
+        rerounded: (directions) =>
+          Promise.all(directions.map(async (v) => multiply(matrix.selection(own, own), v, precision))),
         release: async () => {},
       };
     },
