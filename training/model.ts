@@ -18,6 +18,7 @@ import { hasOwnHead, knownName, underModelNames } from './checkpoint/weightNames
 import type { TokenBatch } from './data/batches.ts';
 import { loadTokenizer, type TextTokenizer } from './data/tokenizer.ts';
 import { type BatchShape, recordLogits, recordPositionLosses, shapeOf, traceCausalLoss } from './models/causal.ts';
+import { dropoutOf } from './models/configFields.ts';
 import type { Decoder, DecoderConfig, LinearModule } from './models/decoder.ts';
 import { decoderOf } from './models/index.ts';
 
@@ -213,6 +214,9 @@ export async function loadModel(directory: string, options: ModelOptions = {}): 
         `${config.file} ties the output projection to the embedding matrix, but ${decoder.headName} has other values: it is used, as transformers does`,
       );
     const { checkpoint, unused } = await underModelNames(stored, decoder);
+    const dropout = Object.entries(dropoutOf(config)).map(([field, share]) => `${field} ${share}`);
+    if (dropout.length > 0)
+      notices.push(`${config.file} asks for dropout (${dropout.join(', ')}): training here has none`);
     if (unused.length > 0) notices.push(`not used, in ${directory}: ${listed(unused)}`);
     requireShapes(checkpoint, decoder);
     return new Model(checkpoint, decoder, { ...options, notices });

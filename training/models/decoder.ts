@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { TensorSpec } from '../../compute/index.ts';
 import type { ConfigFile } from '../checkpoint/config.ts';
 import type { WeightNames } from '../checkpoint/weightNames.ts';
+import type { ConfigFields } from './configFields.ts';
 import type { RotaryEmbedding } from './rotary.ts';
 
 /** What every decoder's config.json says, whatever the family. */
@@ -58,6 +59,8 @@ export interface Family {
   readonly modelType: string;
   /** The class in transformers. */
   readonly className: string;
+  /** The fields of config.json that `decoder` knows. */
+  readonly fields: ConfigFields;
   /** Throws a LambdamaxError that names the key for values that are wrong, or that would be computed wrongly. */
   decoder(config: ConfigFile): Decoder;
 }

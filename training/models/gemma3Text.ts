@@ -6,38 +6,55 @@ import type { Decoder, Family } from './decoder.ts';
 import { rmsNorm } from './layers.ts';
 import { layerTypes, windowsOf } from './layerWindows.ts';
 import type { RotaryEmbedding } from './rotary.ts';
-import { count, type RotaryConfig, rotaryConfig, rotaryEmbedding } from './rotaryConfig.ts';
+import { count, type RotaryConfig, rotaryConfig, rotaryFields } from './rotaryConfig.ts';
 import { headNorms, normHeads, rotaryDecoder } from './rotaryDecoder.ts';
+import { rotaryParameters } from './rotaryParameters.ts';
+
+const schema = z.looseObject({
+  max_position_embeddings: count.nullish(),
+  query_pre_attn_scalar: z.number().positive().default(256),
+  sliding_window: count.nullable().default(4096),
+  layer_types: layerTypes,
+  sliding_window_pattern: z.int().min(1).nullish(),
+  rope_theta: z.number().positive().nullish(),
+  rope_local_base_freq: z.number().positive().default(10_000),
+  rope_parameters: z
+    .strictObject({ full_attention: z.looseObject({}).nullish(), sliding_attention: z.looseObject({}).nullish() })
+    .nullish(),
+});
+
+const maxPositions = 131_072;
 
 /**
  * Norms before and behind every layer, queries and keys normalised, and five layers with a sliding window and a rotary
  * base of their own to each that sees all. Gemma team 2025, arXiv 2503.19786; as transformers' Gemma3ForCausalLM.
  */
-export const gemma3Text: Family = { modelType: 'gemma3_text', className: 'Gemma3ForCausalLM', decoder };
-
-const schema = z.looseObject({
-  query_pre_attn_scalar: z.number().positive().default(256),
-  sliding_window: count.nullable().default(4096),
-  layer_types: layerTypes,
-  sliding_window_pattern: z.int().min(1).nullish(),
-  rope_local_base_freq: z.number().positive().default(10_000),
-  rope_parameters: z
-    .looseObject({ full_attention: z.looseObject({}).nullish(), sliding_attention: z.looseObject({}).nullish() })
-    .nullish(),
-});
+export const gemma3Text: Family = {
+  modelType: 'gemma3_text',
+  className: 'Gemma3ForCausalLM',
+  fields: {
+    used: [...rotaryFields, 'hidden_activation', ...Object.keys(schema.shape)],
+    only: {
+      attn_logit_softcapping: [],
+      final_logit_softcapping: [],
+      // The name of the activation's field in Gemma 1 and 2, which this class does not look at.
+      hidden_act: ['gelu_pytorch_tanh'],
+      mlp_bias: [false],
+      original_max_position_embeddings: [],
+      use_bidirectional_attention: [false],
+    },
+  },
+  decoder,
+};
 
 function decoder(file: ConfigFile): Decoder {
-  const never = { attn_logit_softcapping: [], final_logit_softcapping: [], use_bidirectional_attention: [false] };
-  requireValues(file, never);
-  const config = {
-    ...rotaryConfig(file, {
-      ...{ modelType: 'gemma3_text', maxPositions: 131_072, bosTokenId: 2, eosTokenId: 1, tieWordEmbeddings: true },
-      ...{ keyValueHeads: 4, headSize: 256, theta: 1e6, activation: 'gelu_pytorch_tanh' },
-      activationKey: 'hidden_activation',
-    }),
-    feedForwardBias: false,
-  };
   const raw = parseConfig(file, schema);
+  const embeddings = rotaryEmbeddings(file, raw);
+  const config = rotaryConfig(file, {
+    ...{ modelType: 'gemma3_text', maxPositions, bosTokenId: 2, eosTokenId: 1, tieWordEmbeddings: true },
+    ...{ keyValueHeads: 4, headSize: 256, activation: 'gelu_pytorch_tanh', activationKey: 'hidden_activation' },
+    rotary: embeddings.full_attention,
+  });
   const pattern = raw.sliding_window_pattern ?? 6;
   const types =
     raw.layer_types ??
@@ -45,7 +62,6 @@ function decoder(file: ConfigFile): Decoder {
       (layer + 1) % pattern === 0 ? 'full_attention' : 'sliding_attention',
     );
   const windows = windowsOf(file, types, config.layers, raw.sliding_window);
-  const embeddings = rotaryEmbeddings(file, config, raw.rope_local_base_freq);
   const scale = 1 / Math.sqrt(raw.query_pre_attn_scalar);
   return rotaryDecoder(config, {
     blockNorms: [...blockNorms(config), ...headNorms(config)],
@@ -76,20 +92,25 @@ function blockNorms({ hiddenSize }: RotaryConfig): TensorSpec[] {
 }
 
 /**
- * The rotary embeddings by type of layer. transformers from version 5 on keeps them apart in `rope_parameters`; before, the
- * ordinary keys were those of layers that see all, and `rope_local_base_freq` that of the others.
+ * The rotary embeddings by type of layer, in transformers' order: those that `rope_parameters` keeps apart, that of layers which
+ * see all with the entries of `rope_scaling` over its own; bases that they do not name are `rope_theta` and
+ * `rope_local_base_freq`.
  */
 function rotaryEmbeddings(
-  file: ConfigFile,
-  { rotary, maxPositions }: RotaryConfig,
-  localTheta: number,
+  { file, values }: ConfigFile,
+  raw: z.infer<typeof schema>,
 ): Record<'full_attention' | 'sliding_attention', RotaryEmbedding> {
-  const parameters = file.values.rope_parameters as ConfigFile['values'] | null | undefined;
-  const nested = parameters && ('full_attention' in parameters || 'sliding_attention' in parameters);
-  if (!nested) return { full_attention: rotary, sliding_attention: { theta: localTheta, scaling: null } };
-  const own = { file: `rope_parameters in ${file.file}`, values: parameters };
+  const scaling = (values.rope_scaling ?? {}) as ConfigFile['values'];
+  const read = (type: 'full_attention' | 'sliding_attention', theta: number, over: ConfigFile['values']) => {
+    const source = Object.keys(over).length > 0 ? 'rope_scaling' : `${type} in rope_parameters`;
+    const own = { ...(raw.rope_parameters?.[type] ?? { rope_type: 'default' }), ...over };
+    // In this class `truncate` is looked for where no file can have it.
+    requireValues({ file: `${source} in ${file}`, values: own }, { truncate: [true] });
+    const places = { maxPositions: raw.max_position_embeddings ?? maxPositions, originalMaxPositions: null };
+    return rotaryParameters({ file: `${source} in ${file}`, values: own }, { theta, ...places });
+  };
   return {
-    full_attention: rotaryEmbedding(own, 'full_attention', { theta: rotary.theta, maxPositions }),
-    sliding_attention: rotaryEmbedding(own, 'sliding_attention', { theta: localTheta, maxPositions }),
+    full_attention: read('full_attention', raw.rope_theta ?? 1e6, scaling),
+    sliding_attention: read('sliding_attention', raw.rope_local_base_freq, {}),
   };
 }

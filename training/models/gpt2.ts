@@ -2,34 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import type { TensorSpec } from '../../compute/index.ts';
 import { LambdamaxError } from '../../errors.ts';
-import { type ConfigFile, parseConfig, requireValues } from '../checkpoint/config.ts';
+import { type ConfigFile, parseConfig, requireValues, withValues } from '../checkpoint/config.ts';
 import { splitHeads } from './attention.ts';
 import type { Decoder, DecoderConfig, DecoderContext, Family, LinearModule } from './decoder.ts';
 import { type ActivationName, activationNames, activations, embed, layerNorm } from './layers.ts';
 import { count, endTokens, layerCount, tokenId } from './rotaryConfig.ts';
 import { moduleWeights } from './rotaryDecoder.ts';
-
-/**
- * Pre-norm blocks of attention and a two-layer network, with learned positions, biases, and matrices stored as [in, out].
- * Radford et al. 2019; agrees with transformers' GPT2LMHeadModel.
- */
-export const gpt2: Family = {
-  modelType: 'gpt2',
-  className: 'GPT2LMHeadModel',
-  decoder: (config) => gpt2Decoder(gpt2Config(config)),
-};
-
-interface Gpt2Config extends DecoderConfig {
-  /** The width of the feed-forward layer. */
-  readonly intermediateSize: number;
-  readonly heads: number;
-  readonly layerNormEps: number;
-  readonly activation: ActivationName;
-  /** Whether scores are divided by sqrt(headSize). */
-  readonly scalesAttention: boolean;
-  /** Whether scores are divided by the layer's number, counted from 1. */
-  readonly scalesByLayer: boolean;
-}
 
 const schema = z.looseObject({
   vocab_size: count,
@@ -46,12 +24,41 @@ const schema = z.looseObject({
   eos_token_id: endTokens,
 });
 
-function gpt2Config(config: ConfigFile): Gpt2Config {
-  requireValues(config, {
-    activation_function: activationNames,
-    add_cross_attention: [false],
-    quantization_config: [],
-  });
+/** Names of other families, under which transformers takes a value before it looks for GPT-2's own name. */
+const otherNames = {
+  hidden_size: 'n_embd',
+  max_position_embeddings: 'n_positions',
+  num_attention_heads: 'n_head',
+  num_hidden_layers: 'n_layer',
+} as const;
+
+/**
+ * Pre-norm blocks of attention and a two-layer network, with learned positions, biases, and matrices stored as [in, out].
+ * Radford et al. 2019; agrees with transformers' GPT2LMHeadModel.
+ */
+export const gpt2: Family = {
+  modelType: 'gpt2',
+  className: 'GPT2LMHeadModel',
+  fields: { used: [...Object.keys(schema.shape), 'activation_function', ...Object.keys(otherNames)] },
+  decoder: (config) => gpt2Decoder(gpt2Config(config)),
+};
+
+interface Gpt2Config extends DecoderConfig {
+  /** The width of the feed-forward layer. */
+  readonly intermediateSize: number;
+  readonly heads: number;
+  readonly layerNormEps: number;
+  readonly activation: ActivationName;
+  /** Whether scores are divided by sqrt(headSize). */
+  readonly scalesAttention: boolean;
+  /** Whether scores are divided by the layer's number, counted from 1. */
+  readonly scalesByLayer: boolean;
+}
+
+function gpt2Config(file: ConfigFile): Gpt2Config {
+  const given = Object.entries(otherNames).filter(([name]) => file.values[name] !== undefined);
+  const config = withValues(file, Object.fromEntries(given.map(([name, own]) => [own, file.values[name]])));
+  requireValues(config, { activation_function: activationNames });
   const raw = parseConfig(config, schema);
   if (raw.n_embd % raw.n_head !== 0)
     throw new LambdamaxError({

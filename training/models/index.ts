@@ -1,4 +1,5 @@
 import { type ConfigFile, modelTypeOf, readConfigFile } from '../checkpoint/config.ts';
+import { requireKnownFields } from './configFields.ts';
 import type { Decoder, Family } from './decoder.ts';
 import { gemma3Text } from './gemma3Text.ts';
 import { gpt2 } from './gpt2.ts';
@@ -23,5 +24,7 @@ export async function readDecoder(directory: string): Promise<Decoder> {
 /** The decoder that a config.json describes. Throws as `readDecoder`. */
 export function decoderOf(config: ConfigFile): Decoder {
   const type = modelTypeOf(config, new Map(families.map(({ modelType, className }) => [modelType, className])));
-  return families.find(({ modelType }) => modelType === type)!.decoder(config);
+  const family = families.find(({ modelType }) => modelType === type)!;
+  requireKnownFields(config, family.fields);
+  return family.decoder(config);
 }

@@ -13,6 +13,9 @@ const schema = z.looseObject({
   max_window_layers: z.int().min(0).nullish(),
 });
 
+/** The fields that `layerWindows` reads. */
+export const windowFields = Object.keys(schema.shape);
+
 /** How a family fills in what its config.json leaves out. */
 export interface WindowDefaults {
   /** Which layers have the window; default: those from `max_window_layers` (28) on. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { ConfigFile } from '../checkpoint/config.ts';
 import { writeJson } from '../checkpoint/files.ts';
 import type { Decoder, Family } from './decoder.ts';
-import { type RotaryConfig, rotaryConfig } from './rotaryConfig.ts';
+import { type RotaryConfig, rotaryConfig, rotaryFields } from './rotaryConfig.ts';
 import { preNormBlock, preNorms, rotaryDecoder } from './rotaryDecoder.ts';
 
 /** The numbers of a Llama, as transformers' LlamaConfig has them. */
@@ -22,6 +22,7 @@ export function llamaDecoder(config: RotaryConfig): Decoder {
 export const llama: Family = {
   modelType: 'llama',
   className: 'LlamaForCausalLM',
+  fields: { used: [...rotaryFields, 'hidden_act'], only: { rope_interleaved: [false] } },
   decoder: (config) => llamaDecoder(llamaConfig(config)),
 };
 
@@ -35,6 +36,13 @@ export async function writeLlamaConfig(directory: string, config: RotaryConfig):
       low_freq_factor: scaling.lowFrequencyFactor,
       high_freq_factor: scaling.highFrequencyFactor,
       original_max_position_embeddings: scaling.originalMaxPositions,
+    }),
+    ...(scaling?.type === 'yarn' && {
+      original_max_position_embeddings: scaling.originalMaxPositions,
+      attention_factor: scaling.attentionFactor,
+      beta_fast: scaling.fastTurns,
+      beta_slow: scaling.slowTurns,
+      truncate: scaling.truncate,
     }),
   };
   await writeJson(join(directory, 'config.json'), {

@@ -10,7 +10,7 @@ export interface RotaryEmbedding {
 }
 
 /** As in config.json's `rope_type`. */
-export type RotaryScaling = LinearScaling | Llama3Scaling;
+export type RotaryScaling = LinearScaling | Llama3Scaling | YarnScaling;
 
 /** All frequencies are divided by a factor. */
 export interface LinearScaling {
@@ -31,12 +31,49 @@ export interface Llama3Scaling {
   readonly originalMaxPositions: number;
 }
 
-/** The angles, in radians, by which each pair of a head turns a position, headSize / 2 of them. */
-export function rotaryFrequencies(headSize: number, { theta, scaling }: RotaryEmbedding): number[] {
-  return Array.from({ length: headSize / 2 }, (_, pair) => scaled(theta ** ((-2 * pair) / headSize), scaling));
+/**
+ * Low frequencies are divided by a factor, high ones kept, those between blended by the number of their pair; and cosines and
+ * sines are multiplied by a factor of their own. High are pairs that make more than `fastTurns` turns over the original
+ * context, low those that make fewer than `slowTurns`. Peng et al. 2023, arXiv 2309.00071, and transformers' `yarn`.
+ */
+export interface YarnScaling {
+  readonly type: 'yarn';
+  readonly factor: number;
+  readonly originalMaxPositions: number;
+  readonly attentionFactor: number;
+  readonly fastTurns: number;
+  readonly slowTurns: number;
+  /** Whether the bounds between high, blended and low are rounded to whole pairs, outwards. */
+  readonly truncate: boolean;
 }
 
-function scaled(frequency: number, scaling: RotaryScaling | null): number {
+/** The angles, in radians, by which each pair of a head turns a position, headSize / 2 of them. */
+export function rotaryFrequencies(headSize: number, { theta, scaling }: RotaryEmbedding): number[] {
+  const frequencies = Array.from({ length: headSize / 2 }, (_, pair) => theta ** ((-2 * pair) / headSize));
+  if (scaling?.type === 'yarn') return yarnFrequencies(frequencies, headSize, theta, scaling);
+  return frequencies.map((frequency) => scaled(frequency, scaling));
+}
+
+function yarnFrequencies(
+  frequencies: readonly number[],
+  headSize: number,
+  theta: number,
+  { factor, originalMaxPositions, fastTurns, slowTurns, truncate }: YarnScaling,
+): number[] {
+  /** The pair, between two pairs as a rule, that makes so many turns over the original context. */
+  const pairOf = (turns: number) =>
+    (headSize * Math.log(originalMaxPositions / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
+  const first = Math.max(truncate ? Math.floor(pairOf(fastTurns)) : pairOf(fastTurns), 0);
+  const bound = Math.min(truncate ? Math.ceil(pairOf(slowTurns)) : pairOf(slowTurns), headSize - 1);
+  // As transformers, against a division by 0.
+  const last = bound === first ? bound + 0.001 : bound;
+  return frequencies.map((frequency, pair) => {
+    const divided = Math.min(Math.max((pair - first) / (last - first), 0), 1);
+    return (divided * frequency) / factor + (1 - divided) * frequency;
+  });
+}
+
+function scaled(frequency: number, scaling: Exclude<RotaryScaling, YarnScaling> | null): number {
   if (scaling === null) return frequency;
   if (scaling.type === 'linear') return frequency / scaling.factor;
   const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalMaxPositions } = scaling;
@@ -55,10 +92,11 @@ export interface RotaryTables {
 export function rotaryTables(length: number, headSize: number, embedding: RotaryEmbedding): RotaryTables {
   const frequencies = rotaryFrequencies(headSize, embedding);
   const pairs = frequencies.length;
+  const factor = embedding.scaling?.type === 'yarn' ? embedding.scaling.attentionFactor : 1;
   const table = (entry: (angle: number, column: number) => number): tf.Tensor => {
     const values = Array.from({ length: length * headSize }, (_, index) => {
       const column = index % headSize;
-      return entry(Math.floor(index / headSize) * frequencies[column % pairs]!, column);
+      return factor * entry(Math.floor(index / headSize) * frequencies[column % pairs]!, column);
     });
     return constant(values, [length, headSize]);
   };

@@ -3,7 +3,8 @@ import { LambdamaxError } from '../../errors.ts';
 import { type ConfigFile, parseConfig, requireValues } from '../checkpoint/config.ts';
 import type { DecoderConfig } from './decoder.ts';
 import { type ActivationName, activationNames } from './layers.ts';
-import type { RotaryEmbedding, RotaryScaling } from './rotary.ts';
+import type { RotaryEmbedding } from './rotary.ts';
+import { rotaryEmbedding } from './rotaryParameters.ts';
 
 /** The numbers of a decoder with rotary embeddings, RMS norms and a gated feed-forward layer. */
 export interface RotaryConfig extends DecoderConfig {
@@ -38,6 +39,8 @@ export interface RotaryDefaults {
   readonly headSize?: number;
   /** Default silu. */
   readonly activation?: ActivationName;
+  /** Default: the one that the file describes. */
+  readonly rotary?: RotaryEmbedding;
   /** The key of the activation; default `hidden_act`. */
   readonly activationKey?: string;
 }
@@ -57,7 +60,7 @@ export const tokenId = z.int().min(0).nullish();
 /** The token that ends a text, or several. */
 export const endTokens = z.union([tokenId, z.array(z.int().min(0)).min(1)]);
 
-const rope = z.looseObject({ rope_theta: z.number().positive().nullish() }).nullish();
+const rope = z.looseObject({}).nullish();
 
 // Sizes must be given: a file without them is a broken one, whatever transformers fills in.
 const schema = z.looseObject({
@@ -72,6 +75,7 @@ const schema = z.looseObject({
   rope_theta: z.number().positive().nullish(),
   rope_parameters: rope,
   rope_scaling: rope,
+  original_max_position_embeddings: count.nullish(),
   attention_bias: z.boolean().nullish(),
   mlp_bias: z.boolean().nullish(),
   tie_word_embeddings: z.boolean().nullish(),
@@ -80,16 +84,16 @@ const schema = z.looseObject({
   eos_token_id: endTokens,
 });
 
-/** Keys that no family here computes otherwise. */
-const requiredValues = { partial_rotary_factor: [1], quantization_config: [] };
+/** The fields that `rotaryConfig` reads, beside that of the activation. */
+export const rotaryFields = Object.keys(schema.shape);
 
 /**
  * The keys that the families with rotary embeddings share. `attention_bias` and `mlp_bias` are read for all of them; a
- * family whose class has no such key sets the fields itself. Throws a LambdamaxError that names the file and the key.
+ * family whose class has no such key refuses them. Throws a LambdamaxError that names the file and the key.
  */
 export function rotaryConfig(config: ConfigFile, defaults: RotaryDefaults): RotaryConfig {
   const { activationKey = 'hidden_act', modelType } = defaults;
-  requireValues(config, { ...requiredValues, [activationKey]: activationNames });
+  requireValues(config, { [activationKey]: activationNames });
   const raw = parseConfig(config, schema);
   const maxPositions = raw.max_position_embeddings ?? defaults.maxPositions;
   const ends = raw.eos_token_id === undefined ? defaults.eosTokenId : raw.eos_token_id;
@@ -102,11 +106,13 @@ export function rotaryConfig(config: ConfigFile, defaults: RotaryDefaults): Rota
     ...headSizes(config, raw, defaults),
     rmsNormEps: raw.rms_norm_eps ?? defaults.rmsNormEps ?? 1e-6,
     activation: (config.values[activationKey] as ActivationName | null | undefined) ?? defaults.activation ?? 'silu',
-    // transformers before version 5 wrote the base beside the scaling.
-    rotary: rotaryEmbedding(config, raw.rope_parameters ? 'rope_parameters' : 'rope_scaling', {
-      theta: raw.rope_theta ?? defaults.theta ?? 10_000,
-      maxPositions,
-    }),
+    rotary:
+      defaults.rotary ??
+      rotaryEmbedding(config, {
+        theta: raw.rope_theta ?? defaults.theta ?? 10_000,
+        originalMaxPositions: raw.original_max_position_embeddings ?? null,
+        maxPositions,
+      }),
     attentionBias: raw.attention_bias ? 'all' : 'none',
     feedForwardBias: raw.mlp_bias ?? false,
     tieWordEmbeddings: raw.tie_word_embeddings ?? defaults.tieWordEmbeddings ?? false,
@@ -132,54 +138,4 @@ function headSizes(
     throw fault('hidden_size to be a multiple of num_attention_heads', `${hiddenSize} and ${heads}`);
   if (headSize % 2 !== 0) throw fault('an even head_dim', `${headSize}`);
   return { heads, keyValueHeads, headSize };
-}
-
-const ropeTypes = z.looseObject({
-  rope_theta: z.number().positive().nullish(),
-  rope_type: z.string().nullish(),
-  type: z.string().nullish(),
-});
-const factor = z.number().positive();
-const linear = z.looseObject({ factor });
-const llama3 = z.looseObject({
-  factor,
-  low_freq_factor: factor,
-  high_freq_factor: factor,
-  original_max_position_embeddings: count.nullish(),
-});
-
-/** What a config says about rotary embeddings under `key`, an object or nothing; `theta` where it names none. */
-export function rotaryEmbedding(
-  { file, values }: ConfigFile,
-  key: string,
-  { theta, maxPositions }: { readonly theta: number; readonly maxPositions: number },
-): RotaryEmbedding {
-  const own: ConfigFile = {
-    file: `${key} in ${file}`,
-    values: (values[key] ?? {}) as Readonly<Record<string, unknown>>,
-  };
-  requireValues(own, { partial_rotary_factor: [1] });
-  const { rope_theta, rope_type, type } = parseConfig(own, ropeTypes);
-  return { theta: rope_theta ?? theta, scaling: scaling(own, rope_type ?? type ?? 'default', maxPositions) };
-}
-
-function scaling(own: ConfigFile, type: string, maxPositions: number): RotaryScaling | null {
-  if (type === 'default') return null;
-  if (type === 'linear') return { type, factor: parseConfig(own, linear).factor };
-  if (type !== 'llama3')
-    throw new LambdamaxError({ subject: own.file, expected: 'rope_type "default", "linear" or "llama3"', got: type });
-  const raw = parseConfig(own, llama3);
-  if (!(raw.high_freq_factor > raw.low_freq_factor))
-    throw new LambdamaxError({
-      subject: `high_freq_factor in ${own.file}`,
-      expected: `more than low_freq_factor, ${raw.low_freq_factor}`,
-      got: raw.high_freq_factor,
-    });
-  return {
-    type,
-    factor: raw.factor,
-    lowFrequencyFactor: raw.low_freq_factor,
-    highFrequencyFactor: raw.high_freq_factor,
-    originalMaxPositions: raw.original_max_position_embeddings ?? maxPositions,
-  };
 }

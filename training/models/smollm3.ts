@@ -2,21 +2,26 @@ import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
 import { type ConfigFile, parseConfig } from '../checkpoint/config.ts';
 import type { Decoder, Family } from './decoder.ts';
-import { layerWindows } from './layerWindows.ts';
-import { rotaryConfig } from './rotaryConfig.ts';
+import { layerWindows, windowFields } from './layerWindows.ts';
+import { rotaryConfig, rotaryFields } from './rotaryConfig.ts';
 import { preNormBlock, preNorms, rotaryDecoder } from './rotaryDecoder.ts';
-
-/**
- * A Llama some of whose layers have no rotary embedding. Yang et al. 2025, "RoPE to NoPE and Back Again", arXiv 2501.18795;
- * as transformers' SmolLM3ForCausalLM.
- */
-export const smollm3: Family = { modelType: 'smollm3', className: 'SmolLM3ForCausalLM', decoder };
 
 const schema = z.looseObject({
   /** 1 for a layer with rotary embedding, 0 for one without. */
   no_rope_layers: z.array(z.union([z.literal(0), z.literal(1)])).nullish(),
   no_rope_layer_interval: z.int().min(1).default(4),
 });
+
+/**
+ * A Llama some of whose layers have no rotary embedding. Yang et al. 2025, "RoPE to NoPE and Back Again", arXiv 2501.18795;
+ * as transformers' SmolLM3ForCausalLM.
+ */
+export const smollm3: Family = {
+  modelType: 'smollm3',
+  className: 'SmolLM3ForCausalLM',
+  fields: { used: [...rotaryFields, 'hidden_act', ...windowFields, ...Object.keys(schema.shape)] },
+  decoder,
+};
 
 function decoder(file: ConfigFile): Decoder {
   const config = rotaryConfig(file, {
