@@ -84,6 +84,14 @@ test("fine-tuning starts at PEFT's loss, and leaves what the file brought as it 
   }
 });
 
+test('a record of ours beside an adapter that PEFT initialises anew is of another, and does not count', () =>
+  inTemporaryFolder(async (folder) => {
+    await using model = await referenceModel('llama', 'float32');
+    await saveAdapter(model, await loadAdapter(model, folderOf('llama', 'olora')), folder);
+    await cp(folderOf('llama', 'pissa'), folder, { recursive: true });
+    near(await lossOf(model, await loadAdapter(model, folder)), 5.0825813);
+  }));
+
 test('a plain LoRA of an adapter on residual weights keeps the weights that the file brought', async () => {
   await using model = await referenceModel('gpt2', 'float32');
   const adapter = await loadAdapter(model, folderOf('gpt2', 'pissa with embeddings'));
