@@ -45,8 +45,8 @@ const { loss, tokens } = JSON.parse(readFileSync('evaluated.json', 'utf8'));
 if (!(tokens === 6 && loss > 0)) throw new Error(`6 scored tokens and a loss were expected, got ${tokens} and ${loss}`);
 JS
 
-npx lambdamax study --study study --methods lora --lr 1e-3,4e-3 --steps 2 --batch-size 4 --limit 8 --no-extend --refine 0 \
-  --curvature-tokens 50 --tolerance 0.2 --warmup 1 --threads 1 --quiet > /dev/null
+npx lambdamax study --study study --methods lora --lr 1e-3,4e-3 --steps 2 --batch-size 4 --limit 8 --max-new-tokens 8 --no-extend \
+  --refine 0 --curvature-tokens 50 --tolerance 0.2 --warmup 1 --threads 1 --quiet > /dev/null
 grep -q 'id="sweep-curve"' study/report.html
 
 # Worker processes run compiled code too, to the same bits.

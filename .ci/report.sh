@@ -9,7 +9,8 @@ if ! command -v chromium > /dev/null; then
 fi
 
 node cli/lambdamax.mjs study --study "$study" --limit 32 --batch-size 4 --steps 6 --methods lora,pissa \
-  --lr 1e-3,4e-3,16e-3 --no-extend --refine 0 --curvature-tokens 100 --tolerance 0.2 --warmup 2 --threads 1 --quiet
+  --lr 1e-3,4e-3,16e-3 --max-new-tokens 32 --no-extend --refine 0 \
+  --curvature-tokens 100 --tolerance 0.2 --warmup 2 --threads 1 --quiet
 mkdir -p .cache/ci
 cp "$study/report.html" .cache/ci/report.html
 

@@ -140,9 +140,9 @@ test(
 test("without data, a sweep is about the bundled model's word problems, judged by their answers", () =>
   inTemporaryFolder(async (folder) => {
     const study = join(folder, 'study');
-    await resultOf('sweep', ...small, '--no-extend', '--limit', '8', '--steps', '1', '--lr', '1e-3', '--study', study);
+    await resultOf('sweep', ...quick, '--limit', '8', '--steps', '1', '--lr', '1e-3', '--study', study);
     const plan = await planOf(study);
-    assert.equal([plan.task, plan.score], [{ name: 'math', exactOnly: false, maxNewTokens: 256 }, 'accuracy']);
+    assert.equal([plan.task, plan.score], [{ name: 'math', exactOnly: false, maxNewTokens: 4 }, 'accuracy']);
     assert.equal(plan.data, ['8 problems of math']);
   }));
 
