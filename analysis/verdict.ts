@@ -93,8 +93,8 @@ function unfinished(findings: Findings): string[] {
   const open = points.filter((point) => point.isUnfinished).map(({ configuration }) => configuration);
   return [
     `${words}, and grids may still be extended: ${hasCurvature(findings) ? 'all three claims' : 'all that is said here'} may still change` +
-      `${open.length === 0 ? '' : `, and the best rates of ${open.join(', ')}`}.`,
-    ...(notBegun.length === 0 ? [] : [`No run is done of ${notBegun.join(', ')}.`]),
+      `${open.length === 0 ? '' : `, and the best rates of ${listed(open)}`}.`,
+    ...(notBegun.length === 0 ? [] : [`No run is done of ${listed(notBegun)}.`]),
   ];
 }
 
@@ -260,18 +260,16 @@ function peaks({ peakSpread, scoreDirection, points }: Findings): string {
 
 function limits({ points, unusable, isShare }: Findings): string[] {
   const list = (wanted: (point: PredictionPoint) => boolean): string =>
-    points
-      .filter(wanted)
-      .map((point) => point.configuration)
-      .join(', ');
+    listed(points.filter(wanted).map((point) => point.configuration));
   const atEdge = list((point) => point.optimum.atGridEdge);
   const unsolved = list((point) => isShare && point.optimum.score === 0);
   const onGrid = list((point) => point.optimum.intervalFrom === 'grid');
-  const zeroB = list((point) => point.startsAtZeroB && point.lambdaMax !== null);
+  const isZeroB = (point: PredictionPoint): boolean => point.startsAtZeroB && point.lambdaMax !== null;
+  const zeroB = list(isZeroB);
   return [
     ...(atEdge === '' ? [] : [`At the edge of the grid, so that the true optimum may lie beyond it: ${atEdge}.`]),
     ...(unsolved === '' ? [] : [`Nothing was solved at any rate, so that the loss alone decides: ${unsolved}.`]),
-    ...(unusable.length === 0 ? [] : [`Left out because every run diverged: ${unusable.join(', ')}.`]),
+    ...(unusable.length === 0 ? [] : [`Left out because every run diverged: ${listed(unusable)}.`]),
     ...(onGrid === ''
       ? []
       : [
@@ -280,9 +278,14 @@ function limits({ points, unusable, isShare }: Findings): string[] {
     ...(zeroB === ''
       ? []
       : [
-          `At B = 0, where ${zeroB} ${zeroB.includes(',') ? 'start' : 'starts'}, the top of the Hessian is chiefly +-s sigma_max(dL/dW): the norm of a gradient rather than curvature of the loss.`,
+          `At B = 0, where ${zeroB} ${points.filter(isZeroB).length > 1 ? 'start' : 'starts'}, the top of the Hessian is chiefly +-s sigma_max(dL/dW): the norm of a gradient rather than curvature of the loss.`,
         ]),
   ];
+}
+
+/** Names in a row; those of configurations may have commas of their own, as `pissa, rank 64` has. */
+function listed(names: readonly string[]): string {
+  return names.join(names.some((name) => name.includes(',')) ? '; ' : ', ');
 }
 
 /** Whether any configuration has a positive lambda_max, without which none of the claims can be judged. */

@@ -384,8 +384,13 @@ const logged = /^(train|eval|test|val|valid|validation|profiling|memory|time)\//
 
 function ownPart(column: string): string {
   const inner = [configPrefix, outcomePrefix, otherPrefix].reduce((name, prefix) => name.replace(prefix, ''), column);
-  // Of a nested setting, `config/train_loop_config/lr`, the last part.
-  return isConfig(column) ? inner.split(/[/.]/).at(-1)! : inner;
+  // Of a nested setting, `config/train_loop_config/lr` or W&B's `config.lr.value`, the last part that names it.
+  return isConfig(column)
+    ? inner
+        .replace(/[/.]value$/, '')
+        .split(/[/.]/)
+        .at(-1)!
+    : inner;
 }
 
 /** Whether a column is one of those in which a tool keeps the settings of runs: `params_lr`, `config/lr`. */

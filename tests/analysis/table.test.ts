@@ -487,6 +487,10 @@ test("W&B's run table, and its API's columns of dicts", async () => {
     'lora, r 8': '0.0010',
     'lora, r 64': '0.00010',
   });
+  const flat = curve(1e-3, (rate, loss) => `${rate},lora,${loss},finished`);
+  assert.equal(await optimaOf(table('config.lr.value,config.method.value,summary.eval/loss,state', flat)), {
+    lora: '0.0010',
+  });
   const json = curve(
     1e-3,
     (rate, loss) => `"{""eval/loss"": ${loss}}","{""lr"": {""value"": ${rate}, ""desc"": null}}"`,

@@ -261,4 +261,33 @@ test('a study without a finished run has nothing to predict, and says so', () =>
     );
   }));
 
+test("the curvature of a method's file as it was before an edit says nothing of the edited one", () =>
+  inTemporaryFolder(async (study) => {
+    const file = './mine.ts';
+    const planOf = (content: string) =>
+      somePlan({ methods: ['lora', file], resultsVersion: 1, methodContent: { [file]: content } });
+    const make = (content: string) =>
+      sweep(planOf(content), { study, execute: async (run) => parabolaResult({ ...run, method: 'lora' }) });
+    await make('as it was');
+    for (const [method, value] of [
+      ['lora', 3],
+      [file, 5],
+    ] as const) {
+      const spectrum = { operator: 'hessian', method, tokens: 10, batches: 4, lambdaMax: { value } };
+      const code = { resultsVersion: 1, ...(method === file && { methodContent: 'as it was' }) };
+      await writeMeasurement(study, 'spectra', { method, operator: 'hessian', ...code }, spectrum);
+    }
+    const curvatures = async () =>
+      (await readStudyFindings(study)).sweep.configurations.map(({ method, lambdaMax }) => [method, lambdaMax]);
+    assert.equal(await curvatures(), [
+      ['lora', 3],
+      [file, 5],
+    ]);
+    await make('edited');
+    assert.equal(await curvatures(), [
+      ['lora', 3],
+      [file, undefined],
+    ]);
+  }));
+
 test.run();
