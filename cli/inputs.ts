@@ -99,8 +99,14 @@ export async function readNumberedData(
 ): Promise<TokenRows> {
   const { loadRows } = await import('../training/data/load.ts');
   const tokens = await loadRows(model, files, options);
-  const { dropped, cut } = tokens;
+  const { dropped, cut, parted, unused } = tokens;
   const from = files.join(', ');
+  if (unused.length > 0) output.warn(`fields of ${from} that are not used: ${unused.join(', ')}`);
+  if (parted > 0)
+    output.warn(
+      `in ${countOf(parted)} of ${from} the prompt alone has other tokens than with its response behind it (a token over ` +
+        'the boundary, or a template that writes it otherwise): scored from where they part',
+    );
   if (cut > 0) output.say(`cut to --max-length ${options.maxLength} tokens: ${countOf(cut)} of ${from}`);
   if (dropped > 0) output.say(`left out, with nothing to score: ${countOf(dropped)} of ${from}`);
   return tokens;

@@ -3,6 +3,7 @@ import { type BackendName, backendNames } from '../compute/backends/executable.t
 import type { Precision } from '../compute/tensors.ts';
 import { UsageError } from '../errors.ts';
 import { isMethodFile } from '../training/adapters/methodFile.ts';
+import { type TrainOn, trainOnChoices } from '../training/data/tokenRow.ts';
 import type { Arguments, OptionGroup } from './command.ts';
 import { bundledModel } from './package.ts';
 import {
@@ -114,7 +115,7 @@ export const dataOptions: OptionGroup = {
   data: value(
     'Data',
     'FILE[,FILE]',
-    '.jsonl or .json, also .gz, with question/answer, instruction/output, or input_ids and labels',
+    '.jsonl or .json, also .gz, with question/answer, instruction/output, prompt/completion, messages, text, or input_ids',
   ),
   task: value(
     'Data',
@@ -128,6 +129,12 @@ export const dataOptions: OptionGroup = {
   ),
   'prompt-field': value('Data', 'NAME', 'field of the prompt'),
   'response-field': value('Data', 'NAME', 'field of the response'),
+  'train-on': value(
+    'Data',
+    'NAME',
+    "which turns of the assistant are scored in a conversation: last, or all ('all' takes conversations that end otherwise)",
+    'last',
+  ),
   'max-length': value('Data', 'N', 'tokens a row; the rest is cut', '512'),
   'batch-size': value('Data', 'N', 'rows a step', '8'),
   limit: value('Data', 'N', 'only the first N rows'),
@@ -138,6 +145,7 @@ export type DataOptions = {
   readonly maxLength: number;
   readonly batchSize: number;
   readonly seed: number;
+  readonly trainOn: TrainOn;
 } & Given<{
   data: readonly string[] | undefined;
   task: string | undefined;
@@ -169,6 +177,7 @@ export function parseData(args: Arguments): DataOptions {
       responseField: optional(args, 'response-field', text),
       limit: optional(args, 'limit', wholeNumber(1)),
     }),
+    trainOn: required(args, 'train-on', choice(trainOnChoices)),
     maxLength: required(args, 'max-length', wholeNumber(2)),
     batchSize: required(args, 'batch-size', wholeNumber(1)),
     seed: required(args, 'seed', wholeNumber(0)),

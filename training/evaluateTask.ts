@@ -71,17 +71,24 @@ export async function evaluateTask(
     const metric = 'responses that greedy decoding would write word for word';
     return finish({ accuracy: null, metrics: {}, metric, correct: isExact, responses: undefined });
   }
-  const generations = await generateTexts(model, await taskPrompts(model, family, problems, reading), {
+  const prompts = await taskPrompts(model, family, problems, reading);
+  const tokens = prompts.map((prompt) => prompt.tokens);
+  const generations = await generateTexts(model, tokens, {
     ...{ ...adapted, maxNewTokens },
     ...(onProgress === undefined ? {} : { onProgress }),
   });
-  const responses = generations.map(({ text }) => text);
+  const responses = generations.map(({ text }, index) => behind(prompts[index]!.rest, text));
   const { accuracy, metrics, verdicts } = await scoreResponses(family, problems, responses);
   return finish({
     ...{ accuracy, metric: family.metric, responses },
     metrics: exactMatch === null ? metrics : { ...metrics, exact: exactMatch },
     correct: verdicts.map(({ correct }) => correct),
   });
+}
+
+/** What a model wrote behind the end of a prompt that it was left to write too. */
+function behind(rest: string, text: string): string {
+  return text.startsWith(rest) ? text.slice(rest.length) : text;
 }
 
 /** Throws a LambdamaxError that names the first problem without a response: there is nothing to compare with word for word. */

@@ -1,7 +1,7 @@
-import { toChatPrompt } from './data/chat.ts';
-import { chatTemplateName, promptTokens, type TokenRow, toTokenRows } from './data/examples.ts';
+import { chatTemplateName, type TokenRow, toTokenRows } from './data/examples.ts';
 import { toTextExample } from './data/prompts.ts';
 import { readRows, rowAt } from './data/rows.ts';
+import { chatPromptTokens, trainedPrompt } from './data/together.ts';
 import type { Model } from './model.ts';
 import { defaultSplits, generatedRows } from './tasks/splits.ts';
 import type { TaskFamily, TaskProblem, TaskRow, TaskSplit } from './tasks/task.ts';
@@ -96,19 +96,29 @@ export async function taskTokenRows(
   });
 }
 
-/** The tokens behind which a model answers, the i-th of the i-th problem. */
+/** What a model answers behind. */
+export interface TaskPrompt {
+  readonly tokens: readonly number[];
+  /** The end of the prompt's text that is not in them, since its last token goes on into the response; mostly empty. */
+  readonly rest: string;
+}
+
+/**
+ * The tokens behind which a model answers, the i-th of the i-th problem: those that stand before the scored ones where it is
+ * trained on the problem. So where a token reaches over into the response the model writes it whole, as it was taught. A chat
+ * template's generation prompt is what it is.
+ */
 export async function taskPrompts(
   model: Model,
   family: TaskFamily,
   problems: readonly TaskProblem[],
   { template = family.template }: TaskTokenOptions = {},
-): Promise<number[][]> {
+): Promise<TaskPrompt[]> {
   const tokenizer = await model.tokenizer();
-  return problems.map(({ prompt }, index) => {
+  return problems.map(({ prompt, response }, index) => {
     const subject = `problem ${index + 1} of ${family.name}`;
-    if (template === chatTemplateName)
-      return tokenizer.encode(toChatPrompt([{ role: 'user', content: prompt }], subject, tokenizer.chat));
-    const example = toTextExample({ prompt, response: '' }, subject, { template, ...fields });
-    return promptTokens(example.prompt, tokenizer);
+    if (template === chatTemplateName) return { tokens: chatPromptTokens(prompt, tokenizer, subject), rest: '' };
+    const example = toTextExample({ prompt, response: response ?? '' }, subject, { template, ...fields });
+    return trainedPrompt(example.prompt ?? '', response === undefined ? undefined : example.response, tokenizer);
   });
 }

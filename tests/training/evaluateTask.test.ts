@@ -46,7 +46,8 @@ test('a response is exact if it is what greedy decoding writes to its end, and n
   await using model = await open();
   const tokenizer = await model.tokenizer();
   const asked = await readProblems(mathFamily, { limit: 24, seed: 5 });
-  const own = await generateTexts(model, await taskPrompts(model, echo, asked), { maxNewTokens: 80 });
+  const prompts = (await taskPrompts(model, echo, asked)).map(({ tokens }) => tokens);
+  const own = await generateTexts(model, prompts, { maxNewTokens: 80 });
   // Those that came to an end before they asked something new, and whose text has no other tokens than those generated.
   const problems = asked.flatMap(({ prompt }, index) => {
     const { text, tokens, end } = own[index]!;
@@ -116,7 +117,7 @@ test('the template alpaca is that of a task too', async () => {
   await using model = await open();
   const tokenizer = await model.tokenizer();
   const problems = await readProblems(mathFamily, { limit: 1 });
-  const [tokens] = await taskPrompts(model, mathFamily, problems, { template: 'alpaca' });
+  const [{ tokens } = { tokens: [] }] = await taskPrompts(model, mathFamily, problems, { template: 'alpaca' });
   const text = tokenizer.decode(tokens!);
   assert.ok(text.startsWith('Below is an instruction'));
   assert.ok(text.endsWith(`### Instruction:\n${problems[0]!.prompt}\n\n### Response:`));

@@ -33,7 +33,8 @@ function drawing(token: (random: RandomStream, place: number) => number): TextTo
     const random = randomStream(3, `text ${text}`);
     return Array.from({ length: 50 }, (_, place) => token(random, place));
   };
-  return { encode, decode: String, eosTokenId: eos, vocabSize: config.vocabSize, chat: null };
+  const pieces = () => ({ ids: [], pieces: [] });
+  return { encode, pieces, decode: String, eosTokenId: eos, eosToken: null, vocabSize: config.vocabSize, chat: null };
 }
 
 test('a new model only guesses: logits of variance 1 cost half a nat more than the logarithm of the vocabulary', () =>

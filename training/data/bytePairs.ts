@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { LambdamaxError } from '../../errors.ts';
 import { makeFolder, writeJson } from '../checkpoint/files.ts';
+import { byteCharacters } from './tokenizerFile.ts';
 
 /** The special tokens, each at the id of its place: padding, and the end of a document. */
 export const specialTokens = ['<|pad|>', '<|eos|>'] as const;
@@ -57,16 +58,6 @@ export async function writeTokenizer(folder: string, { tokenizer, config }: Trai
   await makeFolder(folder);
   await writeJson(join(folder, 'tokenizer.json'), tokenizer);
   await writeJson(join(folder, 'tokenizer_config.json'), config);
-}
-
-/** The character that stands for each byte 0..255 in a byte-level vocabulary. */
-function byteCharacters(): string[] {
-  // Bytes that print stand for themselves; the others, in order, for the characters from 256 on (GPT-2's table).
-  let next = 256;
-  return Array.from({ length: 256 }, (_, byte) => {
-    const prints = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-    return String.fromCharCode(prints ? byte : next++);
-  });
 }
 
 /** How often each word occurs, each byte written as its character. */

@@ -1,68 +1,121 @@
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Template } from '@huggingface/jinja';
 import { LambdamaxError } from '../../errors.ts';
 import { readJson, readText } from '../checkpoint/files.ts';
-import type { TextExample } from './prompts.ts';
-import type { DataRow } from './rows.ts';
+import { compileTemplate, type Rendering } from './jinja.ts';
 
-/** One turn of a conversation. */
+/** One turn of a conversation; fields beside `role` reach the template as they are. */
 export interface ChatMessage {
-  /** `system`, `user` or `assistant`. */
+  /** `system`, `user`, `assistant` or `tool`. */
   readonly role: string;
-  readonly content: string;
+  /** The text, or its parts, or nothing beside a call of tools. */
+  readonly content?: unknown;
+  readonly [field: string]: unknown;
+}
+
+/** What a template is given beside the messages. */
+export interface ChatOptions {
+  /** Up to where the assistant's next answer begins. */
+  readonly addGenerationPrompt?: boolean;
+  /** JSON schemas of the functions that the assistant may call; with them the template called `tool_use`, if there is one. */
+  readonly tools?: readonly unknown[] | null;
+  /** What the assistant may read. */
+  readonly documents?: readonly unknown[] | null;
+  /** Variables of the template by name, such as `enable_thinking`. */
+  readonly variables?: Readonly<Record<string, unknown>>;
 }
 
 /** How a model wants conversations written. */
 export interface ChatTemplate {
   /**
-   * The text of a conversation, special tokens included; with `addGenerationPrompt` up to where the assistant's answer
-   * begins. Throws a LambdamaxError that names the template's file if it is broken or refuses the conversation.
+   * The text of a conversation, special tokens included. Throws a LambdamaxError that names the template's file if it is broken
+   * or refuses the conversation.
    */
-  render(messages: readonly ChatMessage[], options?: { readonly addGenerationPrompt?: boolean }): string;
+  render(messages: readonly ChatMessage[], options?: ChatOptions): string;
+  /** The text, and which of it the assistant wrote, if the template says so. Throws as `render`. */
+  renderMarked(messages: readonly ChatMessage[], options?: ChatOptions): Rendering;
+  /** Whether the template says what the assistant wrote: by `{% generation %}`. */
+  marksGenerations(options?: ChatOptions): boolean;
 }
 
+/** Templates by name: `default`, `tool_use` and others. */
+type Sources = Readonly<Record<string, { readonly file: string; readonly source: unknown }>>;
+
 /**
- * The chat template of a Hugging Face folder: chat_template.jinja, chat_template.json, or in tokenizer_config.json, the
- * one called `default` where there are several. Null if it has none. `settings` are those of tokenizer_config.json.
+ * The chat template of a Hugging Face folder: chat_template.jinja and additional_chat_templates/, chat_template.json, or in
+ * tokenizer_config.json. Of several the one called `tool_use` where a conversation has tools, else `default`, as transformers
+ * chooses. Null if there is none. `settings` are those of tokenizer_config.json.
  */
 export async function loadChatTemplate(
   directory: string,
   settings: Readonly<Record<string, unknown>>,
 ): Promise<ChatTemplate | null> {
+  const sources = await findSources(directory, settings);
+  return Object.keys(sources).length === 0 ? null : chatTemplate(sources, settings);
+}
+
+async function findSources(directory: string, settings: Readonly<Record<string, unknown>>): Promise<Sources> {
   const jinja = join(directory, 'chat_template.jinja');
-  if (existsSync(jinja)) return chatTemplate(jinja, await readText(jinja), settings);
+  const more = join(directory, 'additional_chat_templates');
+  const named = existsSync(more) ? (await readdir(more)).filter((name) => name.endsWith('.jinja')).sort() : [];
+  if (existsSync(jinja) || named.length > 0) {
+    const files = [
+      ...named.map((name) => ({ name: name.slice(0, -'.jinja'.length), file: join(more, name) })),
+      ...(existsSync(jinja) ? [{ name: 'default', file: jinja }] : []),
+    ];
+    const read = files.map(async ({ name, file }) => [name, { file, source: await readText(file) }] as const);
+    return Object.fromEntries(await Promise.all(read));
+  }
   const json = join(directory, 'chat_template.json');
   if (existsSync(json)) {
     const value = (await readJson(json)) as { chat_template?: unknown } | null;
-    return chatTemplate(json, value?.chat_template, settings);
+    return { default: { file: json, source: value?.chat_template } };
   }
-  const source = chooseDefault(settings.chat_template);
-  return source === undefined ? null : chatTemplate(join(directory, 'tokenizer_config.json'), source, settings);
+  const file = join(directory, 'tokenizer_config.json');
+  const value = settings.chat_template ?? undefined;
+  if (value === undefined) return {};
+  if (!Array.isArray(value)) return { default: { file, source: value } };
+  const several = value as readonly { readonly name?: unknown; readonly template?: unknown }[];
+  return Object.fromEntries(several.map((one) => [String(one?.name), { file, source: one?.template }]));
 }
 
-function chooseDefault(value: unknown): unknown {
-  if (!Array.isArray(value)) return value ?? undefined;
-  const named = value as readonly { readonly name?: unknown; readonly template?: unknown }[];
-  return (named.find((one) => one?.name === 'default') ?? named[0])?.template;
-}
-
-function chatTemplate(file: string, source: unknown, settings: Readonly<Record<string, unknown>>): ChatTemplate {
-  const subject = `chat template in ${file}`;
-  if (typeof source !== 'string') throw new LambdamaxError({ subject, expected: 'a text', got: source });
+function chatTemplate(sources: Sources, settings: Readonly<Record<string, unknown>>): ChatTemplate {
+  for (const { file, source } of Object.values(sources))
+    if (typeof source !== 'string')
+      throw new LambdamaxError({ subject: `chat template in ${file}`, expected: 'a text', got: source });
   const tokens = specialTokens(settings);
   // Parsed when first wanted: a broken one is no matter to those who do not use it.
-  let parsed: Template | undefined;
+  const compiled = new Map<string, ReturnType<typeof compileTemplate>>();
+  const chosen = ({ tools }: ChatOptions): string => {
+    const name = ['tool_use', 'default'].find(
+      (one) => Object.hasOwn(sources, one) && (one === 'default' || (tools ?? null) !== null),
+    );
+    if (name !== undefined) return name;
+    const subject = `chat template in ${Object.values(sources)[0]!.file}`;
+    const got = Object.keys(sources).join(', ');
+    throw new LambdamaxError({ subject, expected: 'one called default', got });
+  };
+  const renderMarked: ChatTemplate['renderMarked'] = (messages, options = {}) => {
+    const name = chosen(options);
+    const { file, source } = sources[name]!;
+    const { addGenerationPrompt = false, tools = null, documents = null, variables = {} } = options;
+    try {
+      if (!compiled.has(name)) compiled.set(name, compileTemplate(source as string));
+      return compiled.get(name)!({
+        ...{ ...tokens, messages, tools, documents, ...variables },
+        add_generation_prompt: addGenerationPrompt,
+      });
+    } catch (cause) {
+      const got = (cause as Error).message;
+      const subject = `chat template in ${file}`;
+      throw new LambdamaxError({ subject, expected: 'a template that takes the conversation', got, cause });
+    }
+  };
   return {
-    render: (messages, { addGenerationPrompt = false } = {}) => {
-      try {
-        parsed ??= new Template(source);
-        return parsed.render({ ...tokens, messages, add_generation_prompt: addGenerationPrompt });
-      } catch (cause) {
-        const got = (cause as Error).message;
-        throw new LambdamaxError({ subject, expected: 'a template that takes the conversation', got, cause });
-      }
-    },
+    render: (messages, options) => renderMarked(messages, options).text,
+    renderMarked,
+    marksGenerations: (options = {}) => /\{%-?\s*generation\s*-?%\}/.test(sources[chosen(options)]!.source as string),
   };
 }
 
@@ -73,59 +126,4 @@ function specialTokens(settings: Readonly<Record<string, unknown>>): Record<stri
     return name.endsWith('_token') && typeof token === 'string' ? [[name, token]] : [];
   });
   return Object.fromEntries(entries);
-}
-
-/** Whether a row is a conversation, in the field `messages`. */
-export function isChat(row: DataRow): boolean {
-  return Array.isArray(row.messages);
-}
-
-/**
- * A conversation as an example: all messages but the last, up to where the assistant's answer begins, and that answer
- * with whatever the template puts behind it. Throws a LambdamaxError that names the row (`subject`) for messages that are
- * malformed or do not end with the assistant's, and for a model without a chat template.
- */
-export function toChatExample(
-  messages: readonly ChatMessage[],
-  subject: string,
-  template: ChatTemplate | null | undefined,
-): TextExample {
-  const prompt = toChatPrompt(messages.slice(0, -1), subject, template);
-  const whole = template!.render(messages);
-  if (!whole.startsWith(prompt))
-    throw new LambdamaxError({
-      subject,
-      expected: 'a chat template under which the whole conversation begins with the prompt',
-      got: JSON.stringify(whole.slice(0, 60)),
-    });
-  return { prompt, response: whole.slice(prompt.length) };
-}
-
-/**
- * A conversation up to where the assistant's next answer begins. Throws a LambdamaxError that names the row (`subject`) for a
- * model without a chat template.
- */
-export function toChatPrompt(
-  messages: readonly ChatMessage[],
-  subject: string,
-  template: ChatTemplate | null | undefined,
-): string {
-  if (template) return template.render(messages, { addGenerationPrompt: true });
-  throw new LambdamaxError({
-    ...{ subject, expected: 'a model with a chat template', got: 'none in its tokenizer_config.json' },
-    remedy: 'use an instruction-tuned model, or put chat_template.jinja into its folder',
-  });
-}
-
-/** The messages of a row that is a conversation; the last one is the assistant's. */
-export function readMessages({ messages }: DataRow, subject: string): ChatMessage[] {
-  const read = (messages as readonly unknown[]).map((message, index): ChatMessage => {
-    const { role, content } = (message ?? {}) as { readonly role?: unknown; readonly content?: unknown };
-    if (typeof role === 'string' && typeof content === 'string') return { role, content };
-    const expected = 'an object with the texts role and content';
-    throw new LambdamaxError({ subject: `message ${index + 1} of ${subject}`, expected, got: message });
-  });
-  const last = read.at(-1)?.role;
-  if (last === 'assistant' && read.length > 1) return read;
-  throw new LambdamaxError({ subject, expected: 'messages that end with one of the assistant', got: last ?? 'none' });
 }

@@ -1,22 +1,14 @@
 import { LambdamaxError } from '../../errors.ts';
-import { isChat, readMessages, toChatExample } from './chat.ts';
-import { readIntegers } from './integers.ts';
-import { type PromptOptions, promptOf, responseOf, type TextExample, toTextExample } from './prompts.ts';
+import { type Conversation, isChat, readConversation } from './conversations.ts';
+import { type PromptOptions, promptOf, responseOf, toTextExample } from './prompts.ts';
 import { type DataRow, rowAt } from './rows.ts';
-import { firstSequences, isGiven, type RowSequences, readSequences } from './sequences.ts';
+import { firstSequences, isGiven } from './sequences.ts';
+import { type Scored, tokeniseConversation, tokeniseText } from './together.ts';
+import { readTokens, tokenFields } from './tokenised.ts';
 import type { TextTokenizer } from './tokenizer.ts';
+import { notScored, type TokenRow, type TrainOn, trainOnChoices } from './tokenRow.ts';
 
-/** The label of a position that is not scored. */
-export const notScored = -100;
-
-/** One tokenised row. Labels are aligned with the tokens as in transformers: position t predicts `labels[t + 1]`. */
-export interface TokenRow extends RowSequences {
-  readonly inputIds: Int32Array;
-  /** Token ids, or -100 where a token is not scored. */
-  readonly labels: Int32Array;
-  /** 1 where a token may be attended to, 0 where not; absent if all may. */
-  readonly attentionMask?: Uint8Array;
-}
+export { notScored, type TokenRow, type TrainOn, trainOnChoices };
 
 /** How rows become tokens. */
 export interface ExampleOptions extends PromptOptions {
@@ -24,6 +16,8 @@ export interface ExampleOptions extends PromptOptions {
   readonly tokenizer?: TextTokenizer;
   /** Tokens a row; longer rows are cut on the right. */
   readonly maxLength: number;
+  /** Of conversations; default `last`. */
+  readonly trainOn?: TrainOn;
   /** Where given, ids from here on are refused: the model has no embedding for them. */
   readonly vocabSize?: number;
   /** Where given, positions from here on are refused: the model has learned none. */
@@ -48,12 +42,17 @@ export interface TokenRows {
   readonly dropped: number;
   /** Rows that were longer than `maxLength`, dropped ones among them. */
   readonly cut: number;
+  /** Rows whose prompt has other tokens alone than with its response behind it; they are scored from where the two part. */
+  readonly parted: number;
+  /** Fields that hold something and that nothing was read from, in the order in which they were met. */
+  readonly unused: readonly string[];
 }
 
 /**
- * Tokenises rows of data. A row with `input_ids` and `labels` is taken as it is (`attention_mask` and what
- * {@link readSequences} reads optional; padding at the end is cut off); any other is a prompt, with the tokenizer's special tokens and not scored, and a response with the eos
- * token, scored. Throws a LambdamaxError that names the row if it is malformed, and if nothing is left to score.
+ * Tokenises rows of data. A row with `input_ids` is taken as it is: scored by `labels`, else where the masks say so, else
+ * whole (padding at the end is cut off). Any other is a prompt and a response, tokenised together as
+ * TRL does: {@link tokeniseText}, {@link tokeniseConversation}. Throws a LambdamaxError that names the row if it is malformed,
+ * and if nothing is left to score.
  */
 export function toTokenRows(rows: readonly DataRow[], options: ExampleOptions): TokenRows {
   const { maxLength, source, lines } = options;
@@ -62,11 +61,16 @@ export function toTokenRows(rows: readonly DataRow[], options: ExampleOptions): 
   }
   const kept: TokenRow[] = [];
   const numbers: number[] = [];
-  let cut = 0;
+  const unused = new Set<string>();
+  let [cut, parted] = [0, 0];
   for (const [index, row] of rows.entries()) {
     const subject =
       source === undefined ? `data row ${index + 1}` : `${rowAt(index + 1, lines?.[index] ?? index + 1)} of ${source}`;
-    const tokens = isTokenised(row) ? readTokens(row, subject, options) : tokenise(row, subject, options);
+    const { tokens, hasParted, fields } = isTokenised(row)
+      ? { tokens: readTokens(row, subject, options), hasParted: false, fields: tokenFields }
+      : tokenise(row, subject, options);
+    for (const field of Object.keys(row)) if (!fields.includes(field) && isGiven(row, field)) unused.add(field);
+    if (hasParted) parted++;
     requireVocabulary(tokens, subject, options.vocabSize);
     const whole = withoutPadding(tokens, tokens.inputIds.length);
     if (whole.inputIds.length > maxLength) cut++;
@@ -81,7 +85,7 @@ export function toTokenRows(rows: readonly DataRow[], options: ExampleOptions): 
       rows.length === 0 ? 'no rows' : `none in ${rows.length} rows, ${cut} of them cut to --max-length ${maxLength}`;
     throw new LambdamaxError({ subject: source ?? 'the data', expected: 'a position to score', got });
   }
-  return { rows: kept, numbers, dropped: rows.length - kept.length, cut };
+  return { rows: kept, numbers, dropped: rows.length - kept.length, cut, parted, unused: [...unused] };
 }
 
 /** The number of positions of a row that are scored. The first label never is: nothing comes before it. */
@@ -91,53 +95,19 @@ export function scoredPositions(row: TokenRow): number {
 
 /** Whether a row is tokens already. */
 export function isTokenised(row: DataRow): boolean {
-  return Object.hasOwn(row, 'input_ids') && Object.hasOwn(row, 'labels');
+  return isGiven(row, 'input_ids');
 }
 
-function readTokens(row: DataRow, subject: string, { addsTokenTypes = false }: ExampleOptions): TokenRow {
-  refuseInputs(row, subject, addsTokenTypes);
-  const inputIds = readIntegers(row, 'input_ids', subject, { lowest: 0 });
-  const { length } = inputIds;
-  const labels = readIntegers(row, 'labels', subject, { length, lowest: 0, or: notScored });
-  const mask = isGiven(row, 'attention_mask')
-    ? { attentionMask: Uint8Array.from(readIntegers(row, 'attention_mask', subject, { length, ...maskLimits })) }
-    : {};
-  const sequences = readSequences(row, { labels, ...mask }, subject);
-  const { places } = sequences;
-  // TRL scores no first token of the sequences that it packs.
-  const scored =
-    places !== undefined && isGiven(row, 'seq_lengths')
-      ? labels.map((label, index) => (places[index] === 0 ? notScored : label))
-      : labels;
-  return { inputIds, labels: scored, ...mask, ...sequences };
+/** A row of text as tokens, and the fields that it was read from. */
+interface TokenisedText extends Scored {
+  readonly fields: readonly string[];
 }
 
-/** Inputs of transformers' models that would change what is computed, and that are not computed here. */
-const otherInputs = ['inputs_embeds', 'decoder_input_ids', 'pixel_values', 'shift_labels'];
-
-function refuseInputs(row: DataRow, subject: string, addsTokenTypes: boolean): void {
-  const refused = [...otherInputs, ...(addsTokenTypes ? ['token_type_ids'] : [])];
-  const other = refused.find((field) => isGiven(row, field));
-  if (other !== undefined) {
-    const remedy = 'leave this field out, if it is not what the model is to be given';
-    throw new LambdamaxError({ subject, expected: `no field ${other}, which is not computed`, got: 'one', remedy });
-  }
-  if (isGiven(row, 'token_type_ids')) readIntegers(row, 'token_type_ids', subject, { lowest: 0, highest: 0 });
-}
-
-const maskLimits = {
-  lowest: 0,
-  highest: 1,
-  remedy: 'where it tells the sequences of a row apart, give position_ids that start again with each of them',
-};
-
-function tokenise(row: DataRow, subject: string, options: ExampleOptions): TokenRow {
-  const { tokenizer } = options;
-  const { template } = options;
-  const isConversation = template === chatTemplateName || (isChat(row) && template === undefined);
-  const { prompt, response } = isConversation
-    ? chatExample(row, subject, options)
-    : toTextExample(row, subject, options);
+function tokenise(row: DataRow, subject: string, options: ExampleOptions): TokenisedText {
+  const { tokenizer, trainOn = 'last' } = options;
+  // Read first: what is wrong with a row is said before a tokenizer is missed.
+  const conversation = conversationOf(row, subject, options);
+  const example = conversation === undefined ? toTextExample(row, subject, options) : undefined;
   if (tokenizer === undefined) {
     throw new LambdamaxError({
       subject,
@@ -146,33 +116,25 @@ function tokenise(row: DataRow, subject: string, options: ExampleOptions): Token
       remedy: "put tokenizer.json into the model's folder",
     });
   }
-  // A chat template writes the special tokens itself, where a text begins and where an answer ends.
-  const eos = tokenizer.eosTokenId === null || isConversation ? [] : [tokenizer.eosTokenId];
-  const promptIds = isConversation ? tokenizer.encode(prompt) : promptTokens(prompt, tokenizer);
-  const responseIds = [...tokenizer.encode(response), ...eos];
-  return {
-    inputIds: Int32Array.from([...promptIds, ...responseIds]),
-    labels: Int32Array.from([...promptIds.map(() => notScored), ...responseIds]),
-  };
+  const scored = example
+    ? tokeniseText(example.prompt, example.response, tokenizer)
+    : tokeniseConversation(conversation!, tokenizer, trainOn, subject);
+  return { ...scored, fields: (example ?? conversation!).fields };
 }
 
-/** A text that goes on, with the special tokens that the tokenizer puts before it. */
-export function promptTokens(prompt: string, tokenizer: TextTokenizer): number[] {
-  const ids = tokenizer.encode(prompt, { addSpecialTokens: true });
-  // Some tokenizers end every text.
-  if (ids.at(-1) === tokenizer.eosTokenId) ids.pop();
-  return ids;
-}
-
-/** A conversation, or a prompt and a response as one of two messages, as the model's chat template writes it. */
-function chatExample(row: DataRow, subject: string, options: ExampleOptions): TextExample {
-  const messages = isChat(row)
-    ? readMessages(row, subject)
-    : [
-        { role: 'user', content: promptOf(row, subject, options) },
-        { role: 'assistant', content: responseOf(row, subject, options) },
-      ];
-  return toChatExample(messages, subject, options.tokenizer?.chat);
+/** The conversation that a row is, or under the template `chat` its prompt and response as one of two messages. */
+function conversationOf(row: DataRow, subject: string, options: ExampleOptions): Conversation | undefined {
+  const { template, promptField, responseField, trainOn = 'last' } = options;
+  const namesFields = promptField !== undefined || responseField !== undefined;
+  if (isChat(row) && !namesFields && (template === undefined || template === chatTemplateName))
+    return readConversation(row, subject, trainOn === 'last');
+  if (template !== chatTemplateName) return undefined;
+  const [prompt, response] = [promptOf(row, subject, options), responseOf(row, subject, options)];
+  const messages = [
+    { role: 'user', content: prompt.text },
+    { role: 'assistant', content: response.text },
+  ];
+  return { messages, given: 1, options: {}, isSplit: false, fields: [...prompt.fields, ...response.fields] };
 }
 
 function requireVocabulary(

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Model } from '../model.ts';
-import { isTokenised, type TokenRow, type TokenRows, toTokenRows } from './examples.ts';
+import { isTokenised, type TokenRow, type TokenRows, type TrainOn, toTokenRows } from './examples.ts';
 import type { PromptOptions } from './prompts.ts';
 import { type DataRow, readRows } from './rows.ts';
 
@@ -9,6 +9,8 @@ import { type DataRow, readRows } from './rows.ts';
 export interface LoadRowsOptions extends PromptOptions {
   /** Tokens a row; the rest is cut. */
   readonly maxLength: number;
+  /** Which of the assistant's turns of a conversation are scored; default `last`. */
+  readonly trainOn?: TrainOn;
   /** Only the first so many rows, over all files. */
   readonly limit?: number;
 }
@@ -21,7 +23,8 @@ export async function loadRows(model: Model, files: readonly string[], options: 
   const { limit = Number.POSITIVE_INFINITY, ...reading } = options;
   const loaded: TokenRow[] = [];
   const numbers: number[] = [];
-  let [read, dropped, cut] = [0, 0, 0];
+  const unused = new Set<string>();
+  let [read, dropped, cut, parted] = [0, 0, 0, 0];
   for (const file of files) {
     if (read > 0 && read >= limit) break;
     const placed = await readRows(file, { limit: limit - read });
@@ -38,8 +41,10 @@ export async function loadRows(model: Model, files: readonly string[], options: 
     read += rows.length;
     dropped += tokens.dropped;
     cut += tokens.cut;
+    parted += tokens.parted;
+    for (const field of tokens.unused) unused.add(field);
   }
-  return { rows: loaded, numbers, dropped, cut };
+  return { rows: loaded, numbers, dropped, cut, parted, unused: [...unused] };
 }
 
 /** What a model can be given. */

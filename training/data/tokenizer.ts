@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { LambdamaxError } from '../../errors.ts';
 import { readJson } from '../checkpoint/files.ts';
+import type { TokenPiece } from './alignment.ts';
 import { type ChatTemplate, loadChatTemplate } from './chat.ts';
+import { pieceReader, transformersForm } from './tokenizerFile.ts';
 
 /** Text to token ids and back. */
 export interface TextTokenizer {
@@ -14,8 +16,12 @@ export interface TextTokenizer {
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
   /** The text of the tokens; `skipSpecialTokens` (default true) leaves out bos, eos and their like. */
   decode(ids: ArrayLike<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
+  /** The tokens of a text, without special ones around it, and what each stands for. */
+  pieces(text: string): { readonly ids: number[]; readonly pieces: readonly TokenPiece[] };
   /** The token that ends a text; null if the files name none. */
   readonly eosTokenId: number | null;
+  /** The same as a text that is encoded as this token; null if it is not known as one. */
+  readonly eosToken: string | null;
   /** One more than the largest id. */
   readonly vocabSize: number;
   /** How the model wants conversations written; null if it does not say. */
@@ -28,16 +34,22 @@ export interface TextTokenizer {
  */
 export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
   const file = join(directory, 'tokenizer.json');
-  const definition = await readObject(file);
   const settings = await readIfThere(join(directory, 'tokenizer_config.json'));
+  const definition = transformersForm(await readObject(file), settings, file);
   const tokenizer = build(file, definition, settings);
+  const pieceOf = pieceReader(definition);
   const vocabSize = largestId(file, tokenizer) + 1;
   const eosTokenId = await findEos(directory, tokenizer, settings);
   const chat = await loadChatTemplate(directory, settings);
   return {
     chat,
     eosTokenId,
+    eosToken: eosTextOf(tokenizer, eosTokenId),
     vocabSize,
+    pieces: (text) => {
+      const { ids, tokens } = attempt(file, () => tokenizer.encode(text, { add_special_tokens: false }));
+      return { ids, pieces: tokens.map(pieceOf) };
+    },
     encode: (text, { addSpecialTokens = false } = {}) => {
       const ids: number[] = attempt(file, () => tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids);
       const unknown = ids.findIndex((id) => !Number.isInteger(id));
@@ -87,6 +99,11 @@ async function findEos(
   const { eos_token_id: ids } = await readIfThere(join(directory, 'config.json'));
   const id: unknown = Array.isArray(ids) ? ids[0] : ids;
   return typeof id === 'number' ? id : null;
+}
+
+/** The text of a token that is split off from every text. */
+function eosTextOf(tokenizer: Tokenizer, id: number | null): string | null {
+  return id === null ? null : (tokenizer.get_added_tokens_decoder().get(id)?.content ?? null);
 }
 
 async function readIfThere(file: string): Promise<Record<string, unknown>> {

@@ -1,4 +1,4 @@
-import { promptTokens } from '../data/examples.ts';
+import { promptTokens } from '../data/together.ts';
 import type { TextTokenizer } from '../data/tokenizer.ts';
 import type { Model } from '../model.ts';
 import { type GenerateOptions, type Generation, generate } from './generate.ts';

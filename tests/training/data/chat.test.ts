@@ -108,16 +108,14 @@ test('conversations that cannot be trained on are named', async () => {
   await throwsClearly(rows([]), /got none/);
   await throwsClearly(rows([assistant]), /end with one of the assistant/);
   await throwsClearly(rows([user, 5, assistant]), /message 2 of row 1 of a\.jsonl: .*role and content, got 5/);
-  await throwsClearly(rows([user, { role: 'assistant', content: [] }]), /message 2 .*content/);
+  await throwsClearly(
+    rows([user, { role: 'assistant', content: [] }]),
+    /content of message 2 of row 1 of a\.jsonl: expected a text/,
+  );
   const plain = await tokenizerWith(undefined);
   await throwsClearly(
     rows([user, assistant], { tokenizer: plain }),
     /a model with a chat template.*chat_template\.jinja/,
-  );
-  const odd = await tokenizerWith("{{ 'x' if add_generation_prompt else 'y' }}");
-  await throwsClearly(
-    rows([user, assistant], { tokenizer: odd }),
-    /whole conversation begins with the prompt, got "y"/,
   );
 });
 

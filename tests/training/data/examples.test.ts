@@ -134,7 +134,10 @@ test('an eos that the tokenizer puts behind the prompt is taken away', () => {
 });
 
 test('without a known eos the response simply ends', () => {
-  const { inputIds } = one({ question: 'q', answer: 'a' }, { tokenizer: { ...tokenizer, eosTokenId: null } });
+  const { inputIds } = one(
+    { question: 'q', answer: 'a' },
+    { tokenizer: { ...tokenizer, eosTokenId: null, eosToken: null } },
+  );
   assert.is(tokenizer.decode(inputIds), 'Question: q\nAnswer: a');
 });
 
@@ -173,10 +176,11 @@ const refused: readonly { rows: DataRow[]; options?: Partial<ExampleOptions>; me
     message: /data row 1: expected token ids below 97, got 97/,
   },
   { rows: [{ ...good, labels: [-100, 98] }], options: { vocabSize: 97 }, message: /below 97, got 98/ },
-  { rows: [{ input_ids: [5, 6] }], message: /data row 1: expected fields input_ids\/labels.*got input_ids/ },
+  { rows: [{ labels: [5, 6] }], message: /data row 1: expected fields input_ids\/labels.*got labels/ },
   {
-    rows: [{ text: 'a', id: 3 }],
-    message: /instruction\(\+input\)\/output, question\/answer, query\/response, got text, id/,
+    rows: [{ words: 'a', id: 3 }],
+    message:
+      /instruction\(\+input\)\/output, question\/answer, query\/response, prompt\/completion, text, got words, id/,
   },
   { rows: [{ question: 'a', output: 'b' }], message: /got question, output/ },
   { rows: [{}], message: /got no fields/ },

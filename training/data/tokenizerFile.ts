@@ -1,0 +1,127 @@
+import { LambdamaxError } from '../../errors.ts';
+import type { TokenPiece } from './alignment.ts';
+
+/** The content of a tokenizer.json, or a part of it. */
+type Definition = Readonly<Record<string, unknown>>;
+
+/** A token that is split off from every text, as tokenizer.json and tokenizer_config.json have it. */
+interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly single_word?: boolean;
+}
+
+const namedTokens = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'].map((name) => `${name}_token`);
+
+/**
+ * A tokenizer.json as the library must be given it to split as transformers does. Metaspace's `split` and ways to split that the
+ * library leaves out are put in other terms; special tokens that tokenizer_config.json names (`settings`) are split off. Throws a
+ * LambdamaxError that names the file for a token of which it is not known how it is split off.
+ */
+export function transformersForm(definition: Definition, settings: Definition, file: string): Definition {
+  const given = Array.isArray(definition.added_tokens) ? (definition.added_tokens as AddedToken[]) : [];
+  const single = given.find((token) => token?.single_word === true);
+  if (single !== undefined) {
+    const subject = `token ${single.content} in ${file}`;
+    throw new LambdamaxError({ subject, expected: 'single_word false', got: true });
+  }
+  const named = namedTokens.flatMap((name) => contentOf(settings[name]) ?? []);
+  const vocabulary = (definition.model as { readonly vocab?: unknown } | null)?.vocab;
+  const known = new Set(given.map((token) => token?.content));
+  const missing = [...new Set(named)].flatMap((content): AddedToken[] => {
+    const id = idOf(vocabulary, content);
+    return known.has(content) || id === undefined ? [] : [{ id, content }];
+  });
+  const special = { special: true, normalized: false, lstrip: false, rstrip: false, single_word: false };
+  return {
+    ...definition,
+    ...(missing.length > 0 && { added_tokens: [...given, ...missing.map((token) => ({ ...token, ...special }))] }),
+    pre_tokenizer: knownSplits(definition.pre_tokenizer, file),
+  };
+}
+
+function contentOf(token: unknown): string | undefined {
+  const content = (token as { readonly content?: unknown } | null)?.content ?? token;
+  return typeof content === 'string' ? content : undefined;
+}
+
+function idOf(vocabulary: unknown, token: string): number | undefined {
+  if (Array.isArray(vocabulary)) {
+    const index = vocabulary.findIndex((entry) => Array.isArray(entry) && entry[0] === token);
+    return index < 0 ? undefined : index;
+  }
+  const id = typeof vocabulary === 'object' && vocabulary !== null && (vocabulary as Record<string, unknown>)[token];
+  return typeof id === 'number' ? id : undefined;
+}
+
+/** A step of a pre-tokenizer in terms of what the library does. */
+function knownSplits(step: unknown, file: string): unknown {
+  const { type, pretokenizers, split, replacement = '▁' } = (step ?? {}) as Record<string, unknown>;
+  if (type === 'Sequence' && Array.isArray(pretokenizers))
+    return { ...(step as object), pretokenizers: pretokenizers.map((one) => knownSplits(one, file)) };
+  if (type === 'Split') return knownSplit(step as SplitStep, file);
+  if (type !== 'Metaspace' || split === false) return step;
+  const splitting = { type, pattern: { String: String(replacement) }, behavior: 'MergedWithNext' };
+  return { type: 'Sequence', pretokenizers: [step, knownSplit(splitting, file)] };
+}
+
+interface SplitStep {
+  readonly type: string;
+  readonly pattern?: { readonly String?: string; readonly Regex?: string };
+  readonly behavior?: string;
+  readonly invert?: boolean;
+}
+
+/** The library knows two ways to split, by matches that are left out or stand alone; others are put as a pattern of whole parts. */
+function knownSplit(step: SplitStep, file: string): unknown {
+  const { pattern, behavior = '' } = step;
+  const isolated = { ...step, type: 'Split', behavior: 'Isolated', invert: false };
+  if (behavior === 'Removed') return step;
+  if (behavior === 'Isolated') return isolated;
+  if (pattern?.String !== undefined && step.invert !== true) {
+    const literal = pattern.String.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+    const other = `(?:(?!${literal})[\\s\\S])`;
+    const parts: Readonly<Record<string, string>> = {
+      MergedWithNext: `${literal}${other}*|${other}+`,
+      MergedWithPrevious: `${other}*${literal}|${other}+`,
+      Contiguous: `(?:${literal})+|${other}+`,
+    };
+    if (parts[behavior] !== undefined) return { ...isolated, pattern: { Regex: parts[behavior] } };
+  }
+  const subject = `pre_tokenizer Split in ${file}`;
+  throw new LambdamaxError({ subject, expected: 'the behavior Isolated or Removed beside a Regex', got: behavior });
+}
+
+/** Reads what a token of the vocabulary stands for: bytes, or text in which ▁ is a space. */
+export function pieceReader(definition: Definition): (token: string) => TokenPiece {
+  const added = new Set(((definition.added_tokens ?? []) as AddedToken[]).map(({ content }) => content));
+  const isByteLevel = JSON.stringify(definition.decoder ?? null).includes('"ByteLevel"');
+  const { unk_token: unknown, byte_fallback: fallsBack } = (definition.model ?? {}) as Record<string, unknown>;
+  const { unk_id: unknownId, vocab } = (definition.model ?? {}) as Record<string, unknown>;
+  const unknownToken =
+    unknown ?? (Array.isArray(vocab) && typeof unknownId === 'number' ? vocab[unknownId]?.[0] : null);
+  const encoder = new TextEncoder();
+  return (token) => {
+    const byte = fallsBack === true ? /^<0x([0-9A-F]{2})>$/.exec(token)?.[1] : undefined;
+    const bytes =
+      byte !== undefined
+        ? Uint8Array.of(Number.parseInt(byte, 16))
+        : isByteLevel && !added.has(token)
+          ? Uint8Array.from([...token].map((character) => byteOf.get(character) ?? 0))
+          : encoder.encode(added.has(token) ? token : token.replaceAll('▁', ' '));
+    return { token, bytes, isUnknown: token === unknownToken };
+  };
+}
+
+/** The byte that each character of a byte-level vocabulary stands for. */
+const byteOf: ReadonlyMap<string, number> = new Map(byteCharacters().map((character, byte) => [character, byte]));
+
+/** The character that stands for each byte 0..255 in a byte-level vocabulary. */
+export function byteCharacters(): string[] {
+  // Bytes that print stand for themselves; the others, in order, for the characters from 256 on (GPT-2's table).
+  let next = 256;
+  return Array.from({ length: 256 }, (_, byte) => {
+    const prints = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+    return String.fromCharCode(prints ? byte : next++);
+  });
+}
