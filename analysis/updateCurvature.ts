@@ -6,6 +6,7 @@ import { rowsByStep, toBatch } from '../training/data/batches.ts';
 import type { TokenRow } from '../training/data/examples.ts';
 import { evaluate } from '../training/evaluate.ts';
 import { stepGradient } from '../training/finetune.ts';
+import { requireFiniteLoss } from '../training/finiteLoss.ts';
 import type { Model } from '../training/model.ts';
 import { type WarmupOptions, warmUp } from '../training/warmup.ts';
 import { type LineSearchResult, lineSearch } from './lineSearch.ts';
@@ -66,7 +67,7 @@ export const forwardPrice = 0.5;
  * At B = 0 the first update of A is noise over eps; after a few steps it is Adam's. u'Hu is often negative there (the loss
  * bends down where B begins to grow), which u'Gu cannot be.
  *
- * Throws a LambdamaxError for fewer than two directions.
+ * Throws a LambdamaxError for fewer than two directions, and for a loss that is not finite.
  */
 export async function updateCurvature(
   model: Model,
@@ -89,7 +90,8 @@ export async function updateCurvature(
   const batches = Array.from({ length: directions }, (_, index) => rowsOf(warmup.steps + index));
   const updates: Vector[] = [];
   for (const batch of batches) {
-    const { gradient } = await stepGradient(model, adapter, batch);
+    const { value, gradient } = await stepGradient(model, adapter, batch);
+    await requireFiniteLoss(model, 'loss that the update is of', value);
     updates.push(warmed.nextUpdate(gradient));
   }
   const measuredOn = (index: number): readonly TokenRow[] => batches[(index + 1) % directions]!;

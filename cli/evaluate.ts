@@ -1,4 +1,5 @@
 import type { EvaluateTaskResult } from '../training/evaluateTask.ts';
+import type { Model } from '../training/model.ts';
 import type { ValidationScore } from '../training/validation.ts';
 import type { Arguments, Command } from './command.ts';
 import { demandData, openAdapter, openModel, readNumberedData } from './inputs.ts';
@@ -61,10 +62,18 @@ async function evaluateRows(args: Arguments, output: Output, data: DataOptions):
   const { evaluate } = await import('../training/evaluate.ts');
   const { batchSize } = data;
   const { rowLosses, ...result } = await evaluate(model, rows, { batchSize, ...(adapter ? { adapter } : {}) });
+  await demandFiniteLosses(model, rowLosses, numbers);
   output.result(args['per-row'] ? { ...result, rowLosses, rowNumbers: numbers } : result, () => [
     `loss ${shortNumber(result.loss)}  perplexity ${shortNumber(result.perplexity)}  ` +
       `(${result.tokens} scored tokens in ${result.rows} rows, ${shortNumber(result.seconds, 2)} s)`,
   ]);
+}
+
+/** Throws unless all are finite: names the weight that is not, or the row. */
+async function demandFiniteLosses(model: Model, losses: readonly number[], numbers?: readonly number[]): Promise<void> {
+  const { requireFiniteLoss } = await import('../training/finiteLoss.ts');
+  for (const [index, loss] of losses.entries())
+    await requireFiniteLoss(model, `loss of row ${numbers?.[index] ?? index + 1}`, loss);
 }
 
 async function evaluateProblems(
@@ -83,6 +92,12 @@ async function evaluateProblems(
     ...{ ...examination, ...given({ adapter }), batchSize: options.batchSize },
     onProgress: (done) => progress.update(done),
   }).finally(progress.stop);
+  await demandFiniteLosses(model, result.loss?.rowLosses ?? []);
+  if (result.notFinite > 0) {
+    const { requireFiniteWeights } = await import('../training/finiteLoss.ts');
+    await requireFiniteWeights(model);
+    output.warn(`${result.notFinite} answers ended where the logits are not finite, and were judged as they stood`);
+  }
   const { sharesOf } = await import('../training/validation.ts');
   output.result(jsonOf(result, sharesOf(result), args['per-row'] === true), () => wordsOf(result));
 }
@@ -96,7 +111,7 @@ function jsonOf(
   const { metric, metrics, correct, responses = null, seconds } = result;
   return {
     ...{ loss: loss?.loss ?? null, perplexity, tokens, rows: correct.length },
-    ...{ ...shares, metric, metrics, seconds },
+    ...{ ...shares, metric, metrics, seconds, notFinite: result.notFinite },
     ...(perRow ? { rowLosses, correct, responses } : {}),
   };
 }

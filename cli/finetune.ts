@@ -23,7 +23,7 @@ import {
   parseOut,
   value,
 } from './options.ts';
-import { percent, shortNumber } from './output.ts';
+import { type Output, percent, shortNumber } from './output.ts';
 import {
   learningRateOption,
   parseLearningRate,
@@ -90,7 +90,7 @@ export const command: Command = {
     const { validation: validationFiles } = training;
     const reading = { ...data, ...given({ validation: validationFiles }) };
     const validation = await readValidation(model, reading, examination, output);
-    const plain = await finetuneSettings(training, { ...data, learningRate }, rows.length);
+    const plain = await finetuneSettings(training, { ...data, learningRate }, rows.length, output);
     const settings = { ...plain, optimizerOptions: { ...plain.optimizerOptions, groups } };
 
     const { finetuneInFolder } = await import('../training/runFolder.ts');
@@ -125,6 +125,7 @@ export const command: Command = {
       `${result.status} after ${result.steps} steps: loss ${shortNumber(result.initialLoss)} -> ` +
         `${result.finalLoss === null ? result.reason : shortNumber(result.finalLoss)}` +
         `${result.validationLoss === null ? '' : `, validation ${shortNumber(result.validationLoss)}`}`,
+      ...(result.trained ? [] : ['nothing was trained: no tensor had a learning rate above 0 in any step']),
       ...shareLines(result),
       ...(result.adapter === null ? [] : [result.adapter]),
       ...(out === undefined ? [] : [join(out, 'metrics.jsonl')]),
@@ -190,7 +191,7 @@ function parseGroups(args: Arguments): ParameterGroup[] {
 /** `lora_B=16`: a part of tensors' names, and a number from 0 on. */
 const namedNumber = named(number({ least: 0 }), 'lora_B=16');
 
-/** The library's settings of a run, with steps and warm-up in numbers. */
+/** The library's settings of a run, with steps and warm-up in numbers. Warns if the warm-up never comes to its end. */
 export async function finetuneSettings(
   training: TrainingOptions,
   {
@@ -199,17 +200,23 @@ export async function finetuneSettings(
     learningRate,
   }: { readonly batchSize: number; readonly seed: number; readonly learningRate: number },
   rowCount: number,
+  output: Output,
 ): Promise<Omit<FinetuneOptions, 'validation'>> {
-  const { warmupSteps } = await import('../training/optimizers/schedules.ts');
+  const { highestRate, warmupSteps } = await import('../training/optimizers/schedules.ts');
   const { betas, eps, weightDecay, momentum, loraPlusRatio } = training;
   const steps = training.steps ?? Math.max(1, Math.ceil((training.epochs! * rowCount) / batchSize));
+  const warmup = training.warmupSteps ?? warmupSteps(training.warmupRatio!, steps);
+  const reached = highestRate({ learningRate: 1, steps, warmupSteps: warmup });
+  const inWarmup = `${steps} of ${steps} steps are warm-up, in which the learning rate rises from 0`;
+  if (reached === 0) output.warn(`nothing is trained: ${inWarmup}; give --warmup-steps 0, or more --steps`);
+  else if (reached < 1) output.warn(`${inWarmup}: it gets to ${shortNumber(reached, 2)} of its peak`);
   return {
     optimizer: training.optimizer,
     optimizerOptions: { betas, eps, weightDecay, momentum, ...given({ loraPlusRatio }) },
     learningRate,
     schedule: training.schedule,
     steps,
-    warmupSteps: training.warmupSteps ?? warmupSteps(training.warmupRatio!, steps),
+    warmupSteps: warmup,
     maxGradNorm: training.maxGradNorm ?? null,
     batchSize,
     seed,

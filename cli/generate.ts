@@ -59,7 +59,11 @@ export const command: Command = {
     }).finally(progress.stop);
     const { text, tokens, promptTokens, end } = generation!;
     const seconds = (performance.now() - started) / 1000;
-    if (end === 'notFinite') output.warn('ended early: the logits are not finite, as those of a diverged adapter');
+    if (end === 'notFinite') {
+      const { requireFiniteWeights } = await import('../training/finiteLoss.ts');
+      await requireFiniteWeights(model);
+      output.warn('ended early: the logits are not finite, as those of a diverged adapter');
+    }
     output.result({ text, tokens: tokens.length, promptTokens, end, seconds }, () => [text]);
   },
 };

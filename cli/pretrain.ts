@@ -42,6 +42,7 @@ export const command: Command = {
       learningRate: required(args, 'lr', number({ above: 0 })),
       weightDecay: required(args, 'weight-decay', number({ least: 0 })),
     };
+    if (run.steps === 1) output.warn('nothing is trained: the only step is warm-up, in which the learning rate is 0');
     const { backend, threads } = parseFloat32Engine(args);
     const { backendNamed } = await import('../compute/index.ts');
     const { corpusDocuments, tokenizerDocuments } = await import('../training/corpus/corpus.ts');

@@ -72,6 +72,7 @@ export const command: Command = {
       training,
       { ...data, learningRate: 0 },
       rows.length,
+      output,
     );
     const run = { ...settings, ...given({ validation }) };
     output.say(await costLine(model, adapter.layout, rows, { batchSize: run.batchSize, what: 'gradient' }));

@@ -148,8 +148,9 @@ async function parseRates(args: Arguments): Promise<readonly number[] | undefine
       got: 'no --steps',
     });
   if (steps === undefined) return undefined;
-  const { learningRateAt, warmupSteps } = await import('../training/optimizers/schedules.ts');
+  const { learningRateAt, requireTraining, warmupSteps } = await import('../training/optimizers/schedules.ts');
   const plan = { schedule, learningRate: 1, steps, warmupSteps: chosen ?? warmupSteps(warmupRatio!, steps) };
+  requireTraining(plan);
   return Array.from({ length: steps }, (_, step) => learningRateAt(step, plan));
 }
 

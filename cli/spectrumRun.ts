@@ -72,6 +72,8 @@ export async function measureSpectrum(
     },
     onStep: ({ products, lambdaMax }) => progress.update(products, `lambda_max ${shortNumber(lambdaMax.value)}`),
   }).finally(() => progress.stop());
+  const { requireFiniteLoss } = await import('../training/finiteLoss.ts');
+  await requireFiniteLoss(model, 'loss whose curvature is measured', result.loss);
   const { explain } = await import('../analysis/algorithms/outcome.ts');
   for (const outcome of new Set([result.outcome, result.topOutcome ?? 'converged']))
     if (outcome !== 'converged' && outcome !== 'krylovExhausted') output.warn(explain(outcome, result.fault));

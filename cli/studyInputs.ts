@@ -83,7 +83,8 @@ export async function openStudyInputs(options: StudyOptions, command: string, ou
     const planned: Omit<PlannedStudy, 'folder'>[] = [];
     for (const task of tasks.length === 0 ? [undefined] : tasks) {
       const { data, plan } = await readStudyData(model, { ...options, ...given({ task }) }, output);
-      planned.push({ data, plan: await makePlan(options, model, data.rows.length, plan, command) });
+      await refuseBroken(model, data, options);
+      planned.push({ data, plan: await makePlan(options, model, data.rows.length, plan, command, output) });
     }
     const folder = options.study ?? (await usualFolder(options.model, planned));
     const studies = planned.map((study, index) => ({
@@ -117,16 +118,27 @@ async function refuseImpossible(model: Model, { methods, targetModules, rank, al
   for (const method of methods) layoutFor(model, await loadMethod(method), targetModules, { rank, alpha });
 }
 
+/** Before the sweep: a base whose loss is no number, which every run would take for a rate that is too high. */
+async function refuseBroken(model: Model, { rows }: SweepData, { batchSize }: StudyOptions): Promise<void> {
+  const { evaluate } = await import('../training/evaluate.ts');
+  const { requireFiniteLoss } = await import('../training/finiteLoss.ts');
+  const { loss } = await evaluate(model, rows.slice(0, batchSize), { batchSize });
+  await requireFiniteLoss(model, 'loss of the model before the sweep', loss);
+}
+
 async function makePlan(
   options: StudyOptions,
   model: Model,
   rowCount: number,
   data: StudyData['plan'],
   command: string,
+  output: Output,
 ): Promise<StudyPlan> {
   const { rank, alpha, targetModules, maxLength, betas, eps, weightDecay, momentum, loraPlusRatio } = options;
   const { methods, grid, mostRates, refinements, seeds, seedsNearBest, precision } = options;
-  const { steps, warmupSteps } = await finetuneSettings(options, { ...options, learningRate: 0 }, rowCount);
+  const { steps, warmupSteps } = await finetuneSettings(options, { ...options, learningRate: 0 }, rowCount, output);
+  const { requireTraining } = await import('../training/optimizers/schedules.ts');
+  requireTraining({ learningRate: 1, steps, warmupSteps });
   const { resultsVersion } = await import('../training/sweep/plan.ts');
   const methodContent = await contentOf(methods);
   return {

@@ -28,6 +28,14 @@ export type Dtype = keyof typeof bytesPerEntry;
 /** The dtypes that tensors are written in. */
 export type FloatDtype = 'F64' | 'F32' | 'F16' | 'BF16';
 
+/** From this size on, numbers are rounded to infinity: half a unit of the last place above the dtype's largest number. */
+export const overflow: Readonly<Record<FloatDtype, number>> = {
+  F64: Infinity,
+  F32: 2 ** 128 - 2 ** 103,
+  F16: 65520,
+  BF16: 2 ** 128 - 2 ** 119,
+};
+
 type Typed = ArrayBufferView & ArrayLike<number | bigint>;
 
 /** How the entries of a dtype lie in memory, and the number that an entry stands for where it is not the entry itself. */

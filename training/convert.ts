@@ -2,6 +2,7 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openFile } from './checkpoint/byteSource.ts';
 import { fileFault, makeFolder } from './checkpoint/files.ts';
+import { requireFinite } from './checkpoint/finite.ts';
 import { type Llama2cHeader, readLlama2c } from './checkpoint/llama2c.ts';
 import { decode, type TensorToWrite, writeSafetensors } from './checkpoint/safetensors.ts';
 import { writeLlamaConfig } from './models/llama.ts';
@@ -23,7 +24,7 @@ export interface ConvertResult {
 /**
  * Writes a llama2.c checkpoint as a Hugging Face folder, in float32. The rows of queries and keys change their places:
  * llama2.c turns neighbours (2i, 2i+1) of a head, transformers its halves (i, i + headSize/2). Throws a LambdamaxError that
- * names the file if it is no such checkpoint.
+ * names the file if it is no such checkpoint, and the tensor if one is not finite.
  */
 export async function convertLlama2c(file: string, { out, tokenizer }: ConvertOptions): Promise<ConvertResult> {
   const source = await openFile(file);
@@ -35,6 +36,7 @@ export async function convertLlama2c(file: string, { out, tokenizer }: ConvertOp
       const target = nameOf(name);
       if (target === undefined) continue;
       const values = decode(await source.read(start, end), 'F32', 'float32') as Float32Array;
+      requireFinite(`tensor ${name} in ${file}`, values, 'the file is broken: download it again');
       const turns = /\.w[qk]$/.test(name);
       weights.set(target, { shape, values: turns ? halves(values, config.headSize, header.dim) : values });
     }

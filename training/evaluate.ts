@@ -1,3 +1,4 @@
+import { LambdamaxError } from '../errors.ts';
 import type { Adapter } from './adapters/create.ts';
 import { adapterFeeds } from './adapters/feeds.ts';
 import { batchesOf, toBatch } from './data/batches.ts';
@@ -34,7 +35,7 @@ export interface EvaluateOptions {
 
 /**
  * The loss of a model on rows of tokens, with an adapter or without. Rows are sorted by length into batches, so that little
- * is padded; the result is in the order of the rows.
+ * is padded; the result is in the order of the rows. Throws a LambdamaxError for no rows.
  */
 export async function evaluate(
   model: Model,
@@ -42,6 +43,8 @@ export async function evaluate(
   { adapter, batchSize = 16, exact = false }: EvaluateOptions = {},
 ): Promise<EvaluateResult> {
   const started = performance.now();
+  if (rows.length === 0)
+    throw new LambdamaxError({ subject: 'rows to evaluate', expected: 'one at least', got: 'none' });
   const byLength = rows.map((_, index) => index).sort((a, b) => rows[a]!.inputIds.length - rows[b]!.inputIds.length);
   const rowLosses = new Array<number>(rows.length);
   const exactRows = new Array<boolean>(rows.length);

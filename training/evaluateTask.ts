@@ -38,6 +38,8 @@ export interface EvaluateTaskResult {
   readonly correct: readonly boolean[];
   /** What the model wrote, up to the first of the family's stop texts or its own end; undefined with `exactOnly`. */
   readonly responses: readonly string[] | undefined;
+  /** Responses that ended where the logits are not finite: what they count as says nothing of the model's answers. */
+  readonly notFinite: number;
   readonly seconds: number;
 }
 
@@ -69,7 +71,7 @@ export async function evaluateTask(
   });
   if (exactOnly) {
     const metric = 'responses that greedy decoding would write word for word';
-    return finish({ accuracy: null, metrics: {}, metric, correct: isExact, responses: undefined });
+    return finish({ accuracy: null, metrics: {}, metric, correct: isExact, responses: undefined, notFinite: 0 });
   }
   const prompts = await taskPrompts(model, family, problems, reading);
   const tokens = prompts.map((prompt) => prompt.tokens);
@@ -83,6 +85,7 @@ export async function evaluateTask(
     ...{ accuracy, metric: family.metric, responses },
     metrics: exactMatch === null ? metrics : { ...metrics, exact: exactMatch },
     correct: verdicts.map(({ correct }) => correct),
+    notFinite: generations.filter(({ end }) => end === 'notFinite').length,
   });
 }
 

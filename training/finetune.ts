@@ -1,15 +1,18 @@
 import { type Vector, zeros } from '../compute/index.ts';
+import { LambdamaxError } from '../errors.ts';
 import type { Adapter } from './adapters/create.ts';
 import { layoutTensors, trainingLayout } from './adapters/layout.ts';
 import { batchesOf, rowsByStep, toBatch } from './data/batches.ts';
 import { scoredPositions, type TokenRow } from './data/examples.ts';
 import { evaluate } from './evaluate.ts';
+import { requireFiniteLoss, requireFiniteWeights } from './finiteLoss.ts';
 import type { Sharpness, StepMetrics } from './metrics.ts';
 import type { Model } from './model.ts';
 import { clipGlobalNorm, globalNorm } from './optimizers/clipping.ts';
+import { segmentsOf } from './optimizers/groups.ts';
 import { createOptimizer, type OptimizerOptions } from './optimizers/index.ts';
 import type { StepRule } from './optimizers/optimizer.ts';
-import { learningRateAt, type Schedule } from './optimizers/schedules.ts';
+import { highestRate, learningRateAt, type Schedule } from './optimizers/schedules.ts';
 import type { RunState } from './runState.ts';
 import { unscored, type Validation, type ValidationScore, validate } from './validation.ts';
 
@@ -61,6 +64,8 @@ export interface FinetuneResult extends ValidationScore {
   readonly status: 'finished' | 'diverged';
   /** Steps taken. */
   readonly steps: number;
+  /** Whether any tensor has a learning rate above 0 in any of the steps; without one the adapter stays as it was. */
+  readonly trained: boolean;
   /** Tokens seen, padding not counted. */
   readonly tokens: number;
   /** Of the first step's batch, before training. */
@@ -73,8 +78,11 @@ export interface FinetuneResult extends ValidationScore {
 }
 
 /**
- * Trains an adapter's parameters in place. A loss that is not a number, or far above where it began, ends the run as
+ * Trains an adapter's parameters in place. A loss that stops being a number, or is far above where it began, ends the run as
  * `diverged`: an outcome, not an error. The order of the rows and every number follow from the options alone.
+ *
+ * Throws a LambdamaxError for no rows, and for a loss that is no number before the first step, or at any where a weight of the
+ * model is none.
  */
 export async function finetune(
   model: Model,
@@ -83,10 +91,14 @@ export async function finetune(
   options: FinetuneOptions,
 ): Promise<FinetuneResult> {
   const { steps, batchSize, microBatch = batchSize, maxGradNorm, validation, from } = options;
+  requireRows('rows to train on', rows);
+  if (validation && !('family' in validation)) requireRows('rows to validate on', validation);
   const { saveEvery = steps, validateEvery = Infinity, sharpnessEvery = Infinity, measureSharpness } = options;
   const began = performance.now() - 1000 * (from?.seconds ?? 0);
   const elapsed = () => (performance.now() - began) / 1000;
   const optimizer = createOptimizer(options.optimizer, layoutTensors(adapter.layout), options.optimizerOptions);
+  const factors = segmentsOf(layoutTensors(adapter.layout), { groups: options.optimizerOptions?.groups ?? [] });
+  const trained = highestRate(options) > 0 && factors.some(({ rateFactor }) => rateFactor > 0);
   const rowsOf = rowsByStep(rows, batchSize, options.seed, options.shuffle);
   let { steps: taken, tokens, initialLoss } = from ?? { steps: 0, tokens: 0, initialLoss: Number.NaN };
   if (from) {
@@ -96,6 +108,7 @@ export async function finetune(
   const ended = (finalLoss: number | null, score: ValidationScore, reason: string | null): FinetuneResult => ({
     status: reason === null ? 'finished' : 'diverged',
     steps: taken,
+    trained,
     tokens,
     initialLoss,
     finalLoss,
@@ -116,6 +129,11 @@ export async function finetune(
     taken += 1;
     tokens += stepTokens;
     const metrics = { step: taken, loss: value, learningRate, gradientNorm, tokens: stepTokens };
+    if (step === 0) {
+      await requireFiniteLoss(model, 'loss before the first step', value);
+      await requireFiniteLoss(model, "norm of the loss's gradient before the first step", gradientNorm);
+    }
+    if (!Number.isFinite(value)) await requireFiniteWeights(model);
     const maxLoss = options.maxLoss ?? 2 * Math.max(initialLoss, Math.log(model.config.vocabSize));
     const reason = divergence(taken, value, gradientNorm, maxLoss);
     if (reason !== null) {
@@ -141,12 +159,18 @@ export async function finetune(
   const recent = new Set(last.flatMap(rowsOf));
   const seen = [...recent].slice(0, 512);
   const { loss: finalLoss } = await evaluate(model, seen, { adapter, batchSize });
+  if (!Number.isFinite(finalLoss)) await requireFiniteWeights(model);
   const ruined = ruin(initialLoss, finalLoss);
   if (ruined !== null) return ended(null, unscored, ruined);
   score ??= validation ? await validate(model, adapter, validation, batchSize) : unscored;
   const { validationLoss } = score;
   const isUsable = validationLoss === null || Number.isFinite(validationLoss);
+  if (!isUsable) await requireFiniteWeights(model);
   return isUsable ? ended(finalLoss, score, null) : ended(null, unscored, `loss is ${validationLoss} at the end`);
+}
+
+function requireRows(subject: string, { length }: { readonly length: number }): void {
+  if (length === 0) throw new LambdamaxError({ subject, expected: 'one at least', got: 'none' });
 }
 
 /** What metrics.jsonl says of a score: what there is. */

@@ -1,10 +1,11 @@
 import { copyFile, readdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bytesPerEntry, type FloatDtype } from '../compute/dtypes.ts';
+import { bytesPerEntry, type FloatDtype, overflow } from '../compute/dtypes.ts';
 import { sizeOf } from '../compute/index.ts';
 import { LambdamaxError } from '../errors.ts';
 import { type Adapter, moduleUpdate } from './adapters/create.ts';
 import { fileFault, makeFolder, readJson, writeJson } from './checkpoint/files.ts';
+import { requireBelow, requireFinite } from './checkpoint/finite.ts';
 import { type TensorToWrite, writeSafetensors } from './checkpoint/safetensors.ts';
 import type { Model } from './model.ts';
 
@@ -29,7 +30,8 @@ export interface MergeResult {
 /**
  * Writes the base with an adapter merged into it as a Hugging Face checkpoint folder: every adapted matrix is the frozen one
  * plus the adapter's update, added in float64 and rounded once; all else is the base's own. Throws a LambdamaxError for the
- * base's own folder, and one that names the file that cannot be written.
+ * base's own folder, and one that names the file that cannot be written, or the tensor that would not be finite: the folder is
+ * then no checkpoint.
  */
 export async function mergeIntoBase(
   model: Model,
@@ -40,11 +42,10 @@ export async function mergeIntoBase(
   const { checkpoint } = model;
   const dtypeOf = (name: string) => dtype ?? checkpoint.locate(name).dtype;
   await makeFolder(out, 'a folder to write a checkpoint in');
-  await copyRest(checkpoint.directory, out, dtype);
+  await removeWeights(checkpoint.directory, out);
   const stored = new Set(checkpoint.names());
   // An output projection that the adapter has untied from the embedding matrix, whose shape and dtype it has.
   const untied = (adapter.layout.replaced?.weights ?? []).map(({ name }) => name).filter((name) => !stored.has(name));
-  if (untied.length > 0) await setInConfig(out, { tie_word_embeddings: false });
   const like = (name: string) => (stored.has(name) ? name : model.decoder.embeddingName);
   const names = [...stored, ...untied];
   const bytesOf = (name: string) => sizeOf(checkpoint.shapeOf(like(name))) * bytesPerEntry[dtypeOf(like(name))];
@@ -57,7 +58,10 @@ export async function mergeIntoBase(
     for (const name of group) {
       const precision = checkpoint.locate(like(name)).dtype === 'F64' ? 'float64' : 'float32';
       const values = (await mergedWeight(model, adapter, name)) ?? (await checkpoint.read(name, precision));
-      tensors.set(name, { shape: checkpoint.shapeOf(like(name)), values, dtype: dtypeOf(like(name)) });
+      const written = dtypeOf(like(name));
+      const unfit = `tensor ${name}, merged and rounded to ${written}`;
+      requireBelow(unfit, values, overflow[written], dtype && 'give another --dtype');
+      tensors.set(name, { shape: checkpoint.shapeOf(like(name)), values, dtype: written });
       places[name] = nameOf(index);
     }
     await writeSafetensors(join(out, nameOf(index)), tensors, { format: 'pt' });
@@ -65,6 +69,8 @@ export async function mergeIntoBase(
   const bytes = names.reduce((sum, name) => sum + bytesOf(name), 0);
   if (groups.length > 1)
     await writeJson(join(out, 'model.safetensors.index.json'), { metadata: { total_size: bytes }, weight_map: places });
+  await copyRest(checkpoint.directory, out, dtype);
+  if (untied.length > 0) await setInConfig(out, { tie_word_embeddings: false });
   const replaced = adapter.layout.replaced?.weights.length ?? 0;
   return { modules: adapter.layout.modules.size, replaced, tensors: names.length, files: groups.length };
 }
@@ -75,6 +81,7 @@ async function mergedWeight(model: Model, adapter: Adapter, name: string) {
   if (!adapter.layout.modules.has(module)) return adapter.weights.get(name);
   const linear = model.module(module);
   const frozen = model.turned(linear, adapter.weights.get(name)!);
+  requireFinite(`tensor ${name} in ${model.checkpoint.directory}`, frozen);
   const update = moduleUpdate(adapter.layout, module, adapter.parameters, { shared: adapter.weights, weight: frozen });
   for (let index = 0; index < frozen.length; index++) frozen[index]! += update[index]!;
   return model.stored(linear, frozen);
@@ -96,8 +103,8 @@ function filesOf(names: readonly string[], most: number, bytesOf: (name: string)
   return groups;
 }
 
-/** Tokenizer, configs and the like: small files beside the weights. Weights that lay in the folder before are removed. */
-async function copyRest(from: string, out: string, dtype: FloatDtype | undefined): Promise<void> {
+/** Weights that lay in the folder before, and the config that they went with. */
+async function removeWeights(from: string, out: string): Promise<void> {
   try {
     if ((await realpath(from)) === (await realpath(out)))
       throw new LambdamaxError({
@@ -105,12 +112,20 @@ async function copyRest(from: string, out: string, dtype: FloatDtype | undefined
         expected: 'another folder than that of the base',
         got: 'the same',
       });
-    for (const name of await readdir(out)) if (isWeights(name)) await rm(join(out, name));
+    for (const name of await readdir(out)) if (isWeights(name) || name === 'config.json') await rm(join(out, name));
+  } catch (cause) {
+    if (cause instanceof LambdamaxError) throw cause;
+    throw fileFault(out, 'a writable folder', cause);
+  }
+}
+
+/** Tokenizer, configs and the like: small files beside the weights. */
+async function copyRest(from: string, out: string, dtype: FloatDtype | undefined): Promise<void> {
+  try {
     for (const name of await readdir(from))
       if (/\.(?:json|jinja|model|txt)$/.test(name) && !isWeights(name))
         await copyFile(join(from, name), join(out, name));
   } catch (cause) {
-    if (cause instanceof LambdamaxError) throw cause;
     throw fileFault(out, 'a writable folder', cause);
   }
   if (dtype === undefined) return;

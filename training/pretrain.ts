@@ -78,15 +78,19 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       { length },
     );
     const { value, gradient } = await program.gradient({ parameters }, batch.inputs);
-    if (!Number.isFinite(value))
-      throw new LambdamaxError({
-        subject: `loss at step ${step + 1}`,
-        expected: 'a number',
-        got: value,
-        remedy: 'lower --lr',
-      });
-    const rate = learningRateAt(step, schedule);
     const gradientNorm = clipGlobalNorm(gradient, 1);
+    for (const [what, number] of [
+      ['loss', value],
+      ['gradient norm', gradientNorm],
+    ] as const)
+      if (!Number.isFinite(number))
+        throw new LambdamaxError({
+          subject: `${what} at step ${step + 1}`,
+          expected: 'a number',
+          got: number,
+          remedy: 'lower --lr',
+        });
+    const rate = learningRateAt(step, schedule);
     optimizer.step(parameters, gradient, rate);
     losses.push(value);
     const line = {

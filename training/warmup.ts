@@ -4,6 +4,7 @@ import { layoutTensors } from './adapters/layout.ts';
 import { stepRows } from './data/batches.ts';
 import type { TokenRow } from './data/examples.ts';
 import { stepGradient } from './finetune.ts';
+import { requireFiniteLoss } from './finiteLoss.ts';
 import type { Model } from './model.ts';
 import { type AdamOptions, adamw } from './optimizers/adamw.ts';
 import { segmentsOf, spread } from './optimizers/groups.ts';
@@ -37,7 +38,8 @@ export interface WarmedUp {
 
 /**
  * Takes a copy of an adapter some steps of Adam on its way. At B = 0 the gradient of A is exactly zero, Adam's
- * preconditioner there is eps, and its curvature means nothing; after a few steps it does.
+ * preconditioner there is eps, and its curvature means nothing; after a few steps it does. Throws a LambdamaxError for a loss
+ * that is not finite.
  */
 export async function warmUp(
   model: Model,
@@ -52,7 +54,12 @@ export async function warmUp(
   const settings = { ...adam, groups };
   const optimizer = adamw(specs, settings);
   for (let step = 0; step < steps; step++) {
-    const { gradient } = await stepGradient(model, adapter, stepRows(rows, batchSize, step, seed, shuffle));
+    const { value, gradient } = await stepGradient(model, adapter, stepRows(rows, batchSize, step, seed, shuffle));
+    await requireFiniteLoss(
+      model,
+      step === 0 ? 'loss before the warm-up' : `loss at step ${step + 1} of the warm-up`,
+      value,
+    );
     optimizer.step(adapter.parameters, gradient, learningRate);
   }
   const eps = adam.eps ?? 1e-8;

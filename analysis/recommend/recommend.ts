@@ -4,6 +4,7 @@ import type { TokenRow } from '../../training/data/examples.ts';
 import { holdOut } from '../../training/data/split.ts';
 import { type FinetuneOptions, finetune } from '../../training/finetune.ts';
 import type { Model } from '../../training/model.ts';
+import { requireTraining } from '../../training/optimizers/schedules.ts';
 import { forwardPrice, type UpdateCurvature, updateCurvature } from '../updateCurvature.ts';
 import { basisOfCurvature, basisOfProbes } from './basis.ts';
 import { curvatureOptimum } from './curvatureRate.ts';
@@ -90,6 +91,7 @@ export async function recommend(
 ): Promise<Recommendation> {
   const began = performance.now();
   const { by = 'probes', steps } = options;
+  requireTraining({ ...options, learningRate: 1 });
   const found =
     by === 'probes' ? await byProbes(model, adapter, rows, options) : await byCurvature(model, adapter, rows, options);
   const { rate, ...rest } = found;

@@ -37,7 +37,7 @@ const further = ['--steps', '3', '--batch-size', '3', '--lr', '1e-2'];
 const quick = [...further, '--rank', '4'];
 const resultFields = [
   ...['accuracy', 'accuracyInterval', 'adapter', 'exactMatch', 'exactMatchInterval', 'finalLoss', 'initialLoss'],
-  ...['reason', 'seconds', 'status', 'steps', 'tokens', 'validationLoss'],
+  ...['reason', 'seconds', 'status', 'steps', 'tokens', 'trained', 'validationLoss'],
 ];
 
 const finetuned = (...options: readonly string[]) => resultOf<Finetuned>('finetune', ...llama, ...options);

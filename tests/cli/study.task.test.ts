@@ -122,7 +122,7 @@ test(
   withTask(async (task, folder, sweep) => {
     const data = join(folder, 'problems.jsonl');
     await resultOf('data', '--task', task, '--count', '40', '--out', data);
-    const own = [...sweep, '--lr', '1e-3', '--steps', '1', '--data', data];
+    const own = [...sweep, '--lr', '1e-3', '--steps', '1', '--warmup-steps', '0', '--data', data];
     const { stderr } = await commandLine(own);
     assert.match(stderr, /^5 of 40 rows are held out to score with/m);
     const held = await planOf(join(folder, 'study'));
@@ -140,7 +140,20 @@ test(
 test("without data, a sweep is about the bundled model's word problems, judged by their answers", () =>
   inTemporaryFolder(async (folder) => {
     const study = join(folder, 'study');
-    await resultOf('sweep', ...quick, '--limit', '8', '--steps', '1', '--lr', '1e-3', '--study', study);
+    await resultOf(
+      'sweep',
+      ...quick,
+      '--limit',
+      '8',
+      '--steps',
+      '1',
+      '--warmup-steps',
+      '0',
+      '--lr',
+      '1e-3',
+      '--study',
+      study,
+    );
     const plan = await planOf(study);
     assert.equal([plan.task, plan.score], [{ name: 'math', exactOnly: false, maxNewTokens: 4 }, 'accuracy']);
     assert.equal(plan.data, ['8 problems of math']);

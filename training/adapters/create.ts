@@ -1,4 +1,5 @@
 import { randomStream, totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
+import { requireFinite } from '../checkpoint/finite.ts';
 import { matchModules } from '../checkpoint/matchModules.ts';
 import { sizeOfModule } from '../checkpoint/peftConfig.ts';
 import type { TokenRow } from '../data/examples.ts';
@@ -71,6 +72,7 @@ export async function createAdapter(model: Model, options: AdapterOptions): Prom
   const views = viewTensors(parameters, layoutTensors(layout));
   for (const [module, { values }] of modules)
     for (const [name, tensor] of values) views.get(`${module}.${name}`)?.set(tensor);
+  for (const [name, values] of views) requireFinite(`initial values of ${name} by ${method.name}`, values);
   const shared = new Map<string, Vector>();
   for (const spec of sharedTensors(layout)) {
     const values = method.shared!(spec, randomStream(initSeed, `shared tensor ${spec.name}`));
@@ -93,12 +95,14 @@ async function initialisedModules(
   for await (const [module, sample] of samples(model, method, layout, options)) {
     const { shape, size: wanted } = layout.modules.get(module)!;
     const size = share?.most(wanted, shape) ?? wanted;
+    const weight = await model.matrix(model.module(module));
+    requireFinite(`tensor ${module}.weight in ${model.checkpoint.directory}`, weight);
     const values = await method.initialise({
       module,
       shape,
       size,
       scaling: form.scaling(size),
-      weight: await model.matrix(model.module(module)),
+      weight,
       random: randomStream(initSeed, `initial values of ${module}`),
       ...sample,
     });

@@ -1,5 +1,6 @@
 import { type Precision, type TensorSpec, totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
 import { LambdamaxError } from '../../errors.ts';
+import { requireFinite } from '../checkpoint/finite.ts';
 import { matchModules } from '../checkpoint/matchModules.ts';
 import { type AdapterRecord, adaptedModules, type PeftAdapter, readAdapter, writeAdapter } from '../checkpoint/peft.ts';
 import type { PeftConfig } from '../checkpoint/peftConfig.ts';
@@ -30,6 +31,8 @@ export async function saveAdapter(model: Model, adapter: Adapter, directory: str
   const kind = isResidual && !doubled ? undefined : method.form.peft;
   const modules = [...layout.modules.keys()];
   const own = sizesOf(layout);
+  for (const [name, values] of viewTensors(written.parameters, layoutTensors(written.layout)))
+    requireFinite(`tensor ${name} of an adapter to be saved in ${directory}`, values);
   const shared = sharedTensors(layout).map(
     ({ name, shape }) => [name, { shape, values: adapter.weights.get(name)! }] as const,
   );
@@ -249,7 +252,10 @@ function flatten(
       });
   }
   const flat = zeros(totalSize(specs), precision);
-  for (const [name, view] of viewTensors(flat, specs)) view.set(tensors.get(name)!.values);
+  for (const [name, view] of viewTensors(flat, specs)) {
+    view.set(tensors.get(name)!.values);
+    requireFinite(`tensor ${name} of the adapter in ${directory}`, view, 'take one from before its training diverged');
+  }
   return flat;
 }
 

@@ -37,6 +37,30 @@ export function learningRateAt(step: number, schedule: Schedule): number {
   return learningRate * decays[schedule.schedule](step - warmupSteps, steps - warmupSteps);
 }
 
+/** The largest rate of a run's steps: the peak, unless the run ends within its warm-up. */
+export function highestRate({ learningRate, steps, warmupSteps }: Omit<Schedule, 'schedule'>): number {
+  return steps > warmupSteps ? learningRate : learningRate * ((steps - 1) / warmupSteps);
+}
+
+/**
+ * Refuses a run of which no step has a rate above 0, and which therefore would train nothing: with a warm-up the first step
+ * has the rate 0, as in transformers, and it may be the only one.
+ *
+ * @throws UsageError that names the option.
+ */
+export function requireTraining(schedule: Omit<Schedule, 'schedule'>): void {
+  if (highestRate(schedule) > 0) return;
+  const { learningRate, steps, warmupSteps } = schedule;
+  const only = steps === 1 ? 'in the only step' : `in all ${steps} steps`;
+  if (learningRate === 0) throw new UsageError({ subject: '--lr', expected: 'a rate above 0', got: `0 ${only}` });
+  throw new UsageError({
+    subject: `--warmup-steps ${warmupSteps}`,
+    expected: 'a step with a learning rate above 0',
+    got: `0 ${only}, so that nothing would be trained`,
+    remedy: 'give --warmup-steps 0, or more --steps',
+  });
+}
+
 /**
  * The steps of a warm-up that takes this part of all steps, rounded up as by transformers' Trainer: 1 for 0.03 of 20.
  *

@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Dtype, encode } from '../../../compute/dtypes.ts';
+import { type Dtype, encode, type FloatDtype, overflow } from '../../../compute/dtypes.ts';
 import { randomStream } from '../../../compute/random.ts';
 import { openFile } from '../../../training/checkpoint/byteSource.ts';
 import { readHeader } from '../../../training/checkpoint/header.ts';
@@ -117,6 +117,17 @@ for (const dtype of ['F16', 'BF16'] as const) {
     }
   });
 }
+
+test('a dtype rounds to infinity from its limit on, and not below', () => {
+  for (const [dtype, limit] of Object.entries(overflow) as [FloatDtype, number][]) {
+    const below = limit === Infinity ? Number.MAX_VALUE : limit * (1 - 2 ** -53);
+    for (const sign of [1, -1]) {
+      const [largest, first] = decode(encode([sign * below, sign * limit], dtype), dtype, 'float64');
+      assert.ok(Number.isFinite(largest), dtype);
+      assert.is(first, sign * Infinity, dtype);
+    }
+  }
+});
 
 test('integers of every dtype are read as numbers, from bytes at any offset', () => {
   const shifted = (typed: ArrayBufferView) => {

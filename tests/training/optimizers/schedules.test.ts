@@ -3,7 +3,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UsageError } from '../../../errors.ts';
 import {
+  highestRate,
   learningRateAt,
+  requireTraining,
   type Schedule,
   type ScheduleName,
   warmupSteps,
@@ -37,6 +39,41 @@ test('the reference holds a run with a warm-up and a cosine', () => {
   assert.ok(
     Object.values(runs).some((run) => run.hyperparameters.schedule === 'cosine' && run.learning_rates[0] === 0),
   );
+});
+
+/** Of get_*_schedule_with_warmup of transformers 5.18, at a peak of 1, by name, steps and warm-up. */
+const few: readonly (readonly [ScheduleName, steps: number, warmupSteps: number, rates: number[]])[] = [
+  ['cosine', 1, 0, [1]],
+  ['cosine', 1, 1, [0]],
+  ['linear', 1, 1, [0]],
+  ['constant', 1, 1, [0]],
+  ['cosine', 2, 1, [0, 1]],
+  ['linear', 2, 1, [0, 1]],
+  ['cosine', 3, 5, [0, 0.2, 0.4]],
+  ['linear', 3, 5, [0, 0.2, 0.4]],
+  ['constant', 3, 5, [0, 0.2, 0.4]],
+  ['cosine', 5, 2, [0, 0.5, 1, 0.75, 0.25]],
+  ['linear', 5, 2, [0, 0.5, 1, 2 / 3, 1 / 3]],
+  ['constant', 5, 2, [0, 0.5, 1, 1, 1]],
+  [
+    ...(['cosine', 8, 1] as const),
+    [0, 1, 0.9504844339512095, 0.8117449009293668, 0.6112604669781572, 0.38873953302184283, 0.18825509907063326].concat(
+      0.04951556604879048,
+    ),
+  ],
+];
+
+test('few steps have the rates that transformers gives them, the first 0 and the last above it', () => {
+  for (const [schedule, steps, warmupSteps, expected] of few) {
+    const ours = rates({ schedule, learningRate: 1, steps, warmupSteps });
+    for (const [step, rate] of ours.entries())
+      assert.ok(Math.abs(rate - expected[step]!) < 1e-15, `${schedule} ${steps} ${warmupSteps}: ${ours}`);
+    assert.ok(Math.abs(highestRate({ learningRate: 1, steps, warmupSteps }) - Math.max(...expected)) < 1e-15);
+    const check = () => requireTraining({ learningRate: 1, steps, warmupSteps });
+    if (Math.max(...expected) > 0) check();
+    else assert.throws(check, /--warmup-steps 1: expected a step with a learning rate above 0/);
+  }
+  assert.throws(() => requireTraining({ learningRate: 0, steps: 3, warmupSteps: 0 }), /--lr: .*0 in all 3 steps/);
 });
 
 test('linear: up in a straight line, down to the last step but one', () => {
