@@ -1,5 +1,6 @@
 import type { Precision, TensorSpec, Vector } from '../../compute/index.ts';
 import { type ErrorParts, LambdamaxError } from '../../errors.ts';
+import { requireFinite } from '../checkpoint/finite.ts';
 import type { PeftConfig } from '../checkpoint/peftConfig.ts';
 import { isSaved } from '../checkpoint/peftTargets.ts';
 import type { TensorValues } from '../checkpoint/safetensors.ts';
@@ -47,6 +48,7 @@ export async function replacementOf(
     if (shape.join() !== expected.join() || rows?.some((row) => row >= height!))
       throw fault({ expected: `shape [${expected.join(', ')}]`, got: `[${shape.join(', ')}]`, remedy });
     const own = inPrecision(values, model.precision);
+    requireFinite(`tensor ${name} of the adapter in ${directory}`, own);
     found.set(weight, rows ? withRows(await model.weight(weight), rows, own) : own);
   }
   requireSaved(config, specs, found, directory);

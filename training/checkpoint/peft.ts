@@ -103,6 +103,8 @@ async function readRecord(directory: string, config: PeftConfig): Promise<Adapte
       remedy: 'copy the folder again, all of it',
     });
   }
+  // We write no such config: it is PEFT's word that it takes initial values of its own off the base.
+  if (config.initialisation !== undefined) return undefined;
   const { sha256, ...record } = parse(path, recordSchema, await readJson(path));
   if (sha256 === undefined) {
     if (record.keepsFunctionBy === 'residualWeight') await requireOwnConfig(directory, config);

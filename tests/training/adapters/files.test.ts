@@ -156,7 +156,13 @@ test('an adapter that another program has trained on is what that program wrote,
 test('a config that was changed says what the adapter is, as it does for PEFT', () =>
   inTemporaryFolder(async (folder) => {
     const model = await openModel('llama');
-    for (const change of [{ lora_alpha: 3 }, { use_rslora: true }, { alpha_pattern: { q_proj: 1 } }]) {
+    const others = [
+      { lora_alpha: 3 },
+      { use_rslora: true },
+      { alpha_pattern: { q_proj: 1 } },
+      { init_lora_weights: 'pissa' },
+    ];
+    for (const change of others) {
       await saveAdapter(model, await trained(model, 'llama', { method: 'pissa' }), folder);
       await changeJson(join(folder, config), (value) => ({ ...value, ...change }));
       const found = await lossOf(model, 'llama', await loadAdapter(model, folder));
