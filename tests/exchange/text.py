@@ -121,6 +121,8 @@ def metaspace_first():
 
 
 KINDS = {make.__name__: make for make in (byte_level, sentencepiece_bpe, unigram, llama3, metaspace_first)}
+# Classes of transformers that build their own steps around a vocabulary, whatever tokenizer.json says.
+CLASSES = {"sentencepiece_bpe": ["LlamaTokenizer", "GemmaTokenizerFast"], "byte_level": ["Qwen2Tokenizer"], "llama3": ["GPT2Tokenizer"]}
 ENDS = {"byte_level": "<|endoftext|>", "llama3": "<|eot_id|>"}
 
 # Templates that TRL ships, which are those of the models, and others after those of the models that they are named for.
@@ -197,6 +199,18 @@ def main():
         expect(kind, tokenizer, [{"prompt": f"Q {row['question']}\n", "completion": row["answer"]} for row in questions], questions, template="Q {question}\n")
         texts = [{"text": text()} for _ in range(6)]
         expect(kind, tokenizer, texts, texts, completion_only=False)
+        for name in CLASSES.get(kind, []):
+            for legacy in [{}, {"legacy": True}] if name == "LlamaTokenizer" else [{}]:
+                folder = out / f"{kind}-{name}{len(legacy)}"
+                shutil.copytree(plain, folder)
+                config = json.loads((folder / "tokenizer_config.json").read_text())
+                (folder / "tokenizer_config.json").write_text(json.dumps({**config, **legacy, "tokenizer_class": name}))
+                (folder / "chat_template.jinja").write_text(templates["zephyr"])
+                tokenizer = AutoTokenizer.from_pretrained(folder)
+                rows = [conversation("zephyr") for _ in range(4)]
+                split = [{"prompt": row["messages"][:-1], "completion": row["messages"][-1:]} for row in rows]
+                expect(folder.name, tokenizer, split, rows)
+                expect(folder.name, tokenizer, pairs[:6], pairs[:6])
         for name, template in templates.items():
             folder = out / f"{kind}-{name}"
             shutil.copytree(plain, folder)

@@ -35,7 +35,8 @@ export interface TextTokenizer {
 export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
   const file = join(directory, 'tokenizer.json');
   const settings = await readIfThere(join(directory, 'tokenizer_config.json'));
-  const definition = transformersForm(await readObject(file), settings, file);
+  const config = await readIfThere(join(directory, 'config.json'));
+  const definition = transformersForm(await readObject(file), settings, config, file);
   const tokenizer = build(file, definition, settings);
   const pieceOf = pieceReader(definition);
   const vocabSize = largestId(file, tokenizer) + 1;

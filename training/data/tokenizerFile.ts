@@ -13,12 +13,80 @@ interface AddedToken {
 
 const namedTokens = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'].map((name) => `${name}_token`);
 
+/** What a class of transformers builds anew around the vocabulary of a tokenizer.json, whatever else stands in the file. */
+interface TokenizerClass {
+  readonly normalizer: unknown;
+  readonly pre_tokenizer: unknown;
+  readonly model: Definition;
+}
+
+const qwen2Split =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+const sentencePiece: Definition = { fuse_unk: true, byte_fallback: true };
+const byteLevel = (settings: Definition, use_regex: boolean) => ({
+  ...{ type: 'ByteLevel', add_prefix_space: settings.add_prefix_space === true, trim_offsets: true, use_regex },
+});
+
 /**
- * A tokenizer.json as the library must be given it to split as transformers does. Metaspace's `split` and ways to split that the
- * library leaves out are put in other terms; special tokens that tokenizer_config.json names (`settings`) are split off. Throws a
+ * Classes of transformers 5.18 with a tokenizer of their own.
+ * @see https://github.com/huggingface/transformers, `tokenization_*.py` of these models
+ */
+const tokenizerClasses: Readonly<Record<string, (settings: Definition) => TokenizerClass>> = {
+  LlamaTokenizer: (settings) => ({
+    normalizer: null,
+    pre_tokenizer: {
+      ...{ type: 'Metaspace', replacement: '▁', split: false },
+      prepend_scheme: settings.add_prefix_space === false ? 'never' : settings.legacy === true ? 'always' : 'first',
+    },
+    model: sentencePiece,
+  }),
+  GemmaTokenizer: () => ({
+    normalizer: { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
+    pre_tokenizer: { type: 'Split', pattern: { String: ' ' }, behavior: 'MergedWithPrevious', invert: false },
+    model: sentencePiece,
+  }),
+  Qwen2Tokenizer: (settings) => ({
+    normalizer: { type: 'NFC' },
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [
+        { type: 'Split', pattern: { Regex: qwen2Split }, behavior: 'Isolated', invert: false },
+        byteLevel(settings, false),
+      ],
+    },
+    model: { fuse_unk: false, byte_fallback: false, ignore_merges: false },
+  }),
+  GPT2Tokenizer: (settings) => ({
+    ...{ normalizer: null, pre_tokenizer: byteLevel(settings, true) },
+    model: { fuse_unk: false, byte_fallback: false, ignore_merges: false },
+  }),
+};
+
+/** The file as the class that transformers takes reads it. */
+function asClassReads(definition: Definition, settings: Definition, config: Definition): Definition {
+  const { model_type: modelType } = config;
+  const named = settings.tokenizer_class ?? config.tokenizer_class;
+  const name = modelType === 'qwen2' ? 'Qwen2Tokenizer' : String(named ?? '').replace(/Fast$/, '');
+  const model = (definition.model ?? {}) as Definition;
+  if (modelType === 'mistral' || model.type !== 'BPE' || !Object.hasOwn(tokenizerClasses, name)) return definition;
+  const built = tokenizerClasses[name]!(settings);
+  return { ...definition, ...built, model: { ...model, ...built.model } };
+}
+
+/**
+ * A tokenizer.json as the library must be given it to split as transformers does. Where tokenizer_config.json
+ * (`settings`) names a class that builds its own steps around the vocabulary, those are taken (config.json, `config`, can
+ * outdo it). Metaspace's `split` and ways to split that the
+ * library leaves out are put in other terms; special tokens that tokenizer_config.json names are split off. Throws a
  * LambdamaxError that names the file for a token of which it is not known how it is split off.
  */
-export function transformersForm(definition: Definition, settings: Definition, file: string): Definition {
+export function transformersForm(
+  written: Definition,
+  settings: Definition,
+  config: Definition,
+  file: string,
+): Definition {
+  const definition = asClassReads(written, settings, config);
   const given = Array.isArray(definition.added_tokens) ? (definition.added_tokens as AddedToken[]) : [];
   const single = given.find((token) => token?.single_word === true);
   if (single !== undefined) {

@@ -25,6 +25,7 @@ export function textPair(row: TaskRow, pairs: readonly FieldPair[], subject: str
     throw new LambdamaxError({ subject, expected, got: Object.keys(row).join(', ') || 'no fields' });
   }
   const [prompt, response] = pair.map((field) => textField(row, field, subject)) as [string, string];
-  const more = pair[0] === 'instruction' && Object.hasOwn(row, 'input') ? textField(row, 'input', subject) : '';
+  // Tables of others hold null where nothing stands.
+  const more = pair[0] === 'instruction' && (row.input ?? null) !== null ? textField(row, 'input', subject) : '';
   return [more === '' ? prompt : `${prompt}\n${more}`, response];
 }

@@ -15,6 +15,8 @@ import { throwsClearly } from '../../oracles/throws.ts';
 interface Stored {
   readonly kind: string;
   readonly chat?: string;
+  /** Fields of tokenizer_config.json in place of the stored ones. */
+  readonly config?: object;
   readonly trainOn: TrainOn;
   readonly template?: string;
   readonly row: DataRow;
@@ -33,21 +35,26 @@ const stored = (await readFile('fixtures/text/rows.jsonl', 'utf8'))
   .map((line) => JSON.parse(line) as Stored);
 
 /** A stored tokenizer, with a chat template if one is given. */
-async function tokenizerOf(kind: string, template?: string, change = (tokenizer: object) => tokenizer) {
+async function tokenizerOf(
+  kind: string,
+  template?: string,
+  change = (tokenizer: object) => tokenizer,
+  fields: object = {},
+) {
   return inTemporaryFolder(async (folder) => {
     const { tokenizer, config } = tokenizers[kind]!;
     await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(change(tokenizer)));
-    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify(config));
+    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify({ ...config, ...fields }));
     if (template !== undefined) await writeFile(join(folder, 'chat_template.jinja'), template);
     return loadTokenizer(folder);
   });
 }
 
 const opened = new Map<string, TextTokenizer>();
-for (const [index, { kind, chat, trainOn, template, row, inputIds, scored }] of stored.entries())
+for (const [index, { kind, chat, config, trainOn, template, row, inputIds, scored }] of stored.entries())
   test(`row ${index + 1} (${kind}, ${chat ?? Object.keys(row).join('/')}, ${trainOn}) has TRL's tokens and labels`, async () => {
-    const key = `${kind} ${chat}`;
-    if (!opened.has(key)) opened.set(key, await tokenizerOf(kind, chat && templates[chat]));
+    const key = `${kind} ${chat} ${JSON.stringify(config)}`;
+    if (!opened.has(key)) opened.set(key, await tokenizerOf(kind, chat && templates[chat], undefined, config));
     const options = { tokenizer: opened.get(key)!, maxLength: 400, trainOn, ...(template && { template }) };
     const { rows } = toTokenRows([row], options);
     assert.equal([...rows[0]!.inputIds], inputIds);

@@ -22,7 +22,7 @@ export const instructionsFamily: TaskFamily<InstructionProblem> = {
   template: '{prompt}',
   stop: [],
   read(row, subject) {
-    const response = Object.hasOwn(row, 'response') ? { response: textField(row, 'response', subject) } : {};
+    const response = (row.response ?? null) !== null ? { response: textField(row, 'response', subject) } : {};
     return { prompt: textField(row, 'prompt', subject), ...response, checks: checksOf(row, subject) };
   },
   async judge(problems, responses) {
