@@ -56,12 +56,23 @@ async function statOrNull(path: string) {
   });
 }
 
-/** The text of a UTF-8 file, without a byte order mark. Throws a LambdamaxError that names the path. */
+/** The text of a UTF-8 file, without a byte order mark. Throws a LambdamaxError that names the path, also for other bytes. */
 export async function readText(path: string): Promise<string> {
   try {
-    return (await readFile(path, 'utf8')).replace(/^\uFEFF/, '');
+    return utf8(path, await readFile(path));
   } catch (cause) {
     throw fileFault(path, 'a readable file', cause);
+  }
+}
+
+/** Node itself would read other bytes as U+FFFD. */
+function utf8(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw cause;
+    const remedy = 'turn it into UTF-8 with iconv';
+    throw new LambdamaxError({ subject: path, expected: 'text in UTF-8', got: 'other bytes', remedy, cause });
   }
 }
 
