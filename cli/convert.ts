@@ -1,5 +1,5 @@
 import type { Command } from './command.ts';
-import { value } from './options.ts';
+import { overwriteOption, parseOverwrite, value } from './options.ts';
 import { optional, required, text } from './values.ts';
 
 /** `lambdamax convert`: a checkpoint of another program as a Hugging Face folder. */
@@ -9,6 +9,7 @@ export const command: Command = {
   options: {
     out: value('Output', 'DIR', 'folder that gets config.json and model.safetensors'),
     tokenizer: value('Output', 'FILE', 'a tokenizer.json to lie beside them'),
+    ...overwriteOption,
   },
   examples: [['convert stories15M.bin --out stories15M', 'for --model stories15M']],
   async run(args, output) {
@@ -16,7 +17,10 @@ export const command: Command = {
     const out = required(args, 'out', text);
     const tokenizer = optional(args, 'tokenizer', text);
     const { convertLlama2c } = await import('../training/convert.ts');
-    const { version, parameters, config } = await convertLlama2c(file, { out, ...(tokenizer && { tokenizer }) });
+    const { version, parameters, config } = await convertLlama2c(file, {
+      ...{ out, overwrite: parseOverwrite(args) },
+      ...(tokenizer && { tokenizer }),
+    });
     const { layers, hiddenSize, vocabSize } = config;
     output.result({ checkpoint: out, version, parameters, layers, hiddenSize, vocabSize }, () => [
       `${parameters} parameters in ${layers} layers of width ${hiddenSize}, ${vocabSize} tokens`,

@@ -16,11 +16,13 @@ import {
   engineOptions,
   modelOptions,
   outOption,
+  overwriteOption,
   parseAdapter,
   parseData,
   parseEngine,
   parseModel,
   parseOut,
+  parseOverwrite,
   value,
 } from './options.ts';
 import { type Output, percent, shortNumber } from './output.ts';
@@ -59,6 +61,7 @@ export const command: Command = {
     ...outOption,
     'save-every': value('Training', 'N', 'write checkpoint.safetensors after every N steps'),
     resume: { type: 'boolean', group: 'Training:', describe: 'go on from the checkpoint in --out, if there is one' },
+    ...overwriteOption,
     ...engineOptions,
   },
   examples: [
@@ -82,6 +85,8 @@ export const command: Command = {
     const out = parseOut(args);
     const saving = parseSaving(args, out);
     const sharpness = parseSharpness(args, out);
+    const { finetuneInFolder, requireRunFolder } = await import('../training/runFolder.ts');
+    if (out !== undefined) await requireRunFolder(out, saving);
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
     const rows = await readTrainingRows(model, data, output);
     const adapter = await demandAdapter(model, adapterChoice, rows);
@@ -93,7 +98,6 @@ export const command: Command = {
     const plain = await finetuneSettings(training, { ...data, learningRate }, rows.length, output);
     const settings = { ...plain, optimizerOptions: { ...plain.optimizerOptions, groups } };
 
-    const { finetuneInFolder } = await import('../training/runFolder.ts');
     const rowsAtOnce = microBatch ?? data.batchSize;
     output.say(await costLine(model, adapter.layout, rows, { batchSize: rowsAtOnce, what: 'gradient' }));
     const progress = output.progress(settings.steps, adapter.method.name);
@@ -118,9 +122,10 @@ export const command: Command = {
       output.say(`goes on from step ${steps} of ${settings.steps}`);
       progress.update(steps);
     };
-    const result = await finetuneInFolder(model, adapter, rows, run, out, { ...saving, onResume }).finally(() =>
-      progress.stop(),
-    );
+    const { folder, ...result } = await finetuneInFolder(model, adapter, rows, run, out, {
+      ...saving,
+      onResume,
+    }).finally(() => progress.stop());
     output.result(result, () => [
       `${result.status} after ${result.steps} steps: loss ${shortNumber(result.initialLoss)} -> ` +
         `${result.finalLoss === null ? result.reason : shortNumber(result.finalLoss)}` +
@@ -128,7 +133,8 @@ export const command: Command = {
       ...(result.trained ? [] : ['nothing was trained: no tensor had a learning rate above 0 in any step']),
       ...shareLines(result),
       ...(result.adapter === null ? [] : [result.adapter]),
-      ...(out === undefined ? [] : [join(out, 'metrics.jsonl')]),
+      ...(folder === null ? [] : [join(folder, 'metrics.jsonl')]),
+      ...(folder === out || out === undefined ? [] : [`${out} keeps what it had, since this run diverged`]),
     ]);
   },
 };
@@ -147,7 +153,7 @@ function parseSaving(args: Arguments, out: string | undefined): RunFolderOptions
   const option = saveEvery !== undefined ? '--save-every' : resume ? '--resume' : undefined;
   if (option !== undefined && out === undefined)
     throw new UsageError({ subject: option, expected: '--out DIR, where checkpoints lie', got: 'no --out' });
-  return { resume, ...given({ saveEvery }) };
+  return { resume, overwrite: parseOverwrite(args), ...given({ saveEvery }) };
 }
 
 /** `--sharpness-every` and `--sharpness-tokens`; undefined if nothing is to be measured. */

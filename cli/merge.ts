@@ -1,7 +1,7 @@
 import { UsageError } from '../errors.ts';
 import type { Command } from './command.ts';
 import { openModel } from './inputs.ts';
-import { modelOptions, parseModel, value } from './options.ts';
+import { modelOptions, overwriteOption, parseModel, parseOverwrite, value } from './options.ts';
 import { choice, optional, required, text } from './values.ts';
 
 const dtypes = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
@@ -15,6 +15,7 @@ export const command: Command = {
     adapter: value('Adapter', 'DIR', 'PEFT adapter folder'),
     method: value('Adapter', 'FILE.ts', 'your own variant, if the adapter was made with one'),
     out: value('Output', 'DIR', 'folder that gets the checkpoint, or the adapter'),
+    ...overwriteOption,
     as: value(
       'Output',
       'KIND',
@@ -32,6 +33,7 @@ export const command: Command = {
     const folder = required(args, 'adapter', text);
     const method = optional(args, 'method', text);
     const out = required(args, 'out', text);
+    const overwrite = parseOverwrite(args);
     const as = required(args, 'as', choice(['checkpoint', 'lora']));
     const dtype = optional(args, 'dtype', choice(['float32', 'float16', 'bfloat16']));
     if (as === 'lora' && dtype !== undefined)
@@ -44,15 +46,20 @@ export const command: Command = {
     const { loadMethod } = await import('../training/adapters/methodFile.ts');
     const adapter = await loadAdapter(model, folder, method === undefined ? undefined : await loadMethod(method));
     if (as === 'lora') {
+      const { isAdapterFile } = await import('../training/checkpoint/peft.ts');
+      const { inResultFolder } = await import('../training/checkpoint/resultFolder.ts');
       const { toPlainLora } = await import('../training/adapters/plainLora.ts');
       const plain = await toPlainLora(model, adapter);
-      await saveAdapter(model, plain, out);
+      await inResultFolder(out, { isResult: isAdapterFile, overwrite }, async (place) => {
+        await saveAdapter(model, plain, place);
+        return { isGood: true, result: undefined };
+      });
       const modules = plain.layout.modules.size;
       output.result({ adapter: out, as, modules }, () => [`a plain LoRA of ${modules} modules`, out]);
       return;
     }
     const { mergeIntoBase } = await import('../training/merge.ts');
-    const merged = await mergeIntoBase(model, adapter, out, dtype && { dtype: dtypes[dtype] });
+    const merged = await mergeIntoBase(model, adapter, out, { overwrite, ...(dtype && { dtype: dtypes[dtype] }) });
     output.result({ checkpoint: out, as, ...merged }, () => [
       `${merged.modules + merged.replaced} of ${merged.tensors} weights changed by ${adapter.method.name}`,
       out,

@@ -194,6 +194,20 @@ export function parseOut(args: Arguments): string | undefined {
   return optional(args, 'out', text);
 }
 
+/** `--overwrite` of commands that write a folder */
+export const overwriteOption: OptionGroup = {
+  overwrite: {
+    type: 'boolean',
+    group: 'Output:',
+    describe: 'replace results that lie in the folder, once the new ones are good',
+  },
+};
+
+/** Whether results that are there may be replaced. */
+export function parseOverwrite(args: Arguments): boolean {
+  return args.overwrite === true;
+}
+
 /** `--modules` of a curvature */
 export const modulesOption: OptionGroup = {
   modules: value('Curvature', 'REGEX', 'only the variables of these modules'),

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
 import type { RotaryConfig } from '../training/models/rotaryConfig.ts';
 import type { Arguments, Command } from './command.ts';
-import { engineOptions, parseFloat32Engine, value } from './options.ts';
+import { engineOptions, overwriteOption, parseFloat32Engine, parseOverwrite, value } from './options.ts';
 import { shortNumber } from './output.ts';
 import { given, number, optional, required, text, wholeNumber } from './values.ts';
 
@@ -27,6 +27,7 @@ export const command: Command = {
     heads: value('Model', 'N', 'query heads', '6'),
     'key-value-heads': value('Model', 'N', 'key and value heads', '2'),
     intermediate: value('Model', 'N', 'width of the feed-forward layer', '512'),
+    ...overwriteOption,
     ...float32EngineOptions,
   },
   examples: [['pretrain --out fixtures/base', 'the bundled model']],
@@ -48,22 +49,24 @@ export const command: Command = {
     const { corpusDocuments, tokenizerDocuments } = await import('../training/corpus/corpus.ts');
     const { trainBytePairs, writeTokenizer } = await import('../training/data/bytePairs.ts');
     const { loadTokenizer } = await import('../training/data/tokenizer.ts');
-    const { makeFolder } = await import('../training/checkpoint/files.ts');
+    const { inResultFolder } = await import('../training/checkpoint/resultFolder.ts');
     const { pretrain } = await import('../training/pretrain.ts');
-    // Before the work, lest it be in vain.
-    await makeFolder(out);
-    await writeTokenizer(out, trainBytePairs(corpusDocuments(seed, tokenizerDocuments), config.vocabSize));
-    const tokenizer = await loadTokenizer(out);
-    const documents = corpusDocuments(seed, Number.POSITIVE_INFINITY);
-    const progress = output.progress(run.steps, 'pretrain');
-    const result = await pretrain({
-      ...{ ...run, config, tokenizer, documents, seed, out, threads, backend: backendNamed(backend) },
-      onStep: ({ step, loss, seconds }) =>
-        progress.update(
-          step,
-          `loss ${loss.toFixed(3)}  ${Math.round((step * run.batchSize * run.length) / seconds)} tokens/s`,
-        ),
-    }).finally(() => progress.stop());
+    const allowed = { isResult: (name: string) => resultNames.includes(name), overwrite: parseOverwrite(args) };
+    const result = await inResultFolder(out, { ...allowed, inPlace: true }, async (place) => {
+      await writeTokenizer(place, trainBytePairs(corpusDocuments(seed, tokenizerDocuments), config.vocabSize));
+      const tokenizer = await loadTokenizer(place);
+      const documents = corpusDocuments(seed, Number.POSITIVE_INFINITY);
+      const progress = output.progress(run.steps, 'pretrain');
+      const pretrained = await pretrain({
+        ...{ ...run, config, tokenizer, documents, seed, out: place, threads, backend: backendNamed(backend) },
+        onStep: ({ step, loss, seconds }) =>
+          progress.update(
+            step,
+            `loss ${loss.toFixed(3)}  ${Math.round((step * run.batchSize * run.length) / seconds)} tokens/s`,
+          ),
+      }).finally(() => progress.stop());
+      return { isGood: true, result: pretrained };
+    });
     output.result({ ...result, checkpoint: out }, () => [
       `${result.parameters} parameters, ${result.tokens} tokens in ${shortNumber(result.seconds, 3)} s: ` +
         `loss ${shortNumber(result.initialLoss)} -> ${shortNumber(result.finalLoss)}`,
@@ -71,6 +74,8 @@ export const command: Command = {
     ]);
   },
 };
+
+const resultNames = ['config.json', 'model.safetensors', 'metrics.jsonl', 'tokenizer.json', 'tokenizer_config.json'];
 
 /** @throws UsageError for heads that do not divide what they share. */
 function parseConfig(args: Arguments): RotaryConfig {

@@ -1,9 +1,10 @@
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openFile } from './checkpoint/byteSource.ts';
-import { fileFault, makeFolder } from './checkpoint/files.ts';
+import { fileFault } from './checkpoint/files.ts';
 import { requireFinite } from './checkpoint/finite.ts';
 import { type Llama2cHeader, readLlama2c } from './checkpoint/llama2c.ts';
+import { inResultFolder } from './checkpoint/resultFolder.ts';
 import { decode, type TensorToWrite, writeSafetensors } from './checkpoint/safetensors.ts';
 import { writeLlamaConfig } from './models/llama.ts';
 import type { RotaryConfig } from './models/rotaryConfig.ts';
@@ -13,6 +14,8 @@ export interface ConvertOptions {
   readonly out: string;
   /** A tokenizer.json to lie beside them. */
   readonly tokenizer?: string;
+  /** Replaces a checkpoint that lies in the folder; absent: such a folder is refused. */
+  readonly overwrite?: boolean;
 }
 
 export interface ConvertResult {
@@ -26,7 +29,10 @@ export interface ConvertResult {
  * llama2.c turns neighbours (2i, 2i+1) of a head, transformers its halves (i, i + headSize/2). Throws a LambdamaxError that
  * names the file if it is no such checkpoint, and the tensor if one is not finite.
  */
-export async function convertLlama2c(file: string, { out, tokenizer }: ConvertOptions): Promise<ConvertResult> {
+export async function convertLlama2c(
+  file: string,
+  { out, tokenizer, overwrite = false }: ConvertOptions,
+): Promise<ConvertResult> {
   const source = await openFile(file);
   try {
     const { header, tensors } = await readLlama2c(source);
@@ -40,12 +46,14 @@ export async function convertLlama2c(file: string, { out, tokenizer }: ConvertOp
       const turns = /\.w[qk]$/.test(name);
       weights.set(target, { shape, values: turns ? halves(values, config.headSize, header.dim) : values });
     }
-    await makeFolder(out);
-    await writeSafetensors(join(out, 'model.safetensors'), weights, { format: 'pt' });
-    await writeLlamaConfig(out, config);
-    if (tokenizer !== undefined) await copy(tokenizer, join(out, 'tokenizer.json'));
-    const parameters = [...weights.values()].reduce((sum, { values }) => sum + values.length, 0);
-    return { version: header.version, parameters, config };
+    const isResult = (name: string) => ['model.safetensors', 'config.json', 'tokenizer.json'].includes(name);
+    return await inResultFolder(out, { isResult, overwrite }, async (place) => {
+      await writeSafetensors(join(place, 'model.safetensors'), weights, { format: 'pt' });
+      await writeLlamaConfig(place, config);
+      if (tokenizer !== undefined) await copy(tokenizer, join(place, 'tokenizer.json'));
+      const parameters = [...weights.values()].reduce((sum, { values }) => sum + values.length, 0);
+      return { isGood: true, result: { version: header.version, parameters, config } };
+    });
   } finally {
     await source.close();
   }

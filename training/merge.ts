@@ -1,11 +1,13 @@
-import { copyFile, readdir, realpath, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesPerEntry, type FloatDtype, overflow } from '../compute/dtypes.ts';
 import { sizeOf } from '../compute/index.ts';
 import { LambdamaxError } from '../errors.ts';
 import { type Adapter, moduleUpdate } from './adapters/create.ts';
-import { fileFault, makeFolder, readJson, writeJson } from './checkpoint/files.ts';
+import { fileFault, readJson, writeJson } from './checkpoint/files.ts';
 import { requireBelow, requireFinite } from './checkpoint/finite.ts';
+import { inResultFolder } from './checkpoint/resultFolder.ts';
 import { type TensorToWrite, writeSafetensors } from './checkpoint/safetensors.ts';
 import type { Model } from './model.ts';
 
@@ -13,6 +15,8 @@ import type { Model } from './model.ts';
 export interface MergeOptions {
   /** Of all weights; default: of each what it is in the base. */
   readonly dtype?: FloatDtype;
+  /** Replaces a checkpoint that lies in the folder; absent: such a folder is refused. */
+  readonly overwrite?: boolean;
   /** A file of weights is closed when it would grow beyond; default 4 GB. */
   readonly mostBytesAFile?: number;
 }
@@ -29,20 +33,59 @@ export interface MergeResult {
 
 /**
  * Writes the base with an adapter merged into it as a Hugging Face checkpoint folder: every adapted matrix is the frozen one
- * plus the adapter's update, added in float64 and rounded once; all else is the base's own. Throws a LambdamaxError for the
- * base's own folder, and one that names the file that cannot be written, or the tensor that would not be finite: the folder is
- * then no checkpoint.
+ * plus the adapter's update, added in float64 and rounded once; all else is the base's own. The folder is as it was until all
+ * is written. Throws a LambdamaxError for the base's own folder, for one that holds a checkpoint which may not be replaced or
+ * an adapter, and one that names the file that cannot be written, or the tensor that would not be finite.
  */
 export async function mergeIntoBase(
   model: Model,
   adapter: Adapter,
   out: string,
-  { dtype, mostBytesAFile = 4e9 }: MergeOptions = {},
+  options: MergeOptions = {},
+): Promise<MergeResult> {
+  const from = model.checkpoint.directory;
+  await requireCheckpointFolder(from, out);
+  const rest = await restOf(from);
+  const isResult = (name: string) => isWeights(name) || rest.includes(name);
+  const { overwrite = false } = options;
+  return inResultFolder(out, { isResult, overwrite }, async (place) => {
+    for (const name of rest) await copy(join(from, name), join(place, name));
+    return { isGood: true, result: await writeMerged(model, adapter, place, options) };
+  });
+}
+
+/**
+ * Throws a LambdamaxError for a folder that cannot get a merged checkpoint: the base's own, and one with an adapter, which
+ * transformers would add to the checkpoint once more.
+ */
+async function requireCheckpointFolder(from: string, out: string): Promise<void> {
+  const place = await realpath(out).catch(() => null);
+  if (place !== null && place === (await realpath(from)))
+    throw new LambdamaxError({
+      subject: `--out ${out}`,
+      expected: 'another folder than that of the base',
+      got: 'the same',
+    });
+  if (!existsSync(join(out, 'adapter_config.json'))) return;
+  const remedy = 'transformers would add the adapter to the checkpoint once more';
+  throw new LambdamaxError({
+    subject: out,
+    expected: 'a folder without an adapter',
+    got: 'adapter_config.json',
+    remedy,
+  });
+}
+
+/** Writes weights and config of the merged checkpoint beside what was copied from the base. */
+async function writeMerged(
+  model: Model,
+  adapter: Adapter,
+  out: string,
+  { dtype, mostBytesAFile = 4e9 }: MergeOptions,
 ): Promise<MergeResult> {
   const { checkpoint } = model;
   const dtypeOf = (name: string) => dtype ?? checkpoint.locate(name).dtype;
-  await makeFolder(out, 'a folder to write a checkpoint in');
-  await removeWeights(checkpoint.directory, out);
+  if (dtype !== undefined) await setDtype(out, dtype);
   const stored = new Set(checkpoint.names());
   // An output projection that the adapter has untied from the embedding matrix, whose shape and dtype it has.
   const untied = (adapter.layout.replaced?.weights ?? []).map(({ name }) => name).filter((name) => !stored.has(name));
@@ -69,7 +112,6 @@ export async function mergeIntoBase(
   const bytes = names.reduce((sum, name) => sum + bytesOf(name), 0);
   if (groups.length > 1)
     await writeJson(join(out, 'model.safetensors.index.json'), { metadata: { total_size: bytes }, weight_map: places });
-  await copyRest(checkpoint.directory, out, dtype);
   if (untied.length > 0) await setInConfig(out, { tie_word_embeddings: false });
   const replaced = adapter.layout.replaced?.weights.length ?? 0;
   return { modules: adapter.layout.modules.size, replaced, tensors: names.length, files: groups.length };
@@ -103,32 +145,21 @@ function filesOf(names: readonly string[], most: number, bytesOf: (name: string)
   return groups;
 }
 
-/** Weights that lay in the folder before, and the config that they went with. */
-async function removeWeights(from: string, out: string): Promise<void> {
-  try {
-    if ((await realpath(from)) === (await realpath(out)))
-      throw new LambdamaxError({
-        subject: `--out ${out}`,
-        expected: 'another folder than that of the base',
-        got: 'the same',
-      });
-    for (const name of await readdir(out)) if (isWeights(name) || name === 'config.json') await rm(join(out, name));
-  } catch (cause) {
-    if (cause instanceof LambdamaxError) throw cause;
-    throw fileFault(out, 'a writable folder', cause);
-  }
+/** Tokenizer, configs and the like: the names of the small files beside the weights. */
+async function restOf(from: string): Promise<string[]> {
+  const names = await readdir(from).catch((cause: unknown) => {
+    throw fileFault(from, 'a readable folder', cause);
+  });
+  return names.filter((name) => /\.(?:json|jinja|model|txt)$/.test(name) && !/\.index\.json$/.test(name));
 }
 
-/** Tokenizer, configs and the like: small files beside the weights. */
-async function copyRest(from: string, out: string, dtype: FloatDtype | undefined): Promise<void> {
-  try {
-    for (const name of await readdir(from))
-      if (/\.(?:json|jinja|model|txt)$/.test(name) && !isWeights(name))
-        await copyFile(join(from, name), join(out, name));
-  } catch (cause) {
-    throw fileFault(out, 'a writable folder', cause);
-  }
-  if (dtype === undefined) return;
+async function copy(from: string, to: string): Promise<void> {
+  await copyFile(from, to).catch((cause: unknown) => {
+    throw fileFault(to, 'a writable file', cause);
+  });
+}
+
+async function setDtype(out: string, dtype: FloatDtype): Promise<void> {
   const config = (await readJson(join(out, 'config.json'))) as Record<string, unknown>;
   await setInConfig(out, { ['dtype' in config ? 'dtype' : 'torch_dtype']: torchNames[dtype] });
 }
@@ -142,8 +173,9 @@ const torchNames: Readonly<Record<FloatDtype, string>> = {
   ...{ F64: 'float64', F32: 'float32', F16: 'float16', BF16: 'bfloat16' },
 };
 
+/** Names of the weights of a checkpoint, and of no other file that ends in .safetensors. */
 function isWeights(name: string): boolean {
-  return /\.safetensors$|\.safetensors\.index\.json$/.test(name);
+  return /^model(?:-\d+-of-\d+)?\.safetensors$|^model\.safetensors\.index\.json$/.test(name);
 }
 
 function padded(index: number): string {

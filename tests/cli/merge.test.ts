@@ -86,7 +86,7 @@ test('large checkpoints are written in several files with an index, and other dt
     };
     assert.ok(relativeError([await lossOf()], [loss]) < 1e-5);
     // In the same folder: the files of before would be read in the place of these.
-    await mergeIntoBase(model, adapter, folder, { dtype: 'BF16' });
+    await mergeIntoBase(model, adapter, folder, { dtype: 'BF16', overwrite: true });
     const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
     assert.is(config.dtype ?? config.torch_dtype, 'bfloat16');
     assert.equal(

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { lockFolder } from '../../training/sweep/lock.ts';
+import { lockFolder } from '../../training/checkpoint/folderLock.ts';
 import { commandLine } from '../cases/commandLine.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { filesOf, timelessBytes, tinyStudy } from '../cases/tinyStudy.ts';

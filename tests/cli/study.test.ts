@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { predict } from '../../analysis/predictor.ts';
 import { readStudyFindings } from '../../analysis/studyFolder.ts';
 import { readSweepCsv } from '../../analysis/sweepCsv.ts';
-import { lockFolder } from '../../training/sweep/lock.ts';
+import { lockFolder } from '../../training/checkpoint/folderLock.ts';
 import { writeMeasurement } from '../../training/sweep/record.ts';
 import type { ExecuteRun } from '../../training/sweep/runs.ts';
 import { sweep } from '../../training/sweep/sweep.ts';

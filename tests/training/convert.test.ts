@@ -130,7 +130,7 @@ test('what is no llama2.c checkpoint is refused, and nothing is written', () =>
     for (let round = 0; round < 300; round++) {
       const start = mutateBytes(whole.subarray(0, 300), random);
       await writeFile(join(folder, 'bad.bin'), round % 2 === 0 ? start : Buffer.concat([start, whole.subarray(300)]));
-      const { code, stderr } = await commandLine(['convert', join(folder, 'bad.bin'), '--out', out]);
+      const { code, stderr } = await commandLine(['convert', join(folder, 'bad.bin'), '--out', out, '--overwrite']);
       assert.ok(code === 0 || (code === 1 && /^lambdamax: .*bad\.bin: [^\n]*\n$/.test(stderr)), stderr);
     }
     const wrong = await commandLine(['convert', join(folder, 'none.bin'), '--out', join(folder, 'nothing')]);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -69,6 +70,7 @@ async function run(folder: string, changes: Partial<FinetuneOptions>, saving: Ru
   const {
     seconds: _,
     adapter: path,
+    folder: _folder,
     ...result
   } = await finetuneInFolder(model, adapter, rows, { ...options, ...changes }, folder, saving);
   return { result, path };
@@ -105,13 +107,16 @@ test('resuming a run that is done trains nothing, and one without a checkpoint b
     assert.equal([resumed, steps], [[9], []]);
   }));
 
-test('without resume a new run replaces the old one, its checkpoint too', () =>
+test('a new run replaces the old one, its checkpoint too, where that is asked for', () =>
   inTemporaryFolder(async (folder) => {
     await interrupted(folder, 5);
+    await throwsClearly(() => run(folder, {}, {}), /results of another run, got checkpoint.safetensors/);
     const steps: number[] = [];
     const collect: Partial<FinetuneOptions> = { steps: 3, onStep: ({ step }) => steps.push(step) };
-    await run(folder, collect, {});
-    await run(folder, collect, { resume: true });
+    await run(folder, collect, { overwrite: true });
+    assert.not(existsSync(join(folder, 'checkpoint.safetensors')));
+    await throwsClearly(() => run(folder, collect, { resume: true }), /a finished one without a checkpoint/);
+    await run(folder, collect, { resume: true, overwrite: true });
     assert.equal(steps, [1, 2, 3, 1, 2, 3]);
   }));
 

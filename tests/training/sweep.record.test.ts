@@ -235,6 +235,13 @@ test('a lock of another machine holds', () =>
     await throwsClearly(() => openStudy(study, plan), /process 1 on elsewhere; .*delete .*\.lock/);
   }));
 
+test('a lock of another container holds, though the names of the hosts are the same', () =>
+  inTemporaryFolder(async (study) => {
+    const lock = { pid: 2 ** 30, host: hostname(), machine: 'abc pid:[1]', began: null, token: 'x' };
+    await writeFile(join(study, '.lock'), JSON.stringify(lock));
+    await throwsClearly(() => openStudy(study, plan), /no other process/);
+  }));
+
 test('a failed sweep lets the folder go', () =>
   inTemporaryFolder(async (study) => {
     const fail: ExecuteRun = () => Promise.reject(new Error('broken'));

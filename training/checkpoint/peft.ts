@@ -53,6 +53,11 @@ const files = {
   initial: 'initial_adapter.safetensors',
 } as const;
 
+/** Whether a file of this name is a part of an adapter's folder. */
+export function isAdapterFile(name: string): boolean {
+  return (Object.values(files) as string[]).includes(name);
+}
+
 const pattern = z.record(z.string(), z.number().positive()).optional();
 
 const recordSchema = z.object({

@@ -3,7 +3,7 @@ import { type Adapter, createAdapter } from '../adapters/create.ts';
 import type { TokenRow } from '../data/examples.ts';
 import type { FinetuneOptions } from '../finetune.ts';
 import type { Model } from '../model.ts';
-import { finetuneInFolder } from '../runFolder.ts';
+import { finetuneInHeldFolder } from '../runFolder.ts';
 import { type ExaminationSource, openExamination, type Validation } from '../validation.ts';
 import type { RunConfiguration } from './plan.ts';
 import type { ExecuteRun } from './runs.ts';
@@ -38,7 +38,7 @@ export function executeOn(model: Model, { rows, validation }: SweepData): Execut
       ...(scoredOn ? { validation: scoredOn } : {}),
       onStep: ({ step }: { step: number }) => onStep(step),
     };
-    return finetuneInFolder(model, adapter, rows, options, folder);
+    return finetuneInHeldFolder(folder, model, adapter, rows, options);
   };
 }
 

@@ -5,7 +5,7 @@ import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
 import { fileFault, makeFolder, readJson, writeJson } from '../checkpoint/files.ts';
-import { lockFolder } from './lock.ts';
+import { lockFolder } from '../checkpoint/folderLock.ts';
 import {
   canonicalJson,
   configurationName,
