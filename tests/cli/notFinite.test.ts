@@ -147,23 +147,19 @@ test('finite weights whose loss is no number are said to be so, by the row or be
     assert.ok((await resultOf<{ loss: number }>('evaluate', ...common, '--precision', 'float64')).loss > 1e30);
   }));
 
-test('a merge that would write infinity is refused by the name of the tensor, and leaves no checkpoint', () =>
+test('a merge that would write infinity is refused by the name of the tensor, and leaves the folder as it was', () =>
   inTemporaryFolder(async (folder) => {
     const model = await baseWith(folder, 'model.embed_tokens.weight', (values) => {
       values[0] = 70_000;
     });
     const adapter = referencePath('adapters/llama/lora/perturbed');
-    const merge = ['merge', '--model', model, '--out', join(folder, 'merged')];
+    const merge = ['merge', '--model', model, '--overwrite', '--out', join(folder, 'merged')];
     await resultOf(...merge, '--adapter', adapter, '--dtype', 'bfloat16');
     const half =
       /tensor model\.embed_tokens\.weight, merged and rounded to F16: expected values below 65520, got 70000 at entry 0; .*--dtype/;
     await failsClearly([...merge, '--adapter', adapter, '--dtype', 'float16'], 1, half);
-    // Nor is the one from before there any more, half of it.
-    const left = await readdir(join(folder, 'merged'));
-    assert.not.ok(
-      left.some((name) => /safetensors|^config\.json/.test(name)),
-      `${left}`,
-    );
+    // The one from before is still there, whole.
+    assert.equal((await readdir(join(folder, 'merged'))).sort(), ['config.json', 'model.safetensors']);
 
     const names = [`${q}.lora_A.weight`, `${q}.lora_B.weight`].map((name) => `base_model.model.${name}`);
     const huge = (from: string, to: string, name: string) =>
@@ -178,7 +174,20 @@ test('a run whose only step has the learning rate 0, as in transformers, says th
     const data = await writeRows(folder, storedReferenceRows());
     const common = ['--model', referencePath('models/llama'), '--data', data, ...quick];
     const out = join(folder, 'run');
-    const one = ['finetune', ...common, '--method', 'init-ab', '--rank', '2', '--lr', '1e-3', '--out', out, '--json'];
+    const one = [
+      'finetune',
+      ...common,
+      '--method',
+      'init-ab',
+      '--rank',
+      '2',
+      '--lr',
+      '1e-3',
+      '--out',
+      out,
+      '--overwrite',
+      '--json',
+    ];
     const run = async (...options: readonly string[]) => {
       const { code, stdout, stderr } = await commandLine([...one, ...options]);
       assert.is(code, 0, stderr);
