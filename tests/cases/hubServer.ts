@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 /** What a test hub is to hold, and how it is to misbehave. */
@@ -13,6 +14,8 @@ export interface HubOptions {
   readonly breaksAfter?: (request: number) => number | undefined;
   /** What is sent in place of the contents. */
   readonly corrupt?: (request: number, bytes: Uint8Array) => Uint8Array;
+  /** With these it speaks HTTPS. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 /** A small Hugging Face hub on this machine: one model, at one commit. */
@@ -70,10 +73,10 @@ export async function startHub(options: HubOptions): Promise<HubServer> {
     return response.write(part.subarray(0, limit), () => setTimeout(() => response.destroy(), 20));
   };
 
-  const server = createServer(answer);
+  const server = options.tls ? createSecureServer(options.tls, answer) : createServer(answer);
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     commit,
     requests,
     close: () =>

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { LambdamaxError } from '../../errors.ts';
-import { fileFault } from './files.ts';
+import { fileFault, lfsPointer, refuseLfsPointer } from './files.ts';
 
 /** Bytes that can be read in parts: a file on disk, or a double of one in a test. */
 export interface ByteSource {
@@ -45,6 +45,12 @@ export async function openFile(path: string): Promise<ByteSource> {
       }
       return bytes;
     };
+    try {
+      refuseLfsPointer(path, await read(0, Math.min(size, lfsPointer.start.length)));
+    } catch (cause) {
+      await handle.close();
+      throw cause;
+    }
     return { name: path, byteLength: size, read, close: () => handle.close() };
   } catch (cause) {
     throw fileFault(path, 'a readable file', cause);

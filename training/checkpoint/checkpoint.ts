@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { isAbsolute, join, normalize, sep } from 'node:path';
 import { z } from 'zod';
 import type { FloatDtype } from '../../compute/dtypes.ts';
@@ -66,17 +67,20 @@ async function openWeights(
   // transformers, too, prefers the single file where both are there.
   if (existsSync(join(directory, singleFile))) return open(singleFile);
   if (!existsSync(join(directory, indexFile))) {
+    const other = otherWeights(await readdir(directory).catch(() => []));
     throw new LambdamaxError({
       subject: directory,
       expected: `weights in ${singleFile} or ${indexFile}`,
-      got: 'neither',
-      remedy: 'save the model with save_pretrained(safe_serialization=True)',
+      got: other ?? 'neither',
+      remedy: saveAgain(directory),
     });
   }
   const index = await readIndex(join(directory, indexFile));
   const shards = new Map<string, Map<string, Weight>>();
   for (const file of [...new Set(index.values())].sort()) shards.set(file, await open(file));
   const weights = new Map<string, Weight>();
+  // What lies in a shard and not in the index is there, to transformers too.
+  for (const shard of shards.values()) for (const [name, weight] of shard) weights.set(name, weight);
   for (const [name, file] of index) {
     const weight = shards.get(file)?.get(name);
     if (weight === undefined) {
@@ -87,6 +91,18 @@ async function openWeights(
   }
   return weights;
 }
+
+/** The first of a folder's files that holds weights in a format that is not read here, by its name; undefined if there is none. */
+export function otherWeights(files: readonly string[]): string | undefined {
+  return [...files]
+    .sort()
+    .find((name) => /^(?:pytorch_|tf_|flax_)?model.*\.(?:bin|pt|pth|h5|msgpack)$|\.gguf$/.test(name));
+}
+
+/** How to turn weights of another format into those that are read here. */
+export const saveAgain = (model: string): string =>
+  `python -c "import transformers; transformers.AutoModelForCausalLM.from_pretrained('${model}').save_pretrained('OUT')", and its ` +
+  `tokenizer likewise, writes safetensors`;
 
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 
@@ -137,7 +153,8 @@ function toLocation({ source, entry }: Weight): WeightLocation {
   const { name, dtype, shape, start, end } = entry;
   if (!floatDtypes.includes(dtype)) {
     const subject = `tensor ${name} in ${source.name}`;
-    throw new LambdamaxError({ subject, expected: `a dtype of ${floatDtypes.join(', ')}`, got: dtype });
+    const remedy = 'quantised weights are not read: save the model dequantised';
+    throw new LambdamaxError({ subject, expected: `a dtype of ${floatDtypes.join(', ')}`, got: dtype, remedy });
   }
   return { file: source.name, offset: start, bytes: end - start, dtype: dtype as FloatDtype, shape };
 }

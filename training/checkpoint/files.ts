@@ -56,10 +56,26 @@ async function statOrNull(path: string) {
   });
 }
 
+/** How the small text begins that Git LFS leaves in a file's place until the file itself is fetched. */
+export const lfsPointer = {
+  start: 'version https://git-lfs',
+  kind: 'a Git LFS pointer',
+  remedy: 'run git lfs pull',
+} as const;
+
+/** Throws a LambdamaxError that names the path if a file's first bytes are those of a Git LFS pointer. */
+export function refuseLfsPointer(path: string, start: Uint8Array): void {
+  if (!new TextDecoder('latin1').decode(start).startsWith(lfsPointer.start)) return;
+  const { kind: got, remedy } = lfsPointer;
+  throw new LambdamaxError({ subject: path, expected: 'the file itself', got, remedy });
+}
+
 /** The text of a UTF-8 file, without a byte order mark. Throws a LambdamaxError that names the path, also for other bytes. */
 export async function readText(path: string): Promise<string> {
   try {
-    return utf8(path, await readFile(path));
+    const bytes = await readFile(path);
+    refuseLfsPointer(path, bytes.subarray(0, lfsPointer.start.length));
+    return utf8(path, bytes);
   } catch (cause) {
     throw fileFault(path, 'a readable file', cause);
   }

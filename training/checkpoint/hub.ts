@@ -4,8 +4,11 @@ import { dirname, join, relative } from 'node:path';
 import type { ListFileEntry } from '@huggingface/hub';
 import writeFileAtomic from 'write-file-atomic';
 import { LambdamaxError } from '../../errors.ts';
+import { otherWeights, saveAgain } from './checkpoint.ts';
 import { causeOf, download, type RemoteFile } from './download.ts';
 import { fileFault, makeFolder, readJson } from './files.ts';
+import { cacheFolder, type Environment, hubToken, isOffline } from './hubEnvironment.ts';
+import { proxiedFetch } from './proxy.ts';
 
 /** How a model is fetched. */
 export interface DownloadOptions {
@@ -13,8 +16,8 @@ export interface DownloadOptions {
   readonly onProgress?: (received: number, total: number) => void;
   /** Something that the user should know, in a sentence. */
   readonly onNotice?: (sentence: string) => void;
-  /** `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`, and where the cache is; default `process.env`. */
-  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Where the hub, its cache, a token and a proxy are, by the variables of huggingface_hub; default `process.env`. */
+  readonly environment?: Environment;
 }
 
 /** `org/name`, and a branch, tag or commit if need be: `org/name@main`. */
@@ -35,22 +38,24 @@ export async function downloadModel(name: string, options: DownloadOptions = {})
   if (repo === undefined || !isHubName(name))
     throw new LambdamaxError({ subject: name, expected: "a model's name on the hub, org/name or org/name@revision" });
   const environment = options.environment ?? process.env;
+  const token = await hubToken(environment);
   const hub: Hub = {
     name,
     repo,
     hubUrl: (environment.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, ''),
-    ...(environment.HF_TOKEN ? { accessToken: environment.HF_TOKEN } : {}),
+    fetch: proxiedFetch(environment),
+    ...(token && { accessToken: token.value, tokenSource: token.source }),
   };
   const cache = join(cacheFolder(environment), `models--${repo.replace('/', '--')}`);
-  const isOffline = /^(1|on|yes|true)$/i.test(environment.HF_HUB_OFFLINE ?? '');
+  const mustStayOffline = isOffline(environment);
   let listing: Listing;
   try {
-    if (isOffline) throw new Error('HF_HUB_OFFLINE is set');
+    if (mustStayOffline) throw new Error('HF_HUB_OFFLINE is set');
     listing = await listFilesOf(hub, revision);
   } catch (cause) {
     const cached = await cachedSnapshot(cache, revision);
     if (cached === null || (cause as { statusCode?: number }).statusCode !== undefined) throw refusal(hub, cause);
-    if (!isOffline)
+    if (!mustStayOffline)
       options.onNotice?.(`${hub.hubUrl} does not answer (${causeOf(cause)}): ${name} as it is in the cache`);
     return cached;
   }
@@ -64,6 +69,9 @@ interface Hub {
   readonly repo: string;
   readonly hubUrl: string;
   readonly accessToken?: string;
+  /** Where the token is from. */
+  readonly tokenSource?: string;
+  readonly fetch: typeof fetch;
 }
 
 /** The files at the top of a model's repository, at one commit. */
@@ -101,8 +109,11 @@ async function fetchSnapshot(
   const weights = files.has(single) ? single : index;
   for (const file of ['config.json', weights])
     if (!files.has(file)) {
-      const expected = file === index ? `weights in ${single} or ${index}` : file;
-      throw new LambdamaxError({ subject: `${hub.name} on ${hub.hubUrl}`, expected, got: 'no such file' });
+      const subject = `${hub.name} on ${hub.hubUrl}`;
+      if (file !== index) throw new LambdamaxError({ subject, expected: file, got: 'no such file' });
+      const got = otherWeights([...files.keys()]) ?? 'no such file';
+      const expected = `weights in ${single} or ${index}`;
+      throw new LambdamaxError({ subject, expected, got, remedy: saveAgain(hub.name) });
     }
   const fetchAll = async (names: readonly string[]): Promise<void> => {
     const wanted = names.map((file) => files.get(file)!).filter(({ path }) => !existsSync(join(snapshot, path)));
@@ -191,18 +202,13 @@ async function remember(file: string, commit: string): Promise<void> {
   }
 }
 
-/** Where Hugging Face's own programs keep models, by the same variables. */
-function cacheFolder(environment: Readonly<Record<string, string | undefined>>): string {
-  const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME, HOME, USERPROFILE } = environment;
-  const home = HF_HOME || join(XDG_CACHE_HOME || join(HOME || USERPROFILE || '.', '.cache'), 'huggingface');
-  return HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE || join(home, 'hub');
-}
-
-function refusal({ name, repo, hubUrl, accessToken }: Hub, cause: unknown): LambdamaxError {
+function refusal({ name, repo, hubUrl, tokenSource }: Hub, cause: unknown): LambdamaxError {
   const status = (cause as { statusCode?: number }).statusCode;
   const remedies: Readonly<Record<number, string>> = {
-    401: accessToken ? 'HF_TOKEN is not valid' : 'is the name right? private models need HF_TOKEN',
-    403: 'HF_TOKEN must belong to someone who may read it; ask for access on its page',
+    401: tokenSource
+      ? `the token of ${tokenSource} is not valid`
+      : 'is the name right? private models need HF_TOKEN, or hf auth login',
+    403: `${tokenSource ?? 'HF_TOKEN'} must belong to someone who may read it; ask for access on its page`,
     404: 'is the name right?',
   };
   const offline = 'download it elsewhere and give the folder, or set HF_ENDPOINT to a mirror';

@@ -3,7 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { LambdamaxError } from '../../errors.ts';
-import { fileFault } from '../checkpoint/files.ts';
+import { fileFault, lfsPointer } from '../checkpoint/files.ts';
 
 /** A kind of file that is not text, by its first bytes. */
 interface Foreign {
@@ -23,7 +23,7 @@ const recoded = (encoding: string) => (file: string) =>
 const ascii = (text: string) => [...text].map((character) => character.charCodeAt(0));
 
 const foreign: readonly Foreign[] = [
-  { bytes: ascii('version https://git-lfs'), kind: 'a Git LFS pointer', remedy: () => 'run git lfs pull' },
+  { bytes: ascii(lfsPointer.start), kind: lfsPointer.kind, remedy: () => lfsPointer.remedy },
   { bytes: [0x50, 0x4b, 0x03, 0x04], kind: 'an Excel table or another zip file', remedy: asJsonLines('read_excel') },
   { bytes: [0xd0, 0xcf, 0x11, 0xe0], kind: 'an Excel table of the old kind', remedy: asJsonLines('read_excel') },
   { bytes: ascii('PAR1'), kind: 'a Parquet table', remedy: asJsonLines('read_parquet') },
