@@ -32,8 +32,8 @@ export const command: Command = {
     const rows = generatedRows(family, { split, count: count ?? defaultSplits[split].count, seed });
     const lines = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
     if (out !== undefined) {
-      const { writeText } = await import('./writeText.ts');
-      await writeText(out, lines);
+      const { writeFileWhole } = await import('../training/checkpoint/files.ts');
+      await writeFileWhole(out, lines);
     }
     output.result({ rows: rows.length, out }, () => [
       out === undefined ? lines.trimEnd() : `${rows.length} rows in ${out}`,

@@ -36,9 +36,9 @@ export const command: Command = {
     if (figure === undefined)
       throw new UsageError({ subject: '--name', expected: `one of ${Object.keys(figures).join(', ')}`, got: name });
     const { renderFigurePage } = await import('../analysis/report/figurePage.ts');
-    const { writeText } = await import('./writeText.ts');
+    const { writeFileWhole } = await import('../training/checkpoint/files.ts');
     const isPage = extname(out).toLowerCase() === '.html';
-    await writeText(out, isPage ? renderFigurePage(name, figure, title) : JSON.stringify(figure));
+    await writeFileWhole(out, isPage ? renderFigurePage(name, figure, title) : JSON.stringify(figure));
     const { progressWords } = await import('../analysis/verdict.ts');
     const words = counts && progressWords(counts);
     output.result({ figure: out, name, ...counts }, () => [...(words ? [words] : []), out]);

@@ -73,7 +73,8 @@ export async function main(argv: readonly string[], surroundings: Surroundings =
       createOutput({ json: args.json === true, quiet: args.quiet === true }, stdout, stderr, keep),
     );
     return exitCodes.done;
-  } catch (error) {
+  } catch (thrown) {
+    const error = firstOf(thrown);
     const said = chosen?.command ?? commands.find((command) => nameOf(command) === argv[0]);
     stderr.write(`lambdamax: ${message(error, said)}\n`);
     if (isDebug) stderr.write(`${stack(error)}\n`);
@@ -160,6 +161,12 @@ async function parse(
     });
   }
   return help;
+}
+
+/** What went wrong first, where something else went wrong while resources were given back. */
+function firstOf(error: unknown): unknown {
+  const isSecond = error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error;
+  return isSecond ? firstOf(error.suppressed) : error;
 }
 
 function message(error: unknown, command: Command | undefined): string {

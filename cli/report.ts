@@ -52,7 +52,7 @@ export async function writeReport(
   const { readStudyFindings, reportInput, studyFolders } = await import('../analysis/studyFolder.ts');
   const { renderReport } = await import('../analysis/report/report.ts');
   const { renderTasksReport } = await import('../analysis/report/tasksReport.ts');
-  const { writeText } = await import('./writeText.ts');
+  const { writeFileWhole } = await import('../training/checkpoint/files.ts');
   const reports = await Promise.all(
     (await studyFolders(folder)).map(async (one) => {
       const findings = await readStudyFindings(one);
@@ -62,7 +62,7 @@ export async function writeReport(
   );
   const [first, ...others] = reports;
   const page = others.length === 0 ? renderReport(first!.report) : renderTasksReport(reports);
-  await writeElsewhere(writeText(file, page));
+  await writeElsewhere(writeFileWhole(file, page));
   const sum = (numberOf: (report: ReportInput) => number | null): number =>
     reports.reduce((total, { report }) => total + (numberOf(report) ?? 0), 0);
   return {
@@ -89,9 +89,9 @@ async function reportRun(folder: string, file: string, output: Output): Promise<
   const { readRun } = await import('../analysis/runFolder.ts');
   const { renderRunPage } = await import('../analysis/report/runPage.ts');
   const { sharpnessWords } = await import('../analysis/run.ts');
-  const { writeText } = await import('./writeText.ts');
+  const { writeFileWhole } = await import('../training/checkpoint/files.ts');
   const run = await readRun(folder);
-  await writeElsewhere(writeText(file, renderRunPage(run)));
+  await writeElsewhere(writeFileWhole(file, renderRunPage(run)));
   const sharpness = sharpnessWords(run.steps);
   output.result({ report: file, steps: run.steps.length, sharpness: sharpness.join(' ') }, () => [...sharpness, file]);
 }

@@ -128,11 +128,11 @@ async function writePage(
   output: Output,
 ): Promise<void> {
   const { renderSpectrumPage } = await import('../analysis/report/spectrumPage.ts');
-  const { writeText } = await import('./writeText.ts');
+  const { writeFileWhole } = await import('../training/checkpoint/files.ts');
   const { model } = parseModel(args);
   const { data = [], task } = parseData(args);
   const setting = [model, ...data, ...(task === undefined ? [] : [task])];
-  await writeText(file, renderSpectrumPage(spectra, { setting, command: commandLine() }));
+  await writeFileWhole(file, renderSpectrumPage(spectra, { setting, command: commandLine() }));
   output.say(file);
 }
 

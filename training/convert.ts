@@ -1,7 +1,6 @@
-import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openFile } from './checkpoint/byteSource.ts';
-import { fileFault } from './checkpoint/files.ts';
+import { copyFileWhole } from './checkpoint/files.ts';
 import { requireFinite } from './checkpoint/finite.ts';
 import { type Llama2cHeader, readLlama2c } from './checkpoint/llama2c.ts';
 import { inResultFolder } from './checkpoint/resultFolder.ts';
@@ -50,7 +49,7 @@ export async function convertLlama2c(
     return await inResultFolder(out, { isResult, overwrite }, async (place) => {
       await writeSafetensors(join(place, 'model.safetensors'), weights, { format: 'pt' });
       await writeLlamaConfig(place, config);
-      if (tokenizer !== undefined) await copy(tokenizer, join(place, 'tokenizer.json'));
+      if (tokenizer !== undefined) await copyFileWhole(tokenizer, join(place, 'tokenizer.json'));
       const parameters = [...weights.values()].reduce((sum, { values }) => sum + values.length, 0);
       return { isGood: true, result: { version: header.version, parameters, config } };
     });
@@ -115,12 +114,4 @@ function halves(values: Float32Array, headSize: number, columns: number): Float3
     result.set(values.subarray(row * columns, (row + 1) * columns), target * columns);
   }
   return result;
-}
-
-async function copy(from: string, to: string): Promise<void> {
-  try {
-    await copyFile(from, to);
-  } catch (cause) {
-    throw fileFault(from, 'a tokenizer.json that can be copied', cause);
-  }
 }

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { copyFile, readdir, realpath } from 'node:fs/promises';
+import { readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesPerEntry, type FloatDtype, overflow } from '../compute/dtypes.ts';
 import { sizeOf } from '../compute/index.ts';
 import { LambdamaxError } from '../errors.ts';
 import { type Adapter, moduleUpdate } from './adapters/create.ts';
-import { fileFault, readJson, writeJson } from './checkpoint/files.ts';
+import { copyFileWhole, fileFault, readJson, writeJson } from './checkpoint/files.ts';
 import { requireBelow, requireFinite } from './checkpoint/finite.ts';
 import { inResultFolder } from './checkpoint/resultFolder.ts';
 import { type TensorToWrite, writeSafetensors } from './checkpoint/safetensors.ts';
@@ -49,7 +49,7 @@ export async function mergeIntoBase(
   const isResult = (name: string) => isWeights(name) || rest.includes(name);
   const { overwrite = false } = options;
   return inResultFolder(out, { isResult, overwrite }, async (place) => {
-    for (const name of rest) await copy(join(from, name), join(place, name));
+    for (const name of rest) await copyFileWhole(join(from, name), join(place, name));
     return { isGood: true, result: await writeMerged(model, adapter, place, options) };
   });
 }
@@ -151,12 +151,6 @@ async function restOf(from: string): Promise<string[]> {
     throw fileFault(from, 'a readable folder', cause);
   });
   return names.filter((name) => /\.(?:json|jinja|model|txt)$/.test(name) && !/\.index\.json$/.test(name));
-}
-
-async function copy(from: string, to: string): Promise<void> {
-  await copyFile(from, to).catch((cause: unknown) => {
-    throw fileFault(to, 'a writable file', cause);
-  });
 }
 
 async function setDtype(out: string, dtype: FloatDtype): Promise<void> {

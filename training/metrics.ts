@@ -96,7 +96,16 @@ export class MetricsWriter {
     const text = this.#lines.join('');
     this.#lines = [];
     this.#written = performance.now();
-    attempt(this.#path, () => writeFileSync(this.#file, text));
+    attempt(this.#path, () => {
+      const before = fstatSync(this.#file);
+      try {
+        writeFileSync(this.#file, text);
+      } catch (error) {
+        // Half a line is worse than none.
+        if (before.isFile()) ftruncateSync(this.#file, before.size);
+        throw error;
+      }
+    });
   }
 }
 

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { cacheFolder, type Environment } from './folder.ts';
 
 /** The most that compiled graphs take on disk: some hundred of them. */
@@ -54,7 +53,7 @@ export class FileCache {
   write(key: string, content: Uint8Array): void {
     try {
       mkdirSync(this.#folder, { recursive: true });
-      writeFileAtomic.sync(this.#path(key), Buffer.concat([digestOf(content), content]), { fsync: false });
+      this.#writeWhole(this.#path(key), Buffer.concat([digestOf(content), content]));
       this.#makeRoom();
     } catch {
       // A full or read-only disk: it is made anew next time.
@@ -63,6 +62,18 @@ export class FileCache {
 
   #path(key: string): string {
     return join(this.#folder, key);
+  }
+
+  /** The digest tells what the disk did not keep: nothing waits for it. */
+  #writeWhole(path: string, bytes: Uint8Array): void {
+    const temporary = `${path}.${randomBytes(8).toString('hex')}`;
+    try {
+      writeFileSync(temporary, bytes, { flag: 'wx' });
+      renameSync(temporary, path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
   }
 
   #makeRoom(): void {

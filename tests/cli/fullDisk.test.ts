@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, symlink } from 'node:fs/promises';
@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { canMount, onSmallDisk } from '../cases/smallDisk.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { filesOf, timelessBytes, tinyStudy } from '../cases/tinyStudy.ts';
 import { randomRows, referencePath, writeRows } from '../cases/tokenFiles.ts';
@@ -63,35 +64,12 @@ test('a run goes on when nobody reads its progress any more', () =>
     assert.ok(existsSync(join(folder, 'out', 'result.json')));
   }));
 
-/** Calls `body` with a file system of so many bytes and a function that makes it larger; false where one may not mount. */
-async function onSmallDisk(
-  size: string,
-  body: (disk: string, grow: (size: string) => void) => Promise<void>,
-): Promise<boolean> {
-  return inTemporaryFolder(async (disk) => {
-    const mount = (...options: string[]) =>
-      execFileSync('mount', ['-t', 'tmpfs', '-o', options.join(), 'tmpfs', disk], { stdio: 'ignore' });
-    try {
-      mount(`size=${size}`);
-    } catch {
-      return false;
-    }
-    try {
-      await body(disk, (larger) => mount('remount', `size=${larger}`));
-    } finally {
-      execFileSync('umount', [disk]);
-    }
-    return true;
-  });
-}
-
-const canMount = await onSmallDisk('64k', async () => {});
 const testWithDisk = canMount ? test : test.skip;
 
 testWithDisk('an adapter that does not fit on the disk leaves nothing that could be taken for one', () =>
   inTemporaryFolder(async (folder) => {
     const data = await writeRows(folder, randomRows(2, 1));
-    await onSmallDisk('128k', async (disk) => {
+    await onSmallDisk('96k', async (disk) => {
       await failsClearly(finetune(data, join(disk, 'out')), 1, /out\/adapter\/\S+: .*got a full disk/);
       assert.not((await filesOf(disk)).some((name) => /result\.json|adapter_(config|model)/.test(name)));
     });

@@ -179,10 +179,13 @@ test('a plan that is broken, or of another version, is refused and left as it is
 test('files under temporary names are removed, others are left', () =>
   inTemporaryFolder(async (study) => {
     await mkdir(join(study, 'spectra'), { recursive: true });
-    const leftovers = ['study.json.123', 'results.csv.99', 'report.html.4', 'prediction.json.1', '.lock.00ff'];
+    const leftovers = [
+      ...['study.json', 'results.csv', 'report.html'].map((name) => `${name}.unfinished-0123456789abcdef`),
+      '.lock.00ff',
+    ];
     const others = ['notes.1', 'study.json.bak', 'report.html'];
     for (const name of [...leftovers, ...others]) await writeFile(join(study, name), 'half');
-    await writeFile(join(study, 'spectra', '0123456789ab.json.77'), 'half');
+    await writeFile(join(study, 'spectra', '0123456789ab.json.unfinished-fedcba9876543210'), 'half');
     await trained(study);
     assert.equal((await readdir(study)).sort(), [...others, 'results.csv', 'runs', 'spectra', 'study.json'].sort());
     assert.equal(await readdir(join(study, 'spectra')), []);

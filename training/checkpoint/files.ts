@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { LambdamaxError } from '../../errors.ts';
+import { type Content, writeWhole } from './wholeFile.ts';
 
 /** What the codes of the operating system mean, in the words of an error message. */
 const faults: Readonly<Record<string, string>> = {
@@ -15,6 +15,8 @@ const faults: Readonly<Record<string, string>> = {
   ENOTDIR: 'a path through something that is not a folder',
   EROFS: 'a read-only file system',
   ENOSPC: 'a full disk',
+  EDQUOT: 'a quota that is used up',
+  EFBIG: 'a limit on the size of files',
   ELOOP: 'a loop of symbolic links',
   EIO: 'a fault of the disk',
   ENAMETOOLONG: 'a name that is too long',
@@ -114,10 +116,28 @@ export async function readJson(path: string): Promise<unknown> {
 }
 
 /** Writes JSON as Hugging Face does (indented by two, a newline at the end): whole, or not at all. */
-export async function writeJson(path: string, value: unknown): Promise<void> {
+export function writeJson(path: string, value: unknown): Promise<void> {
+  return writeFileWhole(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Writes a file whole or not at all, as `writeWhole`. Throws a LambdamaxError that names the path. */
+export async function writeFileWhole(path: string, content: Content): Promise<void> {
   try {
-    await writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+    await writeWhole(path, content);
   } catch (cause) {
     throw fileFault(path, 'a writable file', cause);
+  }
+}
+
+/** Copies a file: whole, or not at all. Throws a LambdamaxError that names the path that is at fault. */
+export async function copyFileWhole(from: string, to: string): Promise<void> {
+  await writeFileWhole(to, bytesOf(from));
+}
+
+async function* bytesOf(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(path);
+  } catch (cause) {
+    throw fileFault(path, 'a readable file', cause);
   }
 }

@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, symlink } from 'node:fs/promises';
+import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { ListFileEntry } from '@huggingface/hub';
-import writeFileAtomic from 'write-file-atomic';
 import { LambdamaxError } from '../../errors.ts';
 import { otherWeights, saveAgain } from './checkpoint.ts';
 import { causeOf, download, type RemoteFile } from './download.ts';
-import { fileFault, makeFolder, readJson } from './files.ts';
+import { copyFileWhole, fileFault, makeFolder, readJson, writeFileWhole } from './files.ts';
 import { cacheFolder, type Environment, hubToken, isOffline } from './hubEnvironment.ts';
 import { proxiedFetch } from './proxy.ts';
 
@@ -163,7 +162,7 @@ async function fetchFile(
   try {
     await symlink(relative(dirname(link), blob), link).catch(async (error: NodeJS.ErrnoException) => {
       // Some systems let no ordinary user make links.
-      if (error.code !== 'EEXIST') await copyFile(blob, link);
+      if (error.code !== 'EEXIST') await copyFileWhole(blob, link);
     });
   } catch (cause) {
     throw fileFault(link, 'a writable file', cause);
@@ -196,7 +195,7 @@ async function cachedSnapshot(cache: string, revision: string): Promise<string |
 async function remember(file: string, commit: string): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true });
-    await writeFileAtomic(file, commit);
+    await writeFileWhole(file, commit);
   } catch (cause) {
     throw fileFault(file, 'a writable file', cause);
   }

@@ -1,10 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { bytesPerEntry, decode, encode, type FloatDtype } from '../../compute/dtypes.ts';
 import { type Precision, sizeOf, type Vector } from '../../compute/tensors.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { type ByteSource, openFile } from './byteSource.ts';
-import { fileFault } from './files.ts';
+import { writeFileWhole } from './files.ts';
 import { readHeader, type TensorEntry } from './header.ts';
 
 export { decode } from '../../compute/dtypes.ts';
@@ -66,21 +64,7 @@ export async function writeSafetensors(
     header[name] = { dtype, shape, data_offsets: [offset, end] };
     offset = end;
   }
-  // The library that writes whole files atomically would need all of it in memory, and one write is cut at 2 GB.
-  const temporary = `${path}.${randomUUID()}`;
-  try {
-    const handle = await open(temporary, 'w');
-    try {
-      await writeFile(handle, chunks(header, sorted));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw fileFault(path, 'a writable file', cause);
-  }
+  await writeFileWhole(path, chunks(header, sorted));
 }
 
 /** Entries that are encoded and written at a time: at most 32 MB. */

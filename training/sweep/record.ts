@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
-import { fileFault, makeFolder, readJson, writeJson } from '../checkpoint/files.ts';
+import { fileFault, makeFolder, readJson, writeFileWhole, writeJson } from '../checkpoint/files.ts';
 import { lockFolder } from '../checkpoint/folderLock.ts';
+import { isUnfinished } from '../checkpoint/wholeFile.ts';
 import {
   canonicalJson,
   configurationName,
@@ -82,8 +82,8 @@ const resultSchema: z.ZodType<RunResult> = z.looseObject({
   adapter: z.string().nullish(),
 });
 
-/** Names under which write-file-atomic writes before it renames; a killed process leaves them behind. */
-const leftover = /^((study|prediction)\.json|results\.csv|report\.html|[0-9a-f]{12}\.json)\.\d+$|^\.lock\../;
+/** What a killed process leaves behind: files that are not whole, and drafts of a lock. */
+const isLeftover = (name: string): boolean => isUnfinished(name) || name.startsWith('.lock.');
 
 /**
  * Begins a study in a folder, or goes on with the one there. Where a user's own file was edited, the plan is written anew: runs of
@@ -211,12 +211,7 @@ function exactlyNamed(result: RunResult, { task }: RunConfiguration): RunResult 
 
 /** Writes `results.csv` from the finished runs. */
 export async function writeResults(folder: string, plan: StudyPlan, runs: readonly FinishedRun[]): Promise<void> {
-  const path = join(folder, 'results.csv');
-  try {
-    await writeFileAtomic(path, resultsCsv(plan, runs));
-  } catch (cause) {
-    throw fileFault(path, 'a writable file', cause);
-  }
+  await writeFileWhole(join(folder, 'results.csv'), resultsCsv(plan, runs));
 }
 
 /**
@@ -349,7 +344,7 @@ function refuseOtherPlan(path: string, differences: readonly PlanDifference[]): 
 
 async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await entries(folder)) {
-    if (leftover.test(name)) await rm(join(folder, name), { force: true });
+    if (isLeftover(name)) await rm(join(folder, name), { force: true });
   }
 }
 
