@@ -4,7 +4,7 @@
 import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 
 /** After so many milliseconds it is said that the work has not ended yet. */
 const patience = 1000;
@@ -13,6 +13,8 @@ const showCursor = '\u001b[?25h';
 const thread = new Worker(new URL('./thread.mjs', import.meta.url), {
   argv: process.argv.slice(2),
   execArgv: [],
+  // What it sets, native libraries see: a variable of a thread's own they do not.
+  env: SHARE_ENV,
   // A thread does not learn how wide the terminal is.
   workerData: { columns: isatty(2) ? process.stderr.columns : undefined },
 });

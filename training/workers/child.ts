@@ -1,6 +1,6 @@
 // What a process of `WorkerProcess` runs. Its work is done in a thread, so that it ends as soon as the process at the other end
 // does, whatever is being computed.
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 
 const endAtOnce = (): void => {
   process.kill(process.pid, 'SIGKILL');
@@ -11,7 +11,8 @@ if (!process.connected) endAtOnce();
 // Ctrl-C reaches all processes of a terminal; the one that started this one decides what becomes of it.
 process.on('SIGINT', () => {});
 
-const thread = new Worker(new URL('./thread.mjs', import.meta.url), { execArgv: [] });
+// What the thread sets in its environment, native libraries see: a variable of a thread's own they do not.
+const thread = new Worker(new URL('./thread.mjs', import.meta.url), { execArgv: [], env: SHARE_ENV });
 process.on('message', (order) => thread.postMessage(order));
 thread.on('message', (answer: object) => process.send!(answer));
 thread.on('error', (error) => {
