@@ -43,7 +43,6 @@ export const command: Command = {
       learningRate: required(args, 'lr', number({ above: 0 })),
       weightDecay: required(args, 'weight-decay', number({ least: 0 })),
     };
-    if (run.steps === 1) output.warn('nothing is trained: the only step is warm-up, in which the learning rate is 0');
     const { backend, threads } = parseFloat32Engine(args);
     const { backendNamed } = await import('../compute/index.ts');
     const { corpusDocuments, tokenizerDocuments } = await import('../training/corpus/corpus.ts');
@@ -53,6 +52,7 @@ export const command: Command = {
     const { pretrain } = await import('../training/pretrain.ts');
     const allowed = { isResult: (name: string) => resultNames.includes(name), overwrite: parseOverwrite(args) };
     const result = await inResultFolder(out, { ...allowed, inPlace: true }, async (place) => {
+      if (run.steps === 1) output.warn('nothing is trained: the only step is warm-up, in which the learning rate is 0');
       await writeTokenizer(place, trainBytePairs(corpusDocuments(seed, tokenizerDocuments), config.vocabSize));
       const tokenizer = await loadTokenizer(place);
       const documents = corpusDocuments(seed, Number.POSITIVE_INFINITY);
