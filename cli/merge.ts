@@ -47,13 +47,11 @@ export const command: Command = {
     const adapter = await loadAdapter(model, folder, method === undefined ? undefined : await loadMethod(method));
     if (as === 'lora') {
       const { isAdapterFile } = await import('../training/checkpoint/peft.ts');
-      const { inResultFolder } = await import('../training/checkpoint/resultFolder.ts');
+      const { requireNoResults } = await import('../training/checkpoint/resultFolder.ts');
       const { toPlainLora } = await import('../training/adapters/plainLora.ts');
+      await requireNoResults(out, { isResult: isAdapterFile, overwrite });
       const plain = await toPlainLora(model, adapter);
-      await inResultFolder(out, { isResult: isAdapterFile, overwrite }, async (place) => {
-        await saveAdapter(model, plain, place);
-        return { isGood: true, result: undefined };
-      });
+      await saveAdapter(model, plain, out, { overwrite });
       const modules = plain.layout.modules.size;
       output.result({ adapter: out, as, modules }, () => [`a plain LoRA of ${modules} modules`, out]);
       return;

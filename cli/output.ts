@@ -1,4 +1,5 @@
 import colors from 'picocolors';
+import { printable } from './printable.ts';
 import { type Progress, showProgress } from './progress.ts';
 
 /** How much is said, and in which form. */
@@ -43,7 +44,7 @@ export function createOutput(
   keep: (words: string) => void = () => {},
 ): Output {
   const paint = colors.createColors(stdout.isTTY === true && colors.isColorSupported);
-  const line = (text: string): unknown => stderr.write(`${text}\n`);
+  const line = (text: string): unknown => stderr.write(`${printable(text)}\n`);
   let isDone = false;
   return {
     json,
@@ -51,7 +52,7 @@ export function createOutput(
     result(value, words) {
       if (isDone) throw new Error('a command has one result');
       isDone = true;
-      const lines = json ? [JSON.stringify(value, plain, 2)] : words();
+      const lines = json ? [JSON.stringify(value, plain, 2)] : words().map(printable);
       stdout.write(lines.map((text) => `${text}\n`).join(''));
     },
     say: (text) => {
@@ -85,7 +86,7 @@ function alignedLines(
 ): string[] {
   const isNumeric = header.map((_, column) => rows.some((row) => typeof row[column] === 'number'));
   const texts = rows.map((row) =>
-    row.map((cell) => (cell === null ? '-' : typeof cell === 'number' ? shortNumber(cell) : cell)),
+    row.map((cell) => (cell === null ? '-' : typeof cell === 'number' ? shortNumber(cell) : printable(cell))),
   );
   const widths = header.map((title, column) =>
     Math.max(title.length, ...texts.map((row) => (row[column] ?? '').length)),

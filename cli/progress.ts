@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { OutputStream } from './output.ts';
+import { printable } from './printable.ts';
 
 /** How far something long is. */
 export interface Progress {
@@ -43,7 +44,7 @@ function bar(total: number, label: string, stream: OutputStream): Progress {
   process.once('exit', stop);
   shown.start(total, 0, { words: '' });
   return {
-    update: (done, words = '') => shown.update(done, { words }),
+    update: (done, words = '') => shown.update(done, { words: printable(words) }),
     setTotal: (count) => shown.setTotal(count),
     stop: () => {
       process.off('exit', stop);
@@ -69,7 +70,9 @@ function lines(total: number, label: string, stream: OutputStream): Progress {
       const left = timeLeft(done);
       if (tenth(done) <= tenth(last)) return;
       last = done;
-      stream.write(`${[`${label} ${done}/${steps}`, words, left].filter((text) => text !== '').join('  ')}\n`);
+      stream.write(
+        `${printable([`${label} ${done}/${steps}`, words, left].filter((text) => text !== '').join('  '))}\n`,
+      );
     },
     setTotal(count) {
       steps = count;

@@ -1,5 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder, type Environment } from './folder.ts';
 
@@ -17,8 +30,9 @@ export function graphCache(environment: Environment = process.env): FileCache | 
 }
 
 /**
- * Files under keys that say all about their contents, so that a file is either what its key says or not there. Several
- * processes may use one folder. A file is written under a temporary name and renamed; one that is damaged counts as none and
+ * Files under keys that say all about their contents, so that a file is either what its key says or not there. Each names the
+ * key that it was written for, and only files of this user that nobody else can write are believed: they hold graphs, which
+ * are run. Several processes may use one folder. A file is written under a temporary name and renamed; one that is damaged counts as none and
  * is removed; the ones that were not used for longest give way when all together exceed `mostBytes`. A folder that cannot
  * be read or written is a cache in which nothing is found: an error of it is nobody's.
  */
@@ -35,9 +49,10 @@ export class FileCache {
   read(key: string): Uint8Array | undefined {
     const path = this.#path(key);
     try {
-      const stored = readFileSync(path);
+      const stored = readOwn(path);
+      if (stored === undefined) return undefined;
       const content = stored.subarray(digestLength);
-      if (!stored.subarray(0, digestLength).equals(digestOf(content))) {
+      if (!stored.subarray(0, digestLength).equals(digestOf(key, content))) {
         rmSync(path, { force: true });
         return undefined;
       }
@@ -52,8 +67,8 @@ export class FileCache {
   /** Keeps contents under a key. */
   write(key: string, content: Uint8Array): void {
     try {
-      mkdirSync(this.#folder, { recursive: true });
-      this.#writeWhole(this.#path(key), Buffer.concat([digestOf(content), content]));
+      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      this.#writeWhole(this.#path(key), Buffer.concat([digestOf(key, content), content]));
       this.#makeRoom();
     } catch {
       // A full or read-only disk: it is made anew next time.
@@ -68,7 +83,7 @@ export class FileCache {
   #writeWhole(path: string, bytes: Uint8Array): void {
     const temporary = `${path}.${randomBytes(8).toString('hex')}`;
     try {
-      writeFileSync(temporary, bytes, { flag: 'wx' });
+      writeFileSync(temporary, bytes, { flag: 'wx', mode: 0o600 });
       renameSync(temporary, path);
     } catch (error) {
       rmSync(temporary, { force: true });
@@ -92,9 +107,24 @@ export class FileCache {
   }
 }
 
-/** Each file begins with the SHA-256 of the rest. */
+/** Each file begins with the SHA-256 of its key and the rest. */
 const digestLength = 32;
 
-function digestOf(content: Uint8Array): Buffer {
-  return createHash('sha256').update(content).digest();
+function digestOf(key: string, content: Uint8Array): Buffer {
+  return createHash('sha256').update(`${key}\n`).update(content).digest();
+}
+
+const othersMayWrite = 0o022;
+
+/** The contents of a file of this user, not by way of a link; undefined for one that others may have written. */
+function readOwn(path: string): Buffer | undefined {
+  const file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  try {
+    const { uid, mode } = fstatSync(file);
+    // Windows has neither users' numbers nor these modes.
+    const isOwn = process.getuid === undefined || (uid === process.getuid() && (mode & othersMayWrite) === 0);
+    return isOwn ? readFileSync(file) : undefined;
+  } finally {
+    closeSync(file);
+  }
 }

@@ -57,6 +57,21 @@ test('short numbers', () => {
   );
 });
 
+test('names of strangers cannot make a terminal do anything, in tables, words and progress', () => {
+  const [stdout, stderr] = [keepingStream(), keepingStream()];
+  const output = createOutput({ json: false, quiet: false }, stdout, stderr);
+  const name = 'lora\u001b]0;title\u0007\u009b2J\r\b';
+  output.say(name);
+  output.warn(name);
+  const progress = output.progress(1, name);
+  progress.update(1, name);
+  progress.stop();
+  output.result({}, () => [name, ...output.table([name], [[name], [1]])]);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+  assert.not.match(stdout.text() + stderr.text(), /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
+  assert.match(stdout.text(), /lora\ufffd]0;title/);
+});
+
 test('in a file progress is a line every tenth of the way', () => {
   const stream = keepingStream();
   const progress = showProgress(100, 'runs', { quiet: false, stream });

@@ -19,9 +19,15 @@ import { replacedTensors, replacementOf } from './replaced.ts';
 /**
  * Writes an adapter as a PEFT folder that is the same function on the base as it is, with and without our record beside it:
  * one on residual weights as [A; A0] and [B, -B0] of twice the rank, of which `loadAdapter` makes the two adapters again.
- * PEFT refuses a form that it does not know. Throws a LambdamaxError that names the folder if it cannot be written.
+ * PEFT refuses a form that it does not know. An adapter that lies there is replaced once the new one is whole, unless `overwrite`
+ * is false. Throws a LambdamaxError that names the folder if it cannot be written.
  */
-export async function saveAdapter(model: Model, adapter: Adapter, directory: string): Promise<void> {
+export async function saveAdapter(
+  model: Model,
+  adapter: Adapter,
+  directory: string,
+  { overwrite = true }: { readonly overwrite?: boolean } = {},
+): Promise<void> {
   requireSavable(adapter);
   const { method, layout, initSeed } = adapter;
   const isResidual = method.keepsFunctionBy === 'residualWeight';
@@ -36,7 +42,7 @@ export async function saveAdapter(model: Model, adapter: Adapter, directory: str
   const shared = sharedTensors(layout).map(
     ({ name, shape }) => [name, { shape, values: adapter.weights.get(name)! }] as const,
   );
-  await writeAdapter(directory, {
+  const stored: PeftAdapter = {
     config: {
       kind: kind ?? { type: 'LAMBDAMAX' },
       ...sizesOf(written.layout),
@@ -60,7 +66,8 @@ export async function saveAdapter(model: Model, adapter: Adapter, directory: str
       doubled,
     },
     ...(isResidual && !doubled ? { initial: named(adapter.initial, layoutTensors(layout)) } : {}),
-  });
+  };
+  await writeAdapter(directory, stored, overwrite);
 }
 
 /**

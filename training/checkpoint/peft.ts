@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
-import { fileFault, hashFile, makeFolder, readJson, writeJson } from './files.ts';
+import { hashFile, readJson, writeJson } from './files.ts';
 import { type PeftConfig, parse, readPeftConfig, sizeOfModule, toPeftJson } from './peftConfig.ts';
+import { inResultFolder } from './resultFolder.ts';
 import { readAllTensors, type TensorValues, writeSafetensors } from './safetensors.ts';
 
 /** What PEFT has no field for, and what one needs to compute with the adapter again: the contents of `lambdamax.json`. */
@@ -144,8 +144,12 @@ function needsInitial({ keepsFunctionBy, doubled }: AdapterRecord): boolean {
   return keepsFunctionBy === 'residualWeight' && doubled !== true;
 }
 
-/** Writes a folder that `PeftModel.from_pretrained` loads, and beside it what PEFT has no place for. */
-export async function writeAdapter(directory: string, adapter: PeftAdapter): Promise<void> {
+/**
+ * Writes a folder that `PeftModel.from_pretrained` loads, and beside it what PEFT has no place for. An adapter that lies there is
+ * replaced once the new one is whole, unless `overwrite` is false. Throws a LambdamaxError that names the file that cannot be
+ * written, or the adapter that may not be replaced.
+ */
+export async function writeAdapter(directory: string, adapter: PeftAdapter, overwrite = true): Promise<void> {
   const { config, tensors, record, initial } = adapter;
   requireTensors(directory, config, tensors);
   if ((record !== undefined && needsInitial(record)) !== (initial !== undefined)) {
@@ -153,20 +157,16 @@ export async function writeAdapter(directory: string, adapter: PeftAdapter): Pro
       'initial values if and only if the frozen weights are residual weights that the tensors do not hold';
     throw new LambdamaxError({ subject: `adapter for ${directory}`, expected, got: record?.keepsFunctionBy ?? 'none' });
   }
-  await makeFolder(directory);
-  try {
-    // Of an adapter that lay here before. A folder without its config, which is written last, is no adapter.
-    for (const file of [files.config, files.record, files.initial]) await rm(join(directory, file), { force: true });
-  } catch (cause) {
-    throw fileFault(directory, 'a writable folder', cause);
-  }
-  if (initial !== undefined) await writePrefixed(join(directory, files.initial), initial);
-  await writePrefixed(join(directory, files.tensors), tensors);
-  if (record !== undefined) {
-    const sha256 = await hashFile(join(directory, files.tensors));
-    await writeJson(join(directory, files.record), { ...record, sha256 });
-  }
-  await writeJson(join(directory, files.config), toPeftJson(config));
+  await inResultFolder(directory, { isResult: isAdapterFile, overwrite }, async (place) => {
+    if (initial !== undefined) await writePrefixed(join(place, files.initial), initial);
+    await writePrefixed(join(place, files.tensors), tensors);
+    if (record !== undefined) {
+      const sha256 = await hashFile(join(place, files.tensors));
+      await writeJson(join(place, files.record), { ...record, sha256 });
+    }
+    await writeJson(join(place, files.config), toPeftJson(config));
+    return { result: undefined, isGood: true };
+  });
 }
 
 /** The modules that an adapter has tensors for, in the order of those. */

@@ -1,5 +1,15 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { test } from 'uvu';
@@ -27,6 +37,23 @@ test('what was written under a key is found under it, in another cache of the sa
       assert.is(one.read('cc'), undefined);
     }
     assert.equal(readdirSync(path).sort(), ['aa', 'bb']);
+  }));
+
+test('a file that lies under another key, that others may write, or that is a link counts as none', () =>
+  inTemporaryFolder(async (folder) => {
+    const cache = new FileCache(join(folder, 'graphs'), 1e6);
+    const path = (name: string) => join(folder, 'graphs', name);
+    cache.write('aa', bytes('a graph'));
+    copyFileSync(path('aa'), path('bb'));
+    assert.is(cache.read('bb'), undefined);
+    chmodSync(path('aa'), 0o666);
+    assert.is(cache.read('aa'), undefined);
+    chmodSync(path('aa'), 0o600);
+    assert.is(text(cache.read('aa')), 'a graph');
+    renameSync(path('aa'), join(folder, 'elsewhere'));
+    symlinkSync(join(folder, 'elsewhere'), path('aa'));
+    assert.is(cache.read('aa'), undefined);
+    assert.is(statSync(join(folder, 'graphs')).mode & 0o777, 0o700);
   }));
 
 test('a damaged file counts as none, is removed, and can be written anew', () =>

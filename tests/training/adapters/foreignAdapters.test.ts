@@ -111,7 +111,7 @@ test('what is generated under a head of its own is what the merged model generat
       );
     for (const name of ['embedding trained', 'head trained']) {
       const adapter = await loadAdapter(model, folderOf('llama-tied', name));
-      await mergeIntoBase(model, adapter, folder);
+      await mergeIntoBase(model, adapter, folder, { overwrite: true });
       await using merged = await loadModel(folder, { threads: 1 });
       assert.equal(await written(model, adapter), await written(merged));
     }
