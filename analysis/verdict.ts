@@ -23,7 +23,7 @@ type JudgedClaim = Omit<Claim, 'mayChange'>;
 /** A prediction before it is put into words. */
 export type Findings = Omit<Prediction, 'claims' | 'verdict'>;
 
-/** With fewer configurations no ordering, however perfect, reaches p = 0.05 (4 points: 2/4! = 0.08). */
+/** For a yes or a no to any claim. With fewer no ordering, however perfect, reaches p = 0.05 (4 points: 2/4! = 0.08). */
 const fewestToJudge = 5;
 const significance = 0.05;
 /** A limit within this factor of the rates between which training breaks counts as agreement: a half step of the usual grid. */
@@ -172,6 +172,12 @@ function powerClaim({ points, predictors }: Findings): JudgedClaim {
   const evidence =
     `the optimum goes as (1/lambda_max)^${slope.toFixed(2)}${interval} where the theory says 1, and c/lambda_max predicts ` +
     `a method left out to a factor ${fold(fitted)}, ${than} one constant for all (${fold(baseline)})`;
+  if (n < fewestToJudge)
+    return {
+      ...common,
+      answer: 'cannot tell',
+      evidence: `${evidence}; ${count(n, 'configuration')}, too few to judge by`,
+    };
   if (slopeLow === null || slopeHigh === null) return { ...common, answer: 'cannot tell', evidence };
   const rounding = 1e-6; // an exact law has an interval of no width
   const holds = slopeLow - rounding <= 1 && 1 <= slopeHigh + rounding;
