@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { areGone, workersOf } from '../cases/processes.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { writeThreesTask } from '../cases/threesTask.ts';
 import { filesOf, timelessBytes, tinyStudy } from '../cases/tinyStudy.ts';
@@ -33,34 +33,16 @@ function started(argv: readonly string[], cwd?: string) {
   return { child, ended, said, words: () => words };
 }
 
-/** The processes that a process has started, as Linux tells. */
-async function childrenOf({ pid }: ChildProcess): Promise<number[]> {
-  const pids = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  const own = pids
-    .trim()
-    .split(' ')
-    .filter((text) => text !== '')
-    .map(Number);
-  const workers = await Promise.all(
-    own.map(async (each) =>
-      (await readFile(`/proc/${each}/cmdline`, 'utf8')).includes('workers/child') ? [each] : [],
-    ),
-  );
-  return workers.flat();
+/** The two workers of a command, of whichever of its threads. */
+function twoWorkersOf({ pid }: ChildProcess): number[] {
+  const workers = workersOf(pid!);
+  assert.is(workers.length, 2);
+  return workers;
 }
-
-const isAlive = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
 
 /** Waits until none of them is there any more. */
 async function allGone(pids: readonly number[]): Promise<void> {
-  for (let waits = 0; pids.some(isAlive) && waits < 500; waits++) await pause(20);
-  assert.equal(pids.filter(isAlive), [], 'processes were left behind');
+  assert.ok(await areGone(pids), 'processes were left behind');
 }
 
 const longer = ['--seeds', '3', '--steps', '6'];
@@ -76,8 +58,7 @@ test('a study is the same, byte for byte, whether one process works on it, or tw
     for (const moment of [/curvature of pissa/, /lora at 0\.01, seed 0/]) {
       const { child, ended, said } = started(byTwo);
       await said(moment);
-      const workers = await childrenOf(child);
-      assert.is(workers.length, 2);
+      const workers = twoWorkersOf(child);
       child.kill('SIGKILL');
       assert.equal(await ended, [null, 'SIGKILL']);
       // At once, while those that it had started may not have noticed.
@@ -99,7 +80,7 @@ test('a worker that dies ends the study with its reason; no process is left, and
     const command = await tinyStudy(folder, ['--study', study, '--workers', '2']);
     const { child, ended, said, words } = started(command);
     await said(/curvature of lora/);
-    const workers = await childrenOf(child);
+    const workers = twoWorkersOf(child);
     process.kill(workers[0]!, 'SIGKILL');
     assert.equal(await ended, [1, null]);
     assert.match(words(), /lambdamax: [^\n]*worker process \d+[^\n]*its end by SIGKILL[^\n]*fewer workers[^\n]*\n$/);
@@ -112,7 +93,7 @@ test("Ctrl-C ends a study's processes with it", () =>
     const command = await tinyStudy(folder, [...longer, '--study', join(folder, 'study'), '--workers', '2']);
     const { child, ended, said } = started(command);
     await said(/curvature of lora/);
-    const workers = await childrenOf(child);
+    const workers = twoWorkersOf(child);
     child.kill('SIGINT');
     assert.equal(await ended, [130, null]);
     await allGone(workers);
