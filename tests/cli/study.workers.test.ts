@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -33,8 +34,9 @@ function started(argv: readonly string[], cwd?: string) {
   return { child, ended, said, words: () => words };
 }
 
-/** The two workers of a command, of whichever of its threads. */
-function twoWorkersOf({ pid }: ChildProcess): number[] {
+/** The two workers of a command, of whichever of its threads, once both are there. */
+async function twoWorkersOf({ pid }: ChildProcess): Promise<number[]> {
+  for (let waits = 0; workersOf(pid!).length < 2 && waits < 100; waits++) await pause(50);
   const workers = workersOf(pid!);
   assert.is(workers.length, 2);
   return workers;
@@ -58,7 +60,7 @@ test('a study is the same, byte for byte, whether one process works on it, or tw
     for (const moment of [/curvature of pissa/, /lora at 0\.01, seed 0/]) {
       const { child, ended, said } = started(byTwo);
       await said(moment);
-      const workers = twoWorkersOf(child);
+      const workers = await twoWorkersOf(child);
       child.kill('SIGKILL');
       assert.equal(await ended, [null, 'SIGKILL']);
       // At once, while those that it had started may not have noticed.
@@ -80,7 +82,7 @@ test('a worker that dies ends the study with its reason; no process is left, and
     const command = await tinyStudy(folder, ['--study', study, '--workers', '2']);
     const { child, ended, said, words } = started(command);
     await said(/curvature of lora/);
-    const workers = twoWorkersOf(child);
+    const workers = await twoWorkersOf(child);
     process.kill(workers[0]!, 'SIGKILL');
     assert.equal(await ended, [1, null]);
     assert.match(words(), /lambdamax: [^\n]*worker process \d+[^\n]*its end by SIGKILL[^\n]*fewer workers[^\n]*\n$/);
@@ -93,7 +95,7 @@ test("Ctrl-C ends a study's processes with it", () =>
     const command = await tinyStudy(folder, [...longer, '--study', join(folder, 'study'), '--workers', '2']);
     const { child, ended, said } = started(command);
     await said(/curvature of lora/);
-    const workers = twoWorkersOf(child);
+    const workers = await twoWorkersOf(child);
     child.kill('SIGINT');
     assert.equal(await ended, [130, null]);
     await allGone(workers);
