@@ -160,7 +160,10 @@ function toLocation({ source, entry }: Weight): WeightLocation {
 }
 
 /** What says how text becomes tokens, and when a response is over. */
-const besideWeights = ['generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'];
+const besideWeights = [
+  ...['generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'],
+  ...['chat_template.json', 'special_tokens_map.json'],
+];
 
 const bytesPerHashStep = 2 ** 22;
 

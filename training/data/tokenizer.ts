@@ -29,12 +29,12 @@ export interface TextTokenizer {
 }
 
 /**
- * The tokenizer of a Hugging Face folder: `tokenizer.json`, and `tokenizer_config.json` and `config.json` where they are
- * there. Throws a LambdamaxError that names the file if it is missing or is not a tokenizer.
+ * The tokenizer of a Hugging Face folder: `tokenizer.json`, and `tokenizer_config.json`, `special_tokens_map.json` and
+ * `config.json` where they are there. Throws a LambdamaxError that names the file if it is missing or is not a tokenizer.
  */
 export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
   const file = join(directory, 'tokenizer.json');
-  const settings = await readIfThere(join(directory, 'tokenizer_config.json'));
+  const settings = await readSettings(directory);
   const config = await readIfThere(join(directory, 'config.json'));
   const definition = transformersForm(await readObject(file), settings, config, file);
   const tokenizer = build(file, definition, settings);
@@ -105,6 +105,16 @@ async function findEos(
 /** The text of a token that is split off from every text. */
 function eosTextOf(tokenizer: Tokenizer, id: number | null): string | null {
   return id === null ? null : (tokenizer.get_added_tokens_decoder().get(id)?.content ?? null);
+}
+
+/**
+ * The fields of tokenizer_config.json. Before it listed its added tokens, special_tokens_map.json said which token is which, and
+ * has the last word; as in transformers.
+ */
+async function readSettings(directory: string): Promise<Record<string, unknown>> {
+  const settings = await readIfThere(join(directory, 'tokenizer_config.json'));
+  if (Object.hasOwn(settings, 'added_tokens_decoder')) return settings;
+  return { ...settings, ...(await readIfThere(join(directory, 'special_tokens_map.json'))) };
 }
 
 async function readIfThere(file: string): Promise<Record<string, unknown>> {

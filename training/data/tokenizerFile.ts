@@ -13,10 +13,14 @@ interface AddedToken {
 
 const namedTokens = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'].map((name) => `${name}_token`);
 
+/** Further special tokens, as a list or by names of their own. */
+const moreTokens = ['additional_special_tokens', 'extra_special_tokens'];
+
 /** What a class of transformers builds anew around the vocabulary of a tokenizer.json, whatever else stands in the file. */
 interface TokenizerClass {
   readonly normalizer: unknown;
   readonly pre_tokenizer: unknown;
+  readonly post_processor?: unknown;
   readonly model: Definition;
 }
 
@@ -40,6 +44,14 @@ const tokenizerClasses: Readonly<Record<string, (settings: Definition) => Tokeni
     },
     model: sentencePiece,
   }),
+  CodeLlamaTokenizer: (settings) => ({
+    normalizer: null,
+    pre_tokenizer: {
+      ...{ type: 'Metaspace', replacement: '▁', split: false },
+      prepend_scheme: settings.add_prefix_space === false ? 'never' : 'first',
+    },
+    model: sentencePiece,
+  }),
   GemmaTokenizer: () => ({
     normalizer: { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
     pre_tokenizer: { type: 'Split', pattern: { String: ' ' }, behavior: 'MergedWithPrevious', invert: false },
@@ -56,19 +68,46 @@ const tokenizerClasses: Readonly<Record<string, (settings: Definition) => Tokeni
     },
     model: { fuse_unk: false, byte_fallback: false, ignore_merges: false },
   }),
+  GPTNeoXTokenizer: (settings) => ({
+    ...{ normalizer: { type: 'NFC' }, pre_tokenizer: byteLevel(settings, true) },
+    // Nothing around a text, unless it is asked for.
+    ...(settings.add_bos_token !== true && settings.add_eos_token !== true && { post_processor: null }),
+    model: { fuse_unk: false, byte_fallback: false, ignore_merges: false },
+  }),
   GPT2Tokenizer: (settings) => ({
     ...{ normalizer: null, pre_tokenizer: byteLevel(settings, true) },
     model: { fuse_unk: false, byte_fallback: false, ignore_merges: false },
   }),
 };
 
-/** The file as the class that transformers takes reads it. */
-function asClassReads(definition: Definition, settings: Definition, config: Definition): Definition {
+/** The other classes of transformers 5.18 that build their own steps, without `Tokenizer`. What they do is not known here. */
+const otherClasses: ReadonlySet<string> = new Set(
+  [
+    'Albert Barthez Bert BigBird Blenderbot CLIP Camembert CodeGen Cohere Deberta DebertaV2 Esmc Funnel Herbert Lasr',
+    'LayoutLMv2 LayoutLMv3 LayoutXLM Luke MBart MBart50 MLuke MPNet Nllb Nougat OpenAIGPT Pegasus Qwen3_5 Reformer RemBert',
+    'Roberta SeamlessM4T Siglip2 Splinter T5 Tipsv2 Udop VideoPrism Whisper XGLM XLMRoberta XLNet',
+  ]
+    .join(' ')
+    .split(' ')
+    .map((name) => `${name}Tokenizer`),
+);
+
+/** The file as the class that transformers takes reads it. Throws a LambdamaxError for a class whose steps are not known. */
+function asClassReads(definition: Definition, settings: Definition, config: Definition, file: string): Definition {
   const { model_type: modelType } = config;
   const named = settings.tokenizer_class ?? config.tokenizer_class;
   const name = modelType === 'qwen2' ? 'Qwen2Tokenizer' : String(named ?? '').replace(/Fast$/, '');
   const model = (definition.model ?? {}) as Definition;
-  if (modelType === 'mistral' || model.type !== 'BPE' || !Object.hasOwn(tokenizerClasses, name)) return definition;
+  const isKnown = Object.hasOwn(tokenizerClasses, name);
+  if (modelType === 'mistral' || !(isKnown || otherClasses.has(name))) return definition;
+  if (!isKnown || model.type !== 'BPE')
+    throw new LambdamaxError({
+      subject: `tokenizer_class beside ${file}`,
+      expected: `a class that reads tokenizer.json as it stands, or ${Object.keys(tokenizerClasses).join(', ')} of type BPE`,
+      got: `${name} of type ${String(model.type)}`,
+      remedy:
+        'transformers builds other steps for it; for those of tokenizer.json write PreTrainedTokenizerFast in a copy',
+    });
   const built = tokenizerClasses[name]!(settings);
   return { ...definition, ...built, model: { ...model, ...built.model } };
 }
@@ -76,7 +115,7 @@ function asClassReads(definition: Definition, settings: Definition, config: Defi
 /**
  * A tokenizer.json as the library must be given it to split as transformers does. Where tokenizer_config.json
  * (`settings`) names a class that builds its own steps around the vocabulary, those are taken (config.json, `config`, can
- * outdo it). Metaspace's `split` and ways to split that the
+ * outdo it); a class whose steps are not known is refused. Metaspace's `split` and ways to split that the
  * library leaves out are put in other terms; special tokens that tokenizer_config.json names are split off. Throws a
  * LambdamaxError that names the file for a token of which it is not known how it is split off.
  */
@@ -86,14 +125,15 @@ export function transformersForm(
   config: Definition,
   file: string,
 ): Definition {
-  const definition = asClassReads(written, settings, config);
+  const definition = asClassReads(written, settings, config, file);
   const given = Array.isArray(definition.added_tokens) ? (definition.added_tokens as AddedToken[]) : [];
   const single = given.find((token) => token?.single_word === true);
   if (single !== undefined) {
     const subject = `token ${single.content} in ${file}`;
     throw new LambdamaxError({ subject, expected: 'single_word false', got: true });
   }
-  const named = namedTokens.flatMap((name) => contentOf(settings[name]) ?? []);
+  const more = moreTokens.flatMap((name) => Object.values((settings[name] ?? {}) as object));
+  const named = [...namedTokens.map((name) => settings[name]), ...more].flatMap((token) => contentOf(token) ?? []);
   const vocabulary = (definition.model as { readonly vocab?: unknown } | null)?.vocab;
   const known = new Set(given.map((token) => token?.content));
   const missing = [...new Set(named)].flatMap((content): AddedToken[] => {

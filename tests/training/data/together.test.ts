@@ -332,6 +332,34 @@ test('ways to split a text that the tokenizer library leaves out are put in othe
   );
 });
 
+test('tokenizer classes that build their own steps give the ids of transformers, or are refused by name', async () => {
+  const text = ' Ann  <s> finds e\u0301 2';
+  const idsOf = async (kind: string, tokenizer_class: string) =>
+    (await tokenizerOf(kind, undefined, undefined, { tokenizer_class })).encode(text, { addSpecialTokens: true });
+  assert.equal(await idsOf('sentencepiece_bpe', 'CodeLlamaTokenizer'), [1, 484, 336, 1, 439, 313, 232, 157, 336, 291]);
+  assert.equal(await idsOf('byte_level', 'GPTNeoXTokenizerFast'), [425, 248, 248, 1, 323, 248, 155, 130, 290]);
+  assert.equal(await idsOf('llama3', 'GPTNeoXTokenizer'), [423, 248, 248, 1, 319, 248, 155, 130, 248, 45]);
+  for (const name of ['T5Tokenizer', 'XLMRobertaTokenizerFast', 'LlamaTokenizer', 'GemmaTokenizerFast'])
+    await throwsClearly(
+      () => idsOf('unigram', name),
+      new RegExp(`tokenizer_class beside .*tokenizer\\.json.*got ${name.replace('Fast', '')} of type Unigram`),
+    );
+  await throwsClearly(() => idsOf('byte_level', 'RobertaTokenizer'), /got RobertaTokenizer of type BPE/);
+});
+
+test('further special tokens are split off as transformers does', async () => {
+  const idsOf = async (kind: string, text: string, fields: object) =>
+    (await tokenizerOf(kind, undefined, undefined, fields)).encode(text, { addSpecialTokens: true });
+  for (const fields of [
+    { additional_special_tokens: ['Ġ3912'] },
+    { additional_special_tokens: [{ content: 'Ġ3912' }] },
+    { extra_special_tokens: { mark_token: 'Ġ3912' } },
+  ])
+    assert.equal(await idsOf('byte_level', 'AnnĠ3912b', fields), [340, 699, 93]);
+  const additional_special_tokens = ['クッキー'];
+  assert.equal(await idsOf('unigram', 'Annクッキーb', { additional_special_tokens }), [1, 28, 110, 32, 499, 28, 106]);
+});
+
 test('expressions of a template give what they give in Python, or are refused', async () => {
   const { compileTemplate } = await import('../../../training/data/jinja.ts');
   const { variables, templates: expressions } = JSON.parse(await readFile('fixtures/chat/python.json', 'utf8')) as {

@@ -57,6 +57,18 @@ test('eos is found as an object, in the config of the model, or not at all', () 
     await throwsClearly(() => loadTokenizer(folder), /eos_token in .*tokenizer_config\.json.*got <\/s>/);
   }));
 
+test('special_tokens_map.json has the last word, unless tokenizer_config.json lists the added tokens', () =>
+  inTemporaryFolder(async (folder) => {
+    const write = (name: string, value: object) => writeFile(join(folder, name), JSON.stringify(value));
+    await write('tokenizer.json', byteTokenizer());
+    await write('special_tokens_map.json', { eos_token: { content: '<eos>', lstrip: false } });
+    assert.is((await loadTokenizer(folder)).eosTokenId, special.eos);
+    await write('tokenizer_config.json', { eos_token: '<bos>' });
+    assert.is((await loadTokenizer(folder)).eosTokenId, special.eos);
+    await write('tokenizer_config.json', { eos_token: '<bos>', added_tokens_decoder: {} });
+    assert.is((await loadTokenizer(folder)).eosTokenId, special.bos);
+  }));
+
 test('a token without an id is an error, not an undefined number in the data', () =>
   inTemporaryFolder(async (folder) => {
     const model = { type: 'WordPiece', unk_token: '[UNK]', continuing_subword_prefix: '##', vocab: { a: 0, b: 1 } };
