@@ -5,6 +5,7 @@ import { batchesOf, type TokenBatch, toBatch } from '../training/data/batches.ts
 import type { TokenRow } from '../training/data/examples.ts';
 import type { Model } from '../training/model.ts';
 import { shapeOf } from '../training/models/causal.ts';
+import type { WorkerSilence } from '../training/workers/workerProcess.ts';
 import { CurvatureWorkers } from './curvatureWorkers.ts';
 import { type BatchCurvature, batchedCurvature, type CurvatureOperator } from './operators/curvature.ts';
 
@@ -21,6 +22,8 @@ export interface AdapterCurvatureOptions {
    * this one. With the same number of threads the results are the same to the last bit.
    */
   readonly workers?: number;
+  /** What becomes of a worker that gives no sign. */
+  readonly workerSilence?: WorkerSilence;
 }
 
 /** A curvature of the mean loss in an adapter's parameters, and what it was measured on. */
@@ -48,7 +51,8 @@ export async function adapterCurvature(
     throw new LambdamaxError({ subject: 'workers of a curvature', expected: 'a whole number from 1', got: workers });
   const batches = batchesOf(rows, batchSize).map((part) => toBatch(part, { precision: model.precision }));
   const count = Math.min(workers, batches.length);
-  const pool = count > 1 ? await CurvatureWorkers.start(count, model, adapter, curvature) : undefined;
+  const pool =
+    count > 1 ? await CurvatureWorkers.start(count, model, adapter, curvature, options.workerSilence) : undefined;
   try {
     const parts = await linearised(batches, mostKeptBytes, count > 1, (batch, index, keep) =>
       pool

@@ -5,7 +5,7 @@ import { adapterData } from '../training/adapters/transfer.ts';
 import type { TokenBatch } from '../training/data/batches.ts';
 import type { Model } from '../training/model.ts';
 import { WorkerPool } from '../training/workers/pool.ts';
-import type { WorkerProcess } from '../training/workers/workerProcess.ts';
+import type { WorkerProcess, WorkerSilence } from '../training/workers/workerProcess.ts';
 import { type CurvatureAnswers, type CurvatureSetup, type CurvatureTask, curvatureWorker } from './curvatureWorker.ts';
 
 type Answer = CurvatureAnswers[keyof CurvatureAnswers]['answer'];
@@ -24,7 +24,13 @@ export class CurvatureWorkers {
    * Starts `count` processes, each with the model's number of threads, or one where that is left to the backend. Throws a
    * LambdamaxError for a backend or a method that other processes do not know, and as `WorkerPool.start`.
    */
-  static async start(count: number, model: Model, adapter: Adapter, curvature: Curvature): Promise<CurvatureWorkers> {
+  static async start(
+    count: number,
+    model: Model,
+    adapter: Adapter,
+    curvature: Curvature,
+    silence: WorkerSilence = {},
+  ): Promise<CurvatureWorkers> {
     const { name, precision, threads, backend } = model;
     const known = backendNames.find((one) => one === backend.name);
     if (known === undefined)
@@ -38,7 +44,9 @@ export class CurvatureWorkers {
       adapter: await adapterData(model, adapter),
       curvature,
     };
-    return new CurvatureWorkers(await WorkerPool.start(count, { module: curvatureWorker, setup }));
+    return new CurvatureWorkers(
+      await WorkerPool.start(count, { module: curvatureWorker, setup }, { ...silence, wordsFor }),
+    );
   }
 
   /** The number of processes. */
@@ -102,6 +110,10 @@ function keptBy(process: CurvatureProcess, id: number): Pick<LinearisedBlock, 'a
       if (!isGone) await ask(process, 'release', { id });
     },
   };
+}
+
+function wordsFor(task: CurvatureTask): string {
+  return 'id' in task ? `${task.kind} of batch or block ${task.id}` : task.kind;
 }
 
 function ask<Kind extends keyof CurvatureAnswers>(

@@ -32,8 +32,12 @@ export type StudySpectrum = SpectrumResult & {
   readonly startsAtZeroB: boolean;
 };
 
-/** Measures one spectrum. */
-export type MeasureSpectrum = (choice: SpectrumChoice, options: StudySpectraOptions) => Promise<StudySpectrum>;
+/** Measures one spectrum; it may tell the number of products so far. */
+export type MeasureSpectrum = (
+  choice: SpectrumChoice,
+  options: StudySpectraOptions,
+  onProducts?: (products: number) => void,
+) => Promise<StudySpectrum>;
 
 /** One spectrum of a study is done, or was found done. */
 export interface StudySpectraProgress extends SpectrumChoice {
@@ -85,7 +89,7 @@ export async function studySpectra(
 
 /** Measures the spectra of a plan in this process, on the rows that its runs train on. */
 export function measureOn(model: Model, plan: StudyPlan, rows: readonly TokenRow[]): MeasureSpectrum {
-  return (choice, options) => measure(model, plan, rows, choice, options);
+  return (choice, options, onProducts) => measure(model, plan, rows, choice, options, onProducts);
 }
 
 async function measure(
@@ -94,6 +98,7 @@ async function measure(
   rows: readonly TokenRow[],
   { method, operator }: SpectrumChoice,
   { tokens, tolerance, maxSteps, warmup }: StudySpectraOptions,
+  onProducts: (products: number) => void = () => {},
 ): Promise<StudySpectrum> {
   const { training } = plan;
   const { batchSize } = training;
@@ -112,6 +117,7 @@ async function measure(
     maxSteps,
     seed,
     beta1: betas[0],
+    onStep: ({ products }) => onProducts(products),
     ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),
   });
   // What rounding does is seen at both ends: a second linearisation, and a product each.

@@ -5,7 +5,7 @@ import type { RunConfiguration, StudyPlan } from '../training/sweep/plan.ts';
 import type { RunResult } from '../training/sweep/record.ts';
 import type { ExecuteRun } from '../training/sweep/runs.ts';
 import { WorkerPool } from '../training/workers/pool.ts';
-import type { CreateWorker } from '../training/workers/workerProcess.ts';
+import type { CreateWorker, WorkerSilence } from '../training/workers/workerProcess.ts';
 import {
   type AskPredictor,
   askOn,
@@ -65,11 +65,15 @@ type StudyResult = RunResult | StudySpectrum | Predicted;
  * Does the parts in processes that are started when the first part is to be done, each with a model of its own; what they are
  * given throws as `WorkerPool.start` does.
  */
-export function workInProcesses(count: number, setup: StudyWorkerSetup): StudyWork {
+export function workInProcesses(count: number, setup: StudyWorkerSetup, silence: WorkerSilence = {}): StudyWork {
   const module = import.meta.url;
   let started: Promise<WorkerPool<StudyTask, StudyResult, number>> | undefined;
   const run = async (task: StudyTask, report?: (step: number) => void): Promise<StudyResult> => {
-    started ??= WorkerPool.start<StudyWorkerSetup, StudyTask, StudyResult, number>(count, { module, setup });
+    started ??= WorkerPool.start<StudyWorkerSetup, StudyTask, StudyResult, number>(
+      count,
+      { module, setup },
+      { ...silence, wordsFor },
+    );
     return (await started).run(task, report);
   };
   const release = async (): Promise<void> => {
@@ -87,7 +91,13 @@ export function workInProcesses(count: number, setup: StudyWorkerSetup): StudyWo
   };
 }
 
-/** What such a process does; of a run it reports the steps. */
+function wordsFor(task: StudyTask): string {
+  if (task.part === 'run') return `${task.run.method} at ${task.run.learningRate}, seed ${task.run.seed}`;
+  if (task.part === 'predictor') return `${task.choice.predictor} of ${task.choice.method}`;
+  return `the curvature of ${task.choice.method} (${task.choice.operator})`;
+}
+
+/** What such a process does; of a run it reports the steps, of a spectrum the products. */
 export const createWorker: CreateWorker<StudyWorkerSetup, StudyTask, StudyResult, number> = async ({
   directory,
   model: { backend, ...options },
@@ -99,7 +109,7 @@ export const createWorker: CreateWorker<StudyWorkerSetup, StudyTask, StudyResult
   return async (task, report) => {
     if (task.part === 'run') return work.trainRun(task.run, task.folder, report);
     return task.part === 'spectrum'
-      ? work.measureSpectrum(task.choice, task.options)
+      ? work.measureSpectrum(task.choice, task.options, report)
       : work.askPredictor(task.choice, task.options);
   };
 };

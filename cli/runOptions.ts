@@ -118,6 +118,18 @@ export function parseLearningRate(args: Arguments): number {
   return required(args, 'lr', number({ above: 0 }));
 }
 
+/** `--worker-timeout` in a group of the help */
+export function workerTimeoutOption(group: string): OptionGroup {
+  const what =
+    'end a worker that gives no sign (a step, a product, a result) for so long; if not given it is only named';
+  return { 'worker-timeout': value(group, 'SECONDS', what) };
+}
+
+/** @throws UsageError for anything but a number of seconds. */
+export function parseWorkerTimeout(args: Arguments): number | undefined {
+  return optional(args, 'worker-timeout', number({ above: 0 }));
+}
+
 /** Which runs a sweep makes */
 export const sweepOptions: OptionGroup = {
   study: value('Sweep', 'DIR', 'study folder; one that is there already is continued'),
@@ -142,6 +154,7 @@ export const sweepOptions: OptionGroup = {
     'N',
     'processes that work side by side, each with a model of its own; if not given one for each core that memory allows',
   ),
+  ...workerTimeoutOption('Sweep'),
 };
 
 export type SweepOptions = {
@@ -152,7 +165,7 @@ export type SweepOptions = {
   /** The grid is continued to at most so many rates a method; 0: never. */
   readonly mostRates: number;
   readonly refinements: number;
-} & Given<{ study: string | undefined; workers: number | undefined }>;
+} & Given<{ study: string | undefined; workers: number | undefined; workerTimeout: number | undefined }>;
 
 /** Reads the grid with mathjs, which is loaded only here. */
 export async function parseSweep(args: Arguments): Promise<SweepOptions> {
@@ -166,7 +179,11 @@ export async function parseSweep(args: Arguments): Promise<SweepOptions> {
   // Of files what they hold is not known before they are loaded.
   for (const method of methods) await loadMethod(method, '--methods');
   return {
-    ...given({ study: optional(args, 'study', text), workers: optional(args, 'workers', wholeNumber(1, 1024)) }),
+    ...given({
+      study: optional(args, 'study', text),
+      workers: optional(args, 'workers', wholeNumber(1, 1024)),
+      workerTimeout: parseWorkerTimeout(args),
+    }),
     methods,
     grid: grid === 'auto' ? automaticGrid : grid,
     seeds: Array.from({ length: count }, (_, index) => firstSeed + index),

@@ -19,7 +19,14 @@ import {
   warmupOptions,
 } from './options.ts';
 import type { Output } from './output.ts';
-import { optimizerOptions, parseOptimizer, parseSchedule, scheduleOptions } from './runOptions.ts';
+import {
+  optimizerOptions,
+  parseOptimizer,
+  parseSchedule,
+  parseWorkerTimeout,
+  scheduleOptions,
+  workerTimeoutOption,
+} from './runOptions.ts';
 import { measureSpectrum, type SpectrumSettings } from './spectrumRun.ts';
 import { spectrumLines } from './spectrumWords.ts';
 import { demandSource, readTrainingRows } from './taskInputs.ts';
@@ -72,6 +79,7 @@ export const command: Command = {
     ),
     ...engineOptions,
     workers: value('Engine', 'N', 'processes that share the batches, of one thread each where --threads is 0', '1'),
+    ...workerTimeoutOption('Engine'),
   },
   examples: [
     ['spectrum --data train.jsonl --limit 64 --method pissa', 'the whole adapter'],
@@ -168,7 +176,11 @@ function parseMeasurement(args: Arguments): SpectrumSettings {
     maxSteps: required(args, 'max-products', wholeNumber(1)),
     workers: required(args, 'workers', wholeNumber(1, 1024)),
     perModule: args['per-module'] === true,
-    ...given({ modulePattern: parseModules(args), directions: parseDirections(args) }),
+    ...given({
+      modulePattern: parseModules(args),
+      directions: parseDirections(args),
+      workerTimeout: parseWorkerTimeout(args),
+    }),
     ...parseDistribution(args),
   };
 }

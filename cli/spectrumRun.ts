@@ -21,6 +21,8 @@ export interface SpectrumSettings
   readonly warmup: WarmupSettings;
   /** Of `--along-update`: steps from so many batches; absent: not measured. */
   readonly directions?: number;
+  /** Seconds after which a silent worker is ended; absent: never. */
+  readonly workerTimeout?: number;
   /** `--modules` */
   readonly modulePattern?: string;
 }
@@ -43,7 +45,7 @@ export async function measureSpectrum(
   settings: SpectrumRun,
   output: Output,
 ): Promise<MeasuredSpectrum> {
-  const { operator, optimizer, warmup, modulePattern, directions, batchSize, seed, ...rest } = settings;
+  const { operator, optimizer, warmup, modulePattern, directions, workerTimeout, batchSize, seed, ...rest } = settings;
   const { betas, eps, weightDecay, momentum, loraPlusRatio } = optimizer;
   const { matchModules } = await import('../training/checkpoint/matchModules.ts');
   const { warmUp } = await import('../training/warmup.ts');
@@ -59,6 +61,7 @@ export async function measureSpectrum(
   const result = await spectrum(model, warmed?.adapter ?? start, rows, {
     ...rest,
     ...{ batchSize, seed, curvature, momentum, weightDecay, beta1: betas[0] },
+    workerSilence: { onSilence: output.warn, ...given({ endedAfter: workerTimeout }) },
     ...(modules ? { modules } : {}),
     ...(warmed ? { preconditioner: warmed.preconditioner } : {}),
     ...(warmed && loraPlusRatio !== undefined ? { rateFactors: warmed.rateFactors } : {}),

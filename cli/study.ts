@@ -46,7 +46,7 @@ export const command: Command = {
     const results: StudyResult[] = [];
     for (const study of inputs.studies) {
       const cost = await costOfSteps(inputs.model, study);
-      await using work = await openStudyWork(inputs.model, study, options);
+      await using work = await openStudyWork(inputs.model, study, options, output);
       const runs = await carryOut(study, work, measurements, cost, output);
       results.push({ study: study.folder, runs, ...(await conclude(study.folder)) });
     }

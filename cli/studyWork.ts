@@ -3,10 +3,16 @@ import type { StudyWork } from '../analysis/studyWork.ts';
 import type { Model } from '../training/model.ts';
 import { stepCost } from './cost.ts';
 import type { EngineOptions } from './options.ts';
+import type { Output } from './output.ts';
 import type { PlannedStudy } from './studyInputs.ts';
+import { given } from './values.ts';
 
 /** Who works on a study. */
-export type WorkOptions = Pick<EngineOptions, 'backend' | 'threads'> & { readonly workers?: number };
+export type WorkOptions = Pick<EngineOptions, 'backend' | 'threads'> & {
+  readonly workers?: number;
+  /** Seconds after which a silent worker is ended. */
+  readonly workerTimeout?: number;
+};
 
 /** What a process takes that has computed something, besides the model's weights and the values of a step, in bytes. */
 const processBytes = 400e6;
@@ -18,7 +24,8 @@ const processBytes = 400e6;
 export async function openStudyWork(
   model: Model,
   { plan, data }: PlannedStudy,
-  { workers, threads, backend }: WorkOptions,
+  { workers, workerTimeout, threads, backend }: WorkOptions,
+  output: Output,
 ): Promise<StudyWork> {
   const { workHere, workInProcesses } = await import('../analysis/studyWork.ts');
   const count = workers ?? (await usualWorkers(model, plan, data));
@@ -26,7 +33,8 @@ export async function openStudyWork(
   const { name, precision, checkpoint } = model;
   const own = threads || Math.max(1, Math.floor(availableParallelism() / count));
   const options = { name, precision, threads: own, backend };
-  return workInProcesses(count, { directory: checkpoint.directory, model: options, plan, data });
+  const setup = { directory: checkpoint.directory, model: options, plan, data };
+  return workInProcesses(count, setup, { onSilence: output.warn, ...given({ endedAfter: workerTimeout }) });
 }
 
 /** One for each core, as far as memory allows and there is work to begin with. */

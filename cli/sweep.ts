@@ -54,7 +54,7 @@ export const command: Command = {
     const results: SweepResult[] = [];
     for (const study of inputs.studies) {
       const progress = output.progress(plannedRuns(study.plan), titleOf(study, 'sweep'));
-      await using work = await openStudyWork(inputs.model, study, options);
+      await using work = await openStudyWork(inputs.model, study, options, output);
       await using opened = await openStudy(study.folder, study.plan);
       sayEdited(opened, output);
       const record = await runSweep(study, opened, work, progress, output).finally(() => progress.stop());

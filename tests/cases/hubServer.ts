@@ -14,6 +14,8 @@ export interface HubOptions {
   readonly breaksAfter?: (request: number) => number | undefined;
   /** What is sent in place of the contents. */
   readonly corrupt?: (request: number, bytes: Uint8Array) => Uint8Array;
+  /** Headers of its answer to a path besides: with `location` it is a redirect, with `link` names a next page. */
+  readonly headersAt?: (path: string) => Readonly<Record<string, string>> | undefined;
   /** With these it speaks HTTPS. */
   readonly tls?: { readonly key: string; readonly cert: string };
 }
@@ -24,6 +26,8 @@ export interface HubServer {
   readonly commit: string;
   /** The requests for contents so far: `model.safetensors bytes=10-99`. */
   readonly requests: string[];
+  /** Each request's path, and what authorised it or `-`. */
+  readonly authorisations: string[];
   close(): Promise<void>;
 }
 
@@ -31,12 +35,17 @@ export async function startHub(options: HubOptions): Promise<HubServer> {
   const { repo, files, token } = options;
   const commit = '0123456789abcdef0123456789abcdef01234567';
   const requests: string[] = [];
+  const authorisations: string[] = [];
   const json = (response: ServerResponse, status: number, value: unknown): unknown => {
     return response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
   };
 
   const answer = (request: IncomingMessage, response: ServerResponse): unknown => {
     const path = decodeURIComponent(new URL(request.url!, 'http://hub').pathname);
+    authorisations.push(`${path} ${request.headers.authorization ?? '-'}`);
+    const headers = options.headersAt?.(path) ?? {};
+    if (headers.location !== undefined) return response.writeHead(302, headers).end();
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) {
       return json(response, 401, { error: 'Invalid username or password.' });
     }
@@ -79,6 +88,7 @@ export async function startHub(options: HubOptions): Promise<HubServer> {
     url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     commit,
     requests,
+    authorisations,
     close: () =>
       new Promise((closed) => {
         server.close(() => closed());

@@ -17,7 +17,9 @@ export type Task =
   | { readonly kind: 'throw'; readonly what: 'lambdamax' | 'usage' | 'other' }
   | { readonly kind: 'return a function' }
   | { readonly kind: 'exit'; readonly words: string }
-  | { readonly kind: 'kill' };
+  | { readonly kind: 'kill' }
+  /** It computes without end, and lets nothing be heard of it. */
+  | { readonly kind: 'endless' };
 
 export interface Result {
   readonly pid: number;
@@ -40,6 +42,7 @@ export const createWorker: CreateWorker<Setup, Task, Result, number> = async ({ 
       return { pid: process.pid, vector: task.vector.map((entry) => factor * entry) };
     }
     if (task.kind === 'wait') await pause(task.milliseconds);
+    if (task.kind === 'endless') for (;;);
     if (task.kind === 'throw') throw errors[task.what];
     if (task.kind === 'return a function') return (() => {}) as unknown as Result;
     if (task.kind === 'exit') {

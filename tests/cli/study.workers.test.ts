@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import { areGone, workersOf } from '../cases/processes.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { writeThreesTask } from '../cases/threesTask.ts';
 import { filesOf, timelessBytes, tinyStudy } from '../cases/tinyStudy.ts';
+import { randomRows, referencePath, writeRows } from '../cases/tokenFiles.ts';
 import { resultOf } from '../oracles/commands.ts';
 
 interface Study {
@@ -88,6 +89,41 @@ test('a worker that dies ends the study with its reason; no process is left, and
     assert.match(words(), /lambdamax: [^\n]*worker process \d+[^\n]*its end by SIGKILL[^\n]*fewer workers[^\n]*\n$/);
     await allGone(workers);
     assert.is((await resultOf<Study>(...command)).runs, 6);
+  }));
+
+/** A method whose initial values never come. */
+const endless = `import { adapterMethod } from 'lambdamax/training';
+export default {
+  name: 'endless', keepsFunctionBy: 'zeroUpdate', form: adapterMethod('lora').form,
+  initialise() { for (;;); },
+};`;
+
+test('a worker that hangs is ended after --worker-timeout, and the sweep with it', () =>
+  inTemporaryFolder(async (folder) => {
+    const method = join(folder, 'endless.ts');
+    await writeFile(method, endless);
+    const data = await writeRows(folder, randomRows(6, 1));
+    const { ended, words } = started([
+      ...['sweep', '--model', referencePath('models/llama'), '--data', data],
+      ...['--methods', `lora,${method}`, '--rank', '2', '--lr', '1e-3', '--seeds', '1', '--steps', '2', '--no-extend'],
+      ...[
+        '--refine',
+        '0',
+        '--threads',
+        '1',
+        '--workers',
+        '2',
+        '--worker-timeout',
+        '15',
+        '--study',
+        join(folder, 'study'),
+      ],
+    ]);
+    assert.equal(await ended, [1, null]);
+    assert.match(
+      words(),
+      /lambdamax: worker process \d+: expected a sign within 15 s, got none from .*endless.* at 0\.001, seed 0/,
+    );
   }));
 
 test("Ctrl-C ends a study's processes with it", () =>

@@ -6,7 +6,7 @@ import { LambdamaxError } from '../../errors.ts';
 import { otherWeights, saveAgain } from './checkpoint.ts';
 import { causeOf, download, type RemoteFile } from './download.ts';
 import { copyFileWhole, fileFault, makeFolder, readJson, writeFileWhole } from './files.ts';
-import { cacheFolder, type Environment, hubToken, isOffline } from './hubEnvironment.ts';
+import { cacheFolder, type Environment, type HubToken, hubToken, isOffline } from './hubEnvironment.ts';
 import { proxiedFetch } from './proxy.ts';
 
 /** How a model is fetched. */
@@ -38,12 +38,13 @@ export async function downloadModel(name: string, options: DownloadOptions = {})
     throw new LambdamaxError({ subject: name, expected: "a model's name on the hub, org/name or org/name@revision" });
   const environment = options.environment ?? process.env;
   const token = await hubToken(environment);
+  const hubUrl = (environment.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '');
   const hub: Hub = {
     name,
     repo,
-    hubUrl: (environment.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, ''),
-    fetch: proxiedFetch(environment),
-    ...(token && { accessToken: token.value, tokenSource: token.source }),
+    hubUrl,
+    fetch: authorisedFetch(proxiedFetch(environment), hubUrl, token),
+    ...(token && { tokenSource: token.source }),
   };
   const cache = join(cacheFolder(environment), `models--${repo.replace('/', '--')}`);
   const mustStayOffline = isOffline(environment);
@@ -67,10 +68,23 @@ interface Hub {
   readonly name: string;
   readonly repo: string;
   readonly hubUrl: string;
-  readonly accessToken?: string;
   /** Where the token is from. */
   readonly tokenSource?: string;
+  /** It authorises the requests; the client library is given no token, which it would send wherever a link leads. */
   readonly fetch: typeof fetch;
+}
+
+/**
+ * `fetch` that sends a token to the hub's own scheme, host and port, and nowhere else: neither to the address of a next page, nor
+ * behind a redirect, where `fetch` itself takes it away for good once another address comes between.
+ */
+function authorisedFetch(plain: typeof fetch, hubUrl: string, token: HubToken | null): typeof fetch {
+  return (input, init) => {
+    const request = new Request(input, init);
+    if (token !== null && new URL(request.url).origin === new URL(hubUrl).origin)
+      request.headers.set('Authorization', `Bearer ${token.value}`);
+    return plain(request);
+  };
 }
 
 /** The files at the top of a model's repository, at one commit. */

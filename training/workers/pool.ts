@@ -1,5 +1,5 @@
 import { LambdamaxError } from '../../errors.ts';
-import { type WorkerModule, WorkerProcess } from './workerProcess.ts';
+import { type Silence, type WorkerModule, WorkerProcess } from './workerProcess.ts';
 
 /**
  * Some processes that all run the same module, for tasks of which each may do any.
@@ -31,11 +31,12 @@ export class WorkerPool<Task, Result, Progress = never> {
   static async start<Setup, Task, Result, Progress = never>(
     count: number,
     module: WorkerModule<Setup>,
+    silence: Silence<Task> = {},
   ): Promise<WorkerPool<Task, Result, Progress>> {
     if (!(Number.isInteger(count) && count >= 1))
       throw new LambdamaxError({ subject: 'number of workers', expected: 'a whole number from 1', got: count });
     const started = await Promise.allSettled(
-      Array.from({ length: count }, () => WorkerProcess.start<Setup, Task, Result, Progress>(module)),
+      Array.from({ length: count }, () => WorkerProcess.start<Setup, Task, Result, Progress>(module, silence)),
     );
     const failed = started.find((one) => one.status === 'rejected');
     const workers = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));

@@ -25,6 +25,24 @@ export interface WorkerModule<Setup> {
   readonly setup: Setup;
 }
 
+/** What becomes of processes that are at work and give no sign of it: neither progress nor a result. */
+export interface Silence<Task> {
+  /** Seconds after which a silent process is named; default {@link silenceSeconds}. */
+  readonly namedAfter?: number;
+  /** Seconds after which a silent process is ended; never if not given. */
+  readonly endedAfter?: number;
+  /** Told once for each silence, in a sentence, which process it is and what it works on. */
+  readonly onSilence?: (sentence: string) => void;
+  /** A task in words: `lora at 1e-3, seed 0`. */
+  readonly wordsFor?: (task: Task) => string;
+}
+
+/** What becomes of silent processes whose tasks are put into words elsewhere. */
+export type WorkerSilence = Omit<Silence<never>, 'wordsFor'>;
+
+/** A process that gives no sign for so many seconds is named. */
+export const silenceSeconds = 600;
+
 /** The end of what a process wrote on standard error, in case that it dies: its last words. */
 const lastWords = 300;
 
@@ -35,6 +53,9 @@ interface Pending {
   resolve(result: unknown): void;
   reject(error: Error): void;
   readonly report: (progress: never) => void;
+  /** What it works on. */
+  readonly words: string;
+  readonly clock: NodeJS.Timeout;
 }
 
 /**
@@ -48,8 +69,12 @@ export class WorkerProcess<Task, Result, Progress = never> {
   #pending: Pending | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #death: LambdamaxError | undefined;
+  readonly #silence: Silence<Task>;
+  /** Since its last sign. */
+  #silentSeconds = 0;
 
-  private constructor() {
+  private constructor(silence: Silence<Task>) {
+    this.#silence = silence;
     // A clone has sources, which take tsx, and a package compiled code.
     const extension = extname(import.meta.url);
     const isSource = extension === '.ts';
@@ -73,13 +98,13 @@ export class WorkerProcess<Task, Result, Progress = never> {
    * Starts a process and waits until the module's `createWorker` has returned. Throws a LambdamaxError for a module without
    * one, and what that one throws.
    */
-  static async start<Setup, Task, Result, Progress = never>({
-    module,
-    setup,
-  }: WorkerModule<Setup>): Promise<WorkerProcess<Task, Result, Progress>> {
-    const started = new WorkerProcess<Task, Result, Progress>();
+  static async start<Setup, Task, Result, Progress = never>(
+    { module, setup }: WorkerModule<Setup>,
+    silence: Silence<Task> = {},
+  ): Promise<WorkerProcess<Task, Result, Progress>> {
+    const started = new WorkerProcess<Task, Result, Progress>(silence);
     try {
-      await started.#carryOut({ kind: 'start', module, setup });
+      await started.#carryOut({ kind: 'start', module, setup }, 'its start');
       return started;
     } catch (error) {
       await started.release();
@@ -99,10 +124,11 @@ export class WorkerProcess<Task, Result, Progress = never> {
 
   /**
    * Does a task, after all that were given before. Throws what the task threw, as a LambdamaxError or UsageError where it was one;
-   * a LambdamaxError if the process dies meanwhile or is dead.
+   * a LambdamaxError if the process dies meanwhile, is ended for its silence, or is dead.
    */
   run(task: Task, report: (progress: Progress) => void = () => {}): Promise<Result> {
-    const result = this.#last.then(() => this.#carryOut({ kind: 'task', task }, report)) as Promise<Result>;
+    const words = this.#silence.wordsFor?.(task) ?? 'a task';
+    const result = this.#last.then(() => this.#carryOut({ kind: 'task', task }, words, report)) as Promise<Result>;
     this.#last = result.catch(() => {});
     return result;
   }
@@ -122,22 +148,50 @@ export class WorkerProcess<Task, Result, Progress = never> {
     this.#child.kill('SIGKILL');
   }
 
-  #carryOut(order: Order, report: (progress: Progress) => void = () => {}): Promise<unknown> {
+  #carryOut(order: Order, words: string, report: (progress: Progress) => void = () => {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#death !== undefined) throw this.#death;
       // If it cannot be sent, the process is gone, and `#watch` says how.
       this.#child.send(order, () => {});
-      this.#pending = { resolve, reject, report };
+      this.#silentSeconds = 0;
+      this.#pending = { resolve, reject, report, words, clock: this.#startClock() };
     });
+  }
+
+  /**
+   * Counts the seconds of a silence. In ticks: while this process itself computes it hears nothing, and no ticks come either.
+   */
+  #startClock(): NodeJS.Timeout {
+    const { namedAfter = silenceSeconds, endedAfter = Number.POSITIVE_INFINITY, onSilence } = this.#silence;
+    const tick = Math.min(1, namedAfter / 10, endedAfter / 10);
+    return setInterval(() => {
+      const before = this.#silentSeconds;
+      this.#silentSeconds += tick;
+      const passed = (limit: number): boolean => before < limit && this.#silentSeconds >= limit;
+      const who = `worker process ${this.#child.pid}`;
+      const words = this.#pending?.words;
+      if (passed(endedAfter)) {
+        this.#death ??= new LambdamaxError({
+          subject: who,
+          expected: `a sign within ${endedAfter} s`,
+          got: `none from ${words}: it was ended`,
+          remedy: 'if it was only slow, allow it more seconds (--worker-timeout)',
+        });
+        this.kill();
+      } else if (passed(namedAfter)) {
+        onSilence?.(`${who} has given no sign for ${namedAfter} s; it works on ${words}`);
+      }
+    }, 1000 * tick);
   }
 
   #take(answer: Answer): void {
     const pending = this.#pending;
+    this.#silentSeconds = 0;
     if (answer.kind === 'progress') {
       pending?.report(answer.progress as never);
       return;
     }
-    this.#pending = undefined;
+    this.#settle();
     if (answer.kind === 'done') pending?.resolve(answer.result);
     else pending?.reject(errorOf(answer.failure));
   }
@@ -163,6 +217,11 @@ export class WorkerProcess<Task, Result, Progress = never> {
       cause,
     });
     this.#pending?.reject(this.#death);
+    this.#settle();
+  }
+
+  #settle(): void {
+    clearInterval(this.#pending?.clock);
     this.#pending = undefined;
   }
 }

@@ -98,6 +98,32 @@ test('a worker that dies between tasks gets none', async () => {
   assert.is((await pool.run(scale(5))).pid, pool.workers[1]!.pid);
 });
 
+test('a worker that gives no sign is named with what it works on, and ended in time; one that gives signs is left alone', async () => {
+  const said: string[] = [];
+  await using pool = await WorkerPool.start<Setup, Task, Result, number>(
+    1,
+    { module, setup: { factor: 3 } },
+    {
+      namedAfter: 2,
+      endedAfter: 4,
+      onSilence: (sentence) => said.push(sentence),
+      wordsFor: ({ kind }) => `the ${kind} task`,
+    },
+  );
+  const { pid } = pool.workers[0]!;
+  // Longer than either, but never silent for so long.
+  for (let round = 0; round < 5; round++) await pool.run({ kind: 'wait', milliseconds: 1000 });
+  said.length = 0;
+  const endless = pool.run({ kind: 'endless' });
+  const next = pool.run(scale(1));
+  const ended =
+    /^worker process \d+: expected a sign within 4 s, got none from the endless task: it was ended; .*--worker-timeout/;
+  await throwsClearly(() => endless, ended);
+  await throwsClearly(() => next, ended);
+  assert.equal(said, [`worker process ${pid} has given no sign for 2 s; it works on the endless task`]);
+  assert.ok(await areGone([pid!]), 'it goes on alone');
+});
+
 test('one process does one task after another, and none after its release', async () => {
   const pool = await start(1);
   const [worker] = pool.workers;
