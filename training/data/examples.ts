@@ -104,7 +104,7 @@ interface TokenisedText extends Scored {
 }
 
 function tokenise(row: DataRow, subject: string, options: ExampleOptions): TokenisedText {
-  const { tokenizer, trainOn = 'last' } = options;
+  const { tokenizer, trainOn = 'last', maxLength } = options;
   // Read first: what is wrong with a row is said before a tokenizer is missed.
   const conversation = conversationOf(row, subject, options);
   const example = conversation === undefined ? toTextExample(row, subject, options) : undefined;
@@ -116,9 +116,11 @@ function tokenise(row: DataRow, subject: string, options: ExampleOptions): Token
       remedy: "put tokenizer.json into the model's folder",
     });
   }
+  // One more, by which it is seen that the row is cut.
+  const atMost = maxLength + 1;
   const scored = example
-    ? tokeniseText(example.prompt, example.response, tokenizer)
-    : tokeniseConversation(conversation!, tokenizer, trainOn, subject);
+    ? tokeniseText(example.prompt, example.response, tokenizer, atMost)
+    : tokeniseConversation(conversation!, tokenizer, trainOn, subject, atMost);
   return { ...scored, fields: (example ?? conversation!).fields };
 }
 

@@ -15,16 +15,22 @@ export interface Scored {
 /**
  * A prompt and a response as one text, with the tokenizer's special tokens around it and eos behind it unless it ends so already;
  * scored from where its tokens part from those of the prompt alone. So a token that reaches over the boundary is scored. A
- * prompt of null: the whole text is scored. As SFTTrainer does.
+ * prompt of null: the whole text is scored. As SFTTrainer does. `atMost` is as that of {@link TextTokenizer.encode}.
  * @see https://github.com/huggingface/trl, trl/trainer/sft_trainer.py and `common_prefix_length` in trl/data_utils.py, 1.16
  */
-export function tokeniseText(prompt: string | null, response: string, tokenizer: TextTokenizer): Scored {
+export function tokeniseText(
+  prompt: string | null,
+  response: string,
+  tokenizer: TextTokenizer,
+  atMost?: number,
+): Scored {
   const { eosToken, eosTokenId } = tokenizer;
   const end = eosToken === null || response.endsWith(eosToken) ? '' : eosToken;
-  const whole = tokenizer.encode(`${prompt ?? ''}${response}${end}`, { addSpecialTokens: true });
+  const options = { addSpecialTokens: true, ...(atMost !== undefined && { atMost }) };
+  const whole = tokenizer.encode(`${prompt ?? ''}${response}${end}`, options);
   // An eos that no text is encoded as.
   if (eosToken === null && eosTokenId !== null && whole.at(-1) !== eosTokenId) whole.push(eosTokenId);
-  return scoredBehind(prompt === null ? [] : tokenizer.encode(prompt, { addSpecialTokens: true }), whole, eosTokenId);
+  return scoredBehind(prompt === null ? [] : tokenizer.encode(prompt, options), whole, eosTokenId);
 }
 
 /** A text that a model continues: with the special tokens that the tokenizer puts before it. */
@@ -80,20 +86,22 @@ export function tokeniseConversation(
   tokenizer: TextTokenizer,
   trainOn: TrainOn,
   subject: string,
+  atMost?: number,
 ): Scored {
   const { messages, given, options, isSplit } = conversation;
   const template = demandTemplate(tokenizer.chat, subject);
-  const answer = (): Scored => {
-    const prompt = toPromptTokens(messages.slice(0, given), conversation, template, tokenizer);
-    return scoredBehind(prompt, tokenizer.encode(template.render(messages, options)), null);
+  const answer = (most: { readonly atMost?: number }): Scored => {
+    const prompt = toPromptTokens(messages.slice(0, given), conversation, template, tokenizer, most);
+    return scoredBehind(prompt, tokenizer.encode(template.render(messages, options), most), null);
   };
-  if (trainOn === 'last') return answer();
+  // Turns are found in whole texts alone.
+  if (trainOn === 'last') return answer(atMost === undefined ? {} : { atMost });
   const { tokens } = template.marksGenerations(options)
     ? markedTurns(conversation, tokenizer, template, subject)
     : renderedTurns(conversation, tokenizer, template, subject);
   if (!isSplit) return { tokens, hasParted: false };
   // Of a completion the turns in it alone.
-  const { tokens: behind, hasParted } = answer();
+  const { tokens: behind, hasParted } = answer({});
   const labels = tokens.labels.map((label, index) => (behind.labels[index] === notScored ? notScored : label));
   return { tokens: { ...tokens, labels }, hasParted };
 }
@@ -103,8 +111,9 @@ function toPromptTokens(
   { options }: Pick<Conversation, 'options'>,
   template: ChatTemplate,
   tokenizer: TextTokenizer,
+  most: { readonly atMost?: number } = {},
 ): number[] {
-  return tokenizer.encode(template.render(messages, { ...options, addGenerationPrompt: true }));
+  return tokenizer.encode(template.render(messages, { ...options, addGenerationPrompt: true }), most);
 }
 
 /** A question as a model's chat template puts it. Throws a LambdamaxError that names it (`subject`) for a model without one. */

@@ -5,15 +5,17 @@ import { LambdamaxError } from '../../errors.ts';
 import { readJson } from '../checkpoint/files.ts';
 import type { TokenPiece } from './alignment.ts';
 import { type ChatTemplate, loadChatTemplate } from './chat.ts';
+import { firstTokens, keepsWordsApart } from './longText.ts';
 import { pieceReader, transformersForm } from './tokenizerFile.ts';
 
 /** Text to token ids and back. */
 export interface TextTokenizer {
   /**
    * `addSpecialTokens` (default false): with the tokens that the tokenizer puts around a text, such as Llama's bos. As in
-   * Hugging Face's, what no token stands for becomes the unknown token, or is left out if there is none.
+   * Hugging Face's, what no token stands for becomes the unknown token, or is left out if there is none. `atMost`: no more than
+   * the first so many tokens are of use; where the text is far longer and its tokenizer allows it, no others come back.
    */
-  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
+  encode(text: string, options?: { readonly addSpecialTokens?: boolean; readonly atMost?: number }): number[];
   /** The text of the tokens; `skipSpecialTokens` (default true) leaves out bos, eos and their like. */
   decode(ids: ArrayLike<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
   /** The tokens of a text, without special ones around it, and what each stands for. */
@@ -39,6 +41,7 @@ export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
   const definition = transformersForm(await readObject(file), settings, config, file);
   const tokenizer = build(file, definition, settings);
   const pieceOf = pieceReader(definition);
+  const isLocal = keepsWordsApart(definition);
   const vocabSize = largestId(file, tokenizer) + 1;
   const eosTokenId = await findEos(directory, tokenizer, settings);
   const chat = await loadChatTemplate(directory, settings);
@@ -51,8 +54,10 @@ export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
       const { ids, tokens } = attempt(file, () => tokenizer.encode(text, { add_special_tokens: false }));
       return { ids, pieces: tokens.map(pieceOf) };
     },
-    encode: (text, { addSpecialTokens = false } = {}) => {
-      const ids: number[] = attempt(file, () => tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids);
+    encode: (text, { addSpecialTokens = false, atMost } = {}) => {
+      const encode = (part: string): number[] =>
+        attempt(file, () => tokenizer.encode(part, { add_special_tokens: addSpecialTokens }).ids);
+      const ids = atMost !== undefined && isLocal ? firstTokens(text, atMost, encode('').length, encode) : encode(text);
       const unknown = ids.findIndex((id) => !Number.isInteger(id));
       if (unknown < 0) return ids;
       const got = `${JSON.stringify(text.slice(0, 60))}, token ${unknown}`;

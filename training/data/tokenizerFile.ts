@@ -5,10 +5,13 @@ import type { TokenPiece } from './alignment.ts';
 type Definition = Readonly<Record<string, unknown>>;
 
 /** A token that is split off from every text, as tokenizer.json and tokenizer_config.json have it. */
-interface AddedToken {
+export interface AddedToken {
   readonly id: number;
   readonly content: string;
   readonly single_word?: boolean;
+  readonly special?: boolean;
+  /** Whether it is looked for in normalised text; default: where it is not special. */
+  readonly normalized?: boolean;
 }
 
 const namedTokens = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'].map((name) => `${name}_token`);
@@ -173,15 +176,19 @@ function knownSplits(step: unknown, file: string): unknown {
   return { type: 'Sequence', pretokenizers: [step, knownSplit(splitting, file)] };
 }
 
-interface SplitStep {
+/** A step of a pre-tokenizer that splits by a pattern. */
+export interface SplitStep {
   readonly type: string;
   readonly pattern?: { readonly String?: string; readonly Regex?: string };
   readonly behavior?: string;
   readonly invert?: boolean;
 }
 
-/** The library knows two ways to split, by matches that are left out or stand alone; others are put as a pattern of whole parts. */
-function knownSplit(step: SplitStep, file: string): unknown {
+/**
+ * A step in terms of what the library does: it knows two ways to split, by matches that are left out or stand alone; others are put
+ * as a pattern of whole parts. Throws a LambdamaxError that names the file for a way that cannot be put so.
+ */
+export function knownSplit(step: SplitStep, file: string): SplitStep {
   const { pattern, behavior = '' } = step;
   const isolated = { ...step, type: 'Split', behavior: 'Isolated', invert: false };
   if (behavior === 'Removed') return step;
