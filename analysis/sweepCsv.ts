@@ -2,7 +2,7 @@ import { LambdamaxError } from '../errors.ts';
 import { geometricMean } from './statistics.ts';
 import { isDiverged, ratePoints, type ScoreDirection, type Sweep, type SweepContext, type SweepRun } from './sweep.ts';
 import { isMissing, numberReader, type ReadNumber, statusOf } from './table/cells.ts';
-import { directionWords, plainName } from './table/columnNames.ts';
+import { directionWords, isMoment, plainName } from './table/columnNames.ts';
 import { type ColumnChoices, type Roles, rolesOf } from './table/columns.ts';
 import { type Configurations, configurationsOf } from './table/configurations.ts';
 import { readTable, type Table, type TableRow } from './table/readTable.ts';
@@ -39,7 +39,8 @@ export function readSweepCsv(path: string, options: SweepCsvOptions = {}): Sweep
   const configured = configurationsOf(table, counted, roles, columns);
   const rows = wholeRows(table, counted, configured, onNotice);
   const read = numberReader(table, [roles.rate, roles.score, ...(roles.lambda ? [roles.lambda] : [])]);
-  const runs = seededRuns(rows, roles, configured, read, onNotice);
+  const moments = table.columns.filter((column) => isMoment(column) && !(columns.ignore ?? []).includes(column));
+  const runs = seededRuns(rows, roles, configured, moments, read, onNotice);
   refuseSinglePoints(table, runs, configured);
   const names = [...new Set(runs.map((run) => run.configuration))];
   const share = shareColumns.find(({ low }) => rows.some(({ cells }) => (cells[low] ?? '') !== ''));
@@ -97,12 +98,14 @@ function seededRuns(
   rows: readonly TableRow[],
   roles: Roles,
   configured: Configurations,
+  moments: readonly string[],
   read: ReadNumber,
   onNotice: (notice: string) => void,
 ): SweepRun[] {
   const runs = rows.map((row) => readRun(row, roles, configured, read));
   const twice = firstRepeated(runs);
   if (twice === undefined) return runs;
+  refuseHistories(rows, runs, moments);
   const isCounted = roles.seed !== undefined && configured.seedColumns.length === 0;
   if (isCounted) {
     const { configuration, learningRate, seed } = runs[twice]!;
@@ -119,6 +122,25 @@ function seededRuns(
   if (same >= 0)
     onNotice(`${rows[same]!.subject} is the same as ${rows[written.indexOf(written[same]!)]!.subject}: both count`);
   return withSeeds(runs);
+}
+
+/** Throws where rows that would count as repeats were written at different moments: they may be steps of one run. */
+function refuseHistories(rows: readonly TableRow[], runs: readonly SweepRun[], moments: readonly string[]): void {
+  const seen = new Map<string, TableRow>();
+  for (const [index, row] of rows.entries()) {
+    const { configuration, learningRate, seed } = runs[index]!;
+    const key = JSON.stringify([configuration, learningRate.toPrecision(9), seed]);
+    const before = seen.get(key) ?? row;
+    seen.set(key, before);
+    const moment = moments.find((column) => before.cells[column] !== row.cells[column]);
+    if (moment === undefined) continue;
+    throw new LambdamaxError({
+      subject: row.subject,
+      expected: 'one row for each run',
+      got: `${moment} ${row.cells[moment]} after ${before.cells[moment]} of ${configuration} at ${learningRate}`,
+      remedy: `keep the last row of each run; if these are runs of their own, say --columns ignore=${moment}`,
+    });
+  }
 }
 
 function readRun({ cells, subject }: TableRow, roles: Roles, { of }: Configurations, read: ReadNumber): SweepRun {

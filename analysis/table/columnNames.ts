@@ -424,6 +424,11 @@ export function kindOf(column: string): 'setting' | 'seed' | 'progress' | 'harml
   return name.split(' ').some((word) => outcomeWords.has(word)) ? 'harmless' : 'unknown';
 }
 
+/** Whether a column can say at which moment of a run its row was written: `step`, `epoch`, `train/global_step`, `_step`. */
+export function isMoment(column: string): boolean {
+  return /(^| )(step|epoch|iteration|iter)$/.test(plainName(column)) && plainName(column) !== 'training iteration';
+}
+
 /** What a column is called in a configuration's name. */
 export function settingLabel(column: string): string {
   return ownPart(column).replaceAll('_', ' ');

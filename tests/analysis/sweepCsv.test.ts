@@ -96,6 +96,17 @@ test('scores from 0 to 1 of which higher is better are shares, with what stands 
   assert.is(readSweepCsv(losses).isShare, false);
 });
 
+for (const moment of ['step', 'epoch', 'train/global_step', '_step'])
+  test(`rows of one run at several moments (${moment}) are no seeds of it`, ({ folder }) => {
+    const rows = ['1e-4', '1e-3', '1e-2'].flatMap((rate) =>
+      [10, 20].map((at) => `lora,${rate},${at},${2 - at / 20 + Math.abs(Math.log10(Number(rate)) + 3)}`),
+    );
+    const path = csv(folder, [`method,lr,${moment},eval_loss`, ...rows].join('\n'));
+    refuses(path, 'line 3', 'one row for each run', `${moment} 20 after 10 of lora at 0.0001`, `ignore=${moment}`);
+    const sweep = readSweepCsv(path, { scoreDirection: 'lower', columns: { ignore: [moment] } });
+    assert.is(sweep.runs.length, 6);
+  });
+
 test('a bad row is named by its line', ({ folder }) => {
   const head = 'method,learningRate,score,seed,lambdaMax\nlora,1e-3,2.5,0,1\n';
   refuses(csv(folder, `${head}lora,-1e-3,2.5,0,1\n`), 'line 3', 'learningRate', 'positive', '-1e-3');
