@@ -176,8 +176,9 @@ const lossCliff = 0.4;
 
 /**
  * Whether training has broken at this point, seen from the best one. A point with a diverged run has. For a loss: 0.4 nats above
- * the best. For a score that is better higher: where the loss beside it is so much above the best point's, or the score below three
- * quarters of the best, unless their confidence intervals overlap: 12.5 and 17 % of 200 may be the same.
+ * the best. For a share of problems: where the loss beside it is so much above the best point's, or where less than half is solved
+ * of what the best point solves and their confidence intervals do not overlap. For another score that is better higher: below three
+ * quarters of the best.
  */
 export function isOffCliff(
   point: RatePoint,
@@ -187,8 +188,7 @@ export function isOffCliff(
   if (point.mean === null) return true;
   const gap = shortfall(point.mean, best.mean!, direction);
   if (direction === 'lower') return gap > lossCliff;
-  const lossGap = point.loss === undefined || best.loss === undefined ? 0 : point.loss - best.loss;
-  const mayBeEqual =
-    point.interval !== undefined && best.interval !== undefined && point.interval[1] >= best.interval[0];
-  return lossGap > lossCliff || (gap > Math.abs(best.mean!) / 4 && !mayBeEqual);
+  if (point.loss !== undefined && best.loss !== undefined && point.loss - best.loss > lossCliff) return true;
+  if (point.interval === undefined || best.interval === undefined) return gap > Math.abs(best.mean!) / 4;
+  return gap > best.mean! / 2 && point.interval[1] < best.interval[0];
 }

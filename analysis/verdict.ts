@@ -223,7 +223,7 @@ function thresholdClaim({ points }: Findings): JudgedClaim {
     ...(held === 0
       ? []
       : [`${ratios.length === 0 ? words : 'it'} lies below rates at which ${count(held, 'configuration')} held`]),
-    `within a factor ${agreementFactor} of where training breaks for ${agreeing} of ${judged.length}`,
+    `within a factor ${agreementFactor} of the rates between which training broke, for ${agreeing} of ${judged.length}`,
   ].join('; ');
   if (judged.length < fewestToJudge) return cannotTell(`${evidence}, too few to judge by`);
   return { ...common, answer: agreeing === judged.length ? 'yes' : 'no', evidence };

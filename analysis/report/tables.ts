@@ -76,7 +76,7 @@ export function methodTable(prediction: Prediction): Table {
     note:
       'Optimum: vertex of a parabola in log rate through the best points, those past the cliff left out. Interval: 95 % ' +
       'bootstrap over seeds, or with one seed or fewer than three rates on the peak (grid) the rates tried on both sides. Breaks at: smallest rate tried above ' +
-      `the optimum where a run diverged or fell off the cliff (${scoreDirection === 'lower' ? '0.4 above the best loss' : cliffOfScores}).` +
+      `the optimum where a run diverged or fell off the cliff (${scoreDirection === 'lower' ? '0.4 above the best loss' : isShare ? cliffOfShares : cliffOfScores}).` +
       (limit === null ? '' : ` Limit: ${limit} the largest learning rate at which that is stable near the start.`) +
       (curvature
         ? ' Fold error: how many times too large or too small the prediction is. Regret: what training at the predicted ' +
@@ -87,8 +87,9 @@ export function methodTable(prediction: Prediction): Table {
 }
 
 /** Where scores that are better higher have broken; see `isOffCliff`. */
-const cliffOfScores =
-  'a loss 0.4 above that at the optimum, or a score below three quarters of the best whose confidence interval does not reach that of the best';
+const cliffOfScores = 'below three quarters of the best score';
+const cliffOfShares =
+  'a loss 0.4 above that at the optimum, or less than half of what is solved there, with confidence intervals that do not overlap';
 
 /** Every predictor, the baseline of one constant among them. */
 export function predictorTable({ predictors, scoreDirection }: Prediction): Table {

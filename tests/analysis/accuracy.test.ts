@@ -63,16 +63,16 @@ test('12.5 and 17 % of 200 may be the same, and training has broken at neither; 
     ),
     rates[4],
   );
-  // Most answers are right at the rate above the best one.
+  // Where more than half is solved of what the best rate solves, training has not broken, though there is no chance in it.
   const most = examinedSweep(lora, {
     rates: rates.slice(0, 3),
-    share: (_, rate) => (rate > 3e-4 ? 0.6 : 0.82),
+    share: (_, rate) => (rate > 3e-4 ? 0.4 : 0.82),
     loss: () => 1,
   });
   assert.is(divergesAt(ratePoints(most.runs, 'lora'), 'higher'), rates[2]);
   const alike = examinedSweep(lora, {
     rates: rates.slice(0, 3),
-    share: (_, rate) => (rate > 3e-4 ? 0.63 : 0.82),
+    share: (_, rate) => (rate > 3e-4 ? 0.42 : 0.82),
     loss: () => 1,
   });
   assert.is(divergesAt(ratePoints(alike.runs, 'lora'), 'higher'), null);
