@@ -52,17 +52,24 @@ export async function startHub(options: HubOptions): Promise<HubServer> {
     if (path === `/api/models/${repo}/revision/main` || path === `/api/models/${repo}/revision/${commit}`) {
       return json(response, 200, { _id: '1', id: repo, private: false, sha: commit, lastModified: '2026-01-01' });
     }
-    if (path === `/api/models/${repo}/tree/${commit}`) {
-      return json(
-        response,
-        200,
-        [...files].map(([name, bytes]) => entryOf(name, bytes)),
-      );
-    }
+    const tree = `/api/models/${repo}/tree/${commit}`;
+    if (path === tree || path.startsWith(`${tree}/`)) return json(response, 200, listed(path.slice(tree.length + 1)));
     const prefix = `/${repo}/resolve/${commit}/`;
     const bytes = path.startsWith(prefix) ? files.get(path.slice(prefix.length)) : undefined;
     if (bytes === undefined) return json(response, 404, { error: 'Repository not found' });
     return send(path.slice(prefix.length), bytes, request, response);
+  };
+
+  // One level of folders, as the hub without `recursive`.
+  const listed = (folder: string): unknown[] => {
+    const start = folder === '' ? '' : `${folder}/`;
+    const names = [...files.keys()].filter((name) => name.startsWith(start));
+    const isBelow = (name: string) => /^\w.*\//.test(name.slice(start.length));
+    const folders = new Set(names.filter(isBelow).map((name) => start + name.slice(start.length).split('/')[0]!));
+    return [
+      ...names.filter((name) => !isBelow(name)).map((name) => entryOf(name, files.get(name)!)),
+      ...[...folders].map((path) => ({ type: 'directory', path, size: 0, oid: '0'.repeat(40) })),
+    ];
   };
 
   const send = (name: string, whole: Uint8Array, request: IncomingMessage, response: ServerResponse): unknown => {

@@ -159,17 +159,27 @@ function toLocation({ source, entry }: Weight): WeightLocation {
   return { file: source.name, offset: start, bytes: end - start, dtype: dtype as FloatDtype, shape };
 }
 
-/** What says how text becomes tokens, and when a response is over. */
-const besideWeights = [
+/** The files that say how text becomes tokens, and when a response is over. */
+export const besideWeights: readonly string[] = [
   ...['generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'],
-  ...['chat_template.json', 'special_tokens_map.json'],
+  ...['chat_template.json', 'special_tokens_map.json', 'added_tokens.json'],
 ];
+
+/** The folder of further chat templates beside the weights, each a file in `.jinja`. */
+export const chatTemplateFolder = 'additional_chat_templates';
+
+async function filesBesideWeights(directory: string): Promise<string[]> {
+  const folder = join(directory, chatTemplateFolder);
+  const templates = existsSync(folder) ? (await readdir(folder)).filter((name) => name.endsWith('.jinja')).sort() : [];
+  const files = besideWeights.filter((file) => existsSync(join(directory, file)));
+  return [...files, ...templates.map((name) => `${chatTemplateFolder}/${name}`)];
+}
 
 const bytesPerHashStep = 2 ** 22;
 
 async function hashContents(directory: string, sources: readonly ByteSource[]): Promise<string> {
   const hash = createHash('sha256').update(await readText(join(directory, 'config.json')));
-  for (const name of besideWeights.filter((file) => existsSync(join(directory, file))))
+  for (const name of await filesBesideWeights(directory))
     hash.update(`\n${name}\n`).update(await readText(join(directory, name)));
   for (const source of sources) {
     // Lengths between the files, so that bytes moved from one to the next change the hash.

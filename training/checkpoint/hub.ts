@@ -3,7 +3,7 @@ import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { ListFileEntry } from '@huggingface/hub';
 import { LambdamaxError } from '../../errors.ts';
-import { otherWeights, saveAgain } from './checkpoint.ts';
+import { besideWeights, chatTemplateFolder, otherWeights, saveAgain } from './checkpoint.ts';
 import { causeOf, download, type RemoteFile } from './download.ts';
 import { copyFileWhole, fileFault, makeFolder, readJson, writeFileWhole } from './files.ts';
 import { cacheFolder, type Environment, type HubToken, hubToken, isOffline } from './hubEnvironment.ts';
@@ -87,7 +87,7 @@ function authorisedFetch(plain: typeof fetch, hubUrl: string, token: HubToken | 
   };
 }
 
-/** The files at the top of a model's repository, at one commit. */
+/** The files at the top of a model's repository and its further chat templates, at one commit. */
 interface Listing {
   readonly commit: string;
   readonly files: ReadonlyMap<string, ListFileEntry>;
@@ -98,16 +98,25 @@ async function listFilesOf(hub: Hub, revision: string): Promise<Listing> {
   const { sha } = await modelInfo({ ...hub, name: hub.repo, revision, additionalFields: ['sha'] });
   if (!/^[0-9a-f]{40}$/.test(sha)) throw new Error(`a commit called ${sha}`);
   const files = new Map<string, ListFileEntry>();
-  for await (const entry of listFiles({ ...hub, revision: sha }))
+  let hasTemplates = false;
+  for await (const entry of listFiles({ ...hub, revision: sha })) {
     if (entry.type === 'file' && /^\w[\w.-]*$/.test(entry.path)) files.set(entry.path, entry);
+    hasTemplates ||= entry.type === 'directory' && entry.path === chatTemplateFolder;
+  }
+  if (hasTemplates)
+    for await (const entry of listFiles({ ...hub, revision: sha, path: chatTemplateFolder }))
+      if (isTemplate(entry.path)) files.set(entry.path, entry);
   return { commit: sha, files };
 }
 
+/** Whether a path is one of a further chat template. */
+function isTemplate(path: string): boolean {
+  const [folder, name, ...rest] = path.split('/');
+  return folder === chatTemplateFolder && rest.length === 0 && /^\w[\w.-]*\.jinja$/.test(name ?? '');
+}
+
 /** What is looked at beside the weights, where a model has it. */
-const smallFiles = [
-  ...['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'],
-  ...['chat_template.jinja', 'chat_template.json'],
-];
+const smallFiles: readonly string[] = ['config.json', ...besideWeights];
 const single = 'model.safetensors';
 const index = 'model.safetensors.index.json';
 
@@ -137,7 +146,7 @@ async function fetchSnapshot(
       before += entry.size;
     }
   };
-  const first = smallFiles.filter((file) => files.has(file));
+  const first = [...smallFiles.filter((file) => files.has(file)), ...[...files.keys()].filter(isTemplate)];
   if (weights === single) await fetchAll([...first, single]);
   else {
     await fetchAll([...first, index]);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LambdamaxError } from '../../errors.ts';
+import { chatTemplateFolder } from '../checkpoint/checkpoint.ts';
 import { readJson, readText } from '../checkpoint/files.ts';
 import { compileTemplate, type Rendering } from './jinja.ts';
 
@@ -57,7 +58,7 @@ export async function loadChatTemplate(
 
 async function findSources(directory: string, settings: Readonly<Record<string, unknown>>): Promise<Sources> {
   const jinja = join(directory, 'chat_template.jinja');
-  const more = join(directory, 'additional_chat_templates');
+  const more = join(directory, chatTemplateFolder);
   const named = existsSync(more) ? (await readdir(more)).filter((name) => name.endsWith('.jinja')).sort() : [];
   if (existsSync(jinja) || named.length > 0) {
     const files = [

@@ -1,4 +1,5 @@
-import { type AddedToken, knownSplit, type SplitStep } from './tokenizerFile.ts';
+import type { AddedToken } from './addedTokens.ts';
+import { knownSplit, type SplitStep } from './tokenizerFile.ts';
 
 /** A part of a tokenizer.json. */
 type Definition = Readonly<Record<string, unknown>>;

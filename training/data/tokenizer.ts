@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { LambdamaxError } from '../../errors.ts';
 import { readJson } from '../checkpoint/files.ts';
+import { refuseAbsent } from './addedTokens.ts';
 import type { TokenPiece } from './alignment.ts';
 import { type ChatTemplate, loadChatTemplate } from './chat.ts';
 import { firstTokens, keepsWordsApart } from './longText.ts';
@@ -13,7 +14,8 @@ export interface TextTokenizer {
   /**
    * `addSpecialTokens` (default false): with the tokens that the tokenizer puts around a text, such as Llama's bos. As in
    * Hugging Face's, what no token stands for becomes the unknown token, or is left out if there is none. `atMost`: no more than
-   * the first so many tokens are of use; where the text is far longer and its tokenizer allows it, no others come back.
+   * the first so many tokens are of use; where the text is far longer and its tokenizer allows it, no others come back. Throws
+   * a LambdamaxError for a text with a special token that has no id.
    */
   encode(text: string, options?: { readonly addSpecialTokens?: boolean; readonly atMost?: number }): number[];
   /** The text of the tokens; `skipSpecialTokens` (default true) leaves out bos, eos and their like. */
@@ -31,14 +33,15 @@ export interface TextTokenizer {
 }
 
 /**
- * The tokenizer of a Hugging Face folder: `tokenizer.json`, and `tokenizer_config.json`, `special_tokens_map.json` and
- * `config.json` where they are there. Throws a LambdamaxError that names the file if it is missing or is not a tokenizer.
+ * The tokenizer of a Hugging Face folder: `tokenizer.json`, and `tokenizer_config.json`, `special_tokens_map.json`,
+ * `added_tokens.json` and `config.json` where they are there. Throws a LambdamaxError that names the file if it is missing or is not a tokenizer.
  */
 export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
   const file = join(directory, 'tokenizer.json');
   const settings = await readSettings(directory);
   const config = await readIfThere(join(directory, 'config.json'));
-  const definition = transformersForm(await readObject(file), settings, config, file);
+  const legacy = await readIfThere(join(directory, 'added_tokens.json'));
+  const { definition, absent } = transformersForm(await readObject(file), settings, config, legacy, file);
   const tokenizer = build(file, definition, settings);
   const pieceOf = pieceReader(definition);
   const isLocal = keepsWordsApart(definition);
@@ -51,10 +54,12 @@ export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
     eosToken: eosTextOf(tokenizer, eosTokenId),
     vocabSize,
     pieces: (text) => {
+      refuseAbsent(text, absent, file);
       const { ids, tokens } = attempt(file, () => tokenizer.encode(text, { add_special_tokens: false }));
       return { ids, pieces: tokens.map(pieceOf) };
     },
     encode: (text, { addSpecialTokens = false, atMost } = {}) => {
+      refuseAbsent(text, absent, file);
       const encode = (part: string): number[] =>
         attempt(file, () => tokenizer.encode(part, { add_special_tokens: addSpecialTokens }).ids);
       const ids = atMost !== undefined && isLocal ? firstTokens(text, atMost, encode('').length, encode) : encode(text);

@@ -1,23 +1,9 @@
 import { LambdamaxError } from '../../errors.ts';
+import { type AddedToken, addedTokens } from './addedTokens.ts';
 import type { TokenPiece } from './alignment.ts';
 
 /** The content of a tokenizer.json, or a part of it. */
 type Definition = Readonly<Record<string, unknown>>;
-
-/** A token that is split off from every text, as tokenizer.json and tokenizer_config.json have it. */
-export interface AddedToken {
-  readonly id: number;
-  readonly content: string;
-  readonly single_word?: boolean;
-  readonly special?: boolean;
-  /** Whether it is looked for in normalised text; default: where it is not special. */
-  readonly normalized?: boolean;
-}
-
-const namedTokens = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'].map((name) => `${name}_token`);
-
-/** Further special tokens, as a list or by names of their own. */
-const moreTokens = ['additional_special_tokens', 'extra_special_tokens'];
 
 /** What a class of transformers builds anew around the vocabulary of a tokenizer.json, whatever else stands in the file. */
 interface TokenizerClass {
@@ -119,50 +105,21 @@ function asClassReads(definition: Definition, settings: Definition, config: Defi
  * A tokenizer.json as the library must be given it to split as transformers does. Where tokenizer_config.json
  * (`settings`) names a class that builds its own steps around the vocabulary, those are taken (config.json, `config`, can
  * outdo it); a class whose steps are not known is refused. Metaspace's `split` and ways to split that the
- * library leaves out are put in other terms; special tokens that tokenizer_config.json names are split off. Throws a
- * LambdamaxError that names the file for a token of which it is not known how it is split off.
+ * library leaves out are put in other terms; added tokens are those of `addedTokens`, which throws for some (`legacy` is
+ * added_tokens.json), and `absent` those without an id.
  */
 export function transformersForm(
   written: Definition,
   settings: Definition,
   config: Definition,
+  legacy: Definition,
   file: string,
-): Definition {
+): { readonly definition: Definition; readonly absent: ReturnType<typeof addedTokens>['absent'] } {
   const definition = asClassReads(written, settings, config, file);
-  const given = Array.isArray(definition.added_tokens) ? (definition.added_tokens as AddedToken[]) : [];
-  const single = given.find((token) => token?.single_word === true);
-  if (single !== undefined) {
-    const subject = `token ${single.content} in ${file}`;
-    throw new LambdamaxError({ subject, expected: 'single_word false', got: true });
-  }
-  const more = moreTokens.flatMap((name) => Object.values((settings[name] ?? {}) as object));
-  const named = [...namedTokens.map((name) => settings[name]), ...more].flatMap((token) => contentOf(token) ?? []);
-  const vocabulary = (definition.model as { readonly vocab?: unknown } | null)?.vocab;
-  const known = new Set(given.map((token) => token?.content));
-  const missing = [...new Set(named)].flatMap((content): AddedToken[] => {
-    const id = idOf(vocabulary, content);
-    return known.has(content) || id === undefined ? [] : [{ id, content }];
-  });
-  const special = { special: true, normalized: false, lstrip: false, rstrip: false, single_word: false };
-  return {
-    ...definition,
-    ...(missing.length > 0 && { added_tokens: [...given, ...missing.map((token) => ({ ...token, ...special }))] }),
-    pre_tokenizer: knownSplits(definition.pre_tokenizer, file),
-  };
-}
-
-function contentOf(token: unknown): string | undefined {
-  const content = (token as { readonly content?: unknown } | null)?.content ?? token;
-  return typeof content === 'string' ? content : undefined;
-}
-
-function idOf(vocabulary: unknown, token: string): number | undefined {
-  if (Array.isArray(vocabulary)) {
-    const index = vocabulary.findIndex((entry) => Array.isArray(entry) && entry[0] === token);
-    return index < 0 ? undefined : index;
-  }
-  const id = typeof vocabulary === 'object' && vocabulary !== null && (vocabulary as Record<string, unknown>)[token];
-  return typeof id === 'number' ? id : undefined;
+  const { added, absent } = addedTokens(definition, settings, legacy, file);
+  const pre_tokenizer = knownSplits(definition.pre_tokenizer, file);
+  const isChanged = added.length > 0 || Array.isArray(definition.added_tokens);
+  return { definition: { ...definition, ...(isChanged && { added_tokens: added }), pre_tokenizer }, absent };
 }
 
 /** A step of a pre-tokenizer in terms of what the library does. */

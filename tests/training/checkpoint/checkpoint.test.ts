@@ -95,7 +95,14 @@ test('the hash depends on the contents alone, on every byte of them', () =>
     assert.is.not(changedWeights, original);
     const config = await readFile(join(copy, 'config.json'), 'utf8');
     await writeFile(join(copy, 'config.json'), config.replace('"rms_norm_eps": 1e-06', '"rms_norm_eps": 1e-05'));
-    assert.is.not(await hash(copy), changedWeights);
+    const changedConfig = await hash(copy);
+    assert.is.not(changedConfig, changedWeights);
+    await mkdir(join(copy, 'additional_chat_templates'));
+    await writeFile(join(copy, 'additional_chat_templates', 'tool_use.jinja'), 'a');
+    const withTemplate = await hash(copy);
+    assert.is.not(withTemplate, changedConfig);
+    await writeFile(join(copy, 'additional_chat_templates', 'tool_use.jinja'), 'b');
+    assert.is.not(await hash(copy), withTemplate);
   }));
 
 test('a folder without weights, a missing shard and a tensor missing from its shard are named', () =>

@@ -83,6 +83,28 @@ test('shards are downloaded, those of the index and no other file', () =>
     assert.is((await readFile(join(directory, 'model-00001-of-00002.safetensors'))).length, 9000);
   }));
 
+test('further chat templates are downloaded from their folder, and nothing else of it', () =>
+  inTemporaryFolder(async (folder) => {
+    const text = (value: string) => new TextEncoder().encode(value);
+    const files = new Map([
+      ...(await llamaFiles()),
+      ['added_tokens.json', text('{}')],
+      ['additional_chat_templates/tool_use.jinja', text('tools')],
+      ['additional_chat_templates/notes.md', text('no template')],
+      ['additional_chat_templates/../../evil.jinja', text('evil')],
+      ['other/tool_use.jinja', text('elsewhere')],
+    ]);
+    const hub = await startHub({ repo, files });
+    const directory = await downloadModel(repo, { environment: { HF_ENDPOINT: hub.url, HF_HUB_CACHE: folder } });
+    await hub.close();
+    const templates = join(directory, 'additional_chat_templates');
+    assert.equal(await readdir(templates), ['tool_use.jinja']);
+    assert.is(await readFile(join(templates, 'tool_use.jinja'), 'utf8'), 'tools');
+    assert.equal((await readdir(directory)).sort(), [
+      ...['added_tokens.json', 'additional_chat_templates', 'config.json', 'model.safetensors'],
+    ]);
+  }));
+
 test('a connection that breaks is taken up where it broke', () =>
   onHub({ breaksAfter: (request) => (request >= 1 && request <= 3 ? 20_000 : undefined) }, async (hub, environment) => {
     const directory = await downloadModel(repo, { environment });

@@ -108,7 +108,7 @@ function randomText(seed: number, count: number): string {
 
 for (const [kind, { tokenizer, config }] of Object.entries(kinds))
   test(`${kind}: up to a space between letters a text has the same tokens whatever follows`, () => {
-    const definition = transformersForm(tokenizer, config, {}, 'tokenizer.json') as Parts;
+    const definition = transformersForm(tokenizer, config, {}, {}, 'tokenizer.json').definition as Parts;
     assert.ok(keepsWordsApart(definition));
     const built = new Tokenizer(definition, config);
     const encode = (text: string) => built.encode(text, { add_special_tokens: false }).ids as number[];
@@ -160,7 +160,7 @@ for (const [what, change] of Object.entries(refused))
 
 for (const [kind, { tokenizer, config }] of Object.entries(acrossWords))
   test(`${kind}, whose tokens reach over several words: long texts are left whole`, () =>
-    assert.not(keepsWordsApart(transformersForm(tokenizer, config, {}, 'tokenizer.json') as Parts)));
+    assert.not(keepsWordsApart(transformersForm(tokenizer, config, {}, {}, 'tokenizer.json').definition as Parts)));
 
 const chat = "{% for m in messages %}<s>{{ m['content'] }}</s>{% endfor %}{% if add_generation_prompt %}<s>{% endif %}";
 

@@ -69,6 +69,54 @@ test('special_tokens_map.json has the last word, unless tokenizer_config.json li
     assert.is((await loadTokenizer(folder)).eosTokenId, special.bos);
   }));
 
+test('added_tokens_decoder says how tokens are split off, and added_tokens.json where there is no such list', () =>
+  inTemporaryFolder(async (folder) => {
+    const write = (name: string, value: object) => writeFile(join(folder, name), JSON.stringify(value));
+    await write('tokenizer.json', byteTokenizer());
+    const flags = { lstrip: false, rstrip: false, normalized: false, single_word: false, special: true };
+    const list = { 2: { ...flags, content: '<eos>', lstrip: true, rstrip: true }, 259: { ...flags, content: 'he' } };
+    await write('added_tokens.json', { he: 259 });
+    assert.equal((await loadTokenizer(folder)).encode('a <eos> he'), [
+      ...[...bytesOf('a '), special.eos, ...bytesOf(' '), 259],
+    ]);
+    await write('tokenizer_config.json', { added_tokens_decoder: list });
+    const { encode, decode } = await loadTokenizer(folder);
+    assert.equal(encode('a <eos> he'), [...bytesOf('a'), special.eos, 259]);
+    assert.is(decode([259, special.eos, ...bytesOf('x')]), 'x');
+    await write('tokenizer_config.json', {
+      added_tokens_decoder: { 259: { ...flags, content: 'he', single_word: true } },
+    });
+    await throwsClearly(() => loadTokenizer(folder), /token he .*single_word false/);
+    await write('tokenizer_config.json', { added_tokens_decoder: { 259: 'he' } });
+    await throwsClearly(() => loadTokenizer(folder), /added_tokens_decoder 259 in tokenizer_config\.json/);
+  }));
+
+test('a token that has no id is refused by name once a text contains it', () =>
+  inTemporaryFolder(async (folder) => {
+    const write = (name: string, value: object) => writeFile(join(folder, name), JSON.stringify(value));
+    const refuses = async (from: RegExp) => {
+      const { encode, pieces } = await loadTokenizer(folder);
+      assert.equal(encode('a [PAD'), bytesOf('a [PAD'));
+      for (const read of [encode, pieces]) await throwsClearly(() => read('a [PAD] b'), from);
+    };
+    await write('tokenizer.json', byteTokenizer());
+    await write('tokenizer_config.json', { pad_token: '[PAD]' });
+    await refuses(/token \[PAD\] of .*tokenizer_config\.json.*save it again/);
+    await write('tokenizer_config.json', { extra_special_tokens: ['[PAD]'] });
+    await refuses(/token \[PAD\] of .*tokenizer_config\.json/);
+    await write('tokenizer_config.json', { added_tokens_decoder: { 300: { content: '[PAD]' } } });
+    await refuses(/token \[PAD\] of tokenizer_config\.json/);
+    await write('tokenizer_config.json', {});
+    await write('special_tokens_map.json', { pad_token: { content: '[PAD]' } });
+    await refuses(/token \[PAD\] of .*special_tokens_map\.json/);
+    await write('special_tokens_map.json', {});
+    await write('added_tokens.json', { '[PAD]': 260 });
+    await refuses(/token \[PAD\] of added_tokens\.json/);
+    // A normaliser could make the token of another text: no text is safe.
+    await write('tokenizer.json', { ...byteTokenizer(), normalizer: { type: 'Lowercase' } });
+    await throwsClearly(() => loadTokenizer(folder), /token \[PAD\] of added_tokens\.json/);
+  }));
+
 test('a token without an id is an error, not an undefined number in the data', () =>
   inTemporaryFolder(async (folder) => {
     const model = { type: 'WordPiece', unk_token: '[UNK]', continuing_subword_prefix: '##', vocab: { a: 0, b: 1 } };
