@@ -52,7 +52,7 @@ const accepted: readonly (readonly [options: OptionGroup, parse: Parse, argv: st
     '--adapter run --method ./mine.ts',
     { adapter: 'run', method: './mine.ts', rank: 8, alpha: 16, targetModules: 'all-linear' },
   ],
-  [dataOptions, parseData, '', { maxLength: 512, batchSize: 8, seed: 0 }],
+  [dataOptions, parseData, '', { maxLength: 512, batchSize: 8, seed: 0, trainOn: 'last' }],
   [
     dataOptions,
     parseData,
@@ -65,6 +65,7 @@ const accepted: readonly (readonly [options: OptionGroup, parse: Parse, argv: st
       maxLength: 64,
       batchSize: 2,
       seed: 5,
+      trainOn: 'last',
     },
   ],
   [
