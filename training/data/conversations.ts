@@ -1,5 +1,6 @@
 import { LambdamaxError } from '../../errors.ts';
 import type { ChatMessage, ChatOptions, ChatTemplate } from './chat.ts';
+import { requirePythonNumbersIn } from './pythonNumbers.ts';
 import type { DataRow } from './rows.ts';
 import { isGiven } from './sequences.ts';
 
@@ -132,11 +133,14 @@ function readList(value: unknown, subject: string): readonly unknown[] | null {
 }
 
 function parsed(text: string, subject: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (cause) {
     throw new LambdamaxError({ subject, expected: 'a list of objects, or its JSON', got: text.slice(0, 60), cause });
   }
+  requirePythonNumbersIn(text, subject);
+  return value;
 }
 
 /** The template, or a LambdamaxError that names the row (`subject`) for a model without one. */

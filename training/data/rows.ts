@@ -2,6 +2,7 @@ import { extname } from 'node:path';
 import { LambdamaxError } from '../../errors.ts';
 import { asJsonLines } from './dataBytes.ts';
 import { isCutOff, type JsonText, jsonForm, jsonLines, jsonValues } from './jsonTexts.ts';
+import { requirePythonNumbers } from './pythonNumbers.ts';
 import { repeatedField } from './repeatedField.ts';
 import { refuseTable } from './tables.ts';
 
@@ -85,6 +86,7 @@ function parseRow(subject: string, { text, isLast }: JsonText): DataRow {
     const remedy = 'write whole characters, as json.dumps(..., ensure_ascii=False) does';
     throw new LambdamaxError({ subject, expected: 'texts of Unicode', got: 'half of a surrogate pair', remedy });
   }
+  requirePythonNumbers(text, subject);
   return value as DataRow;
 }
 
