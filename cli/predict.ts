@@ -55,7 +55,7 @@ export const command: Command = {
     const prediction = predict(
       await (csv === undefined ? sweepOfStudy(study!) : sweepOfTable(csv, { better, columns }, output)),
     );
-    if (study !== undefined) await keepPrediction(join(study, 'prediction.json'), prediction, output);
+    const fault = study && (await keepPrediction(join(study, 'prediction.json'), prediction, output));
     const { progressWords } = await import('../analysis/verdict.ts');
     const progress = progressWords(prediction);
     output.result(prediction, () => [
@@ -66,17 +66,27 @@ export const command: Command = {
       '',
       prediction.verdict,
     ]);
+    if (fault) throw fault;
   },
 };
 
-/** Writes prediction.json; a folder that cannot be written to is no reason not to show what is in it. */
-async function keepPrediction(path: string, prediction: Prediction, output: Output): Promise<void> {
+/** What the system says of a disk that fails; other faults are those of a folder that is not there to be written to. */
+const diskFaults: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'EIO', 'EFBIG'];
+
+/**
+ * Writes prediction.json. A folder that is not to be written to is no reason not to show what is in it, which is said; a fault of
+ * the disk is returned, to be thrown once the prediction has been shown.
+ */
+async function keepPrediction(path: string, prediction: Prediction, output: Output): Promise<LambdamaxError | null> {
   const { writeJson } = await import('../training/checkpoint/files.ts');
   try {
     await writeJson(path, prediction);
+    return null;
   } catch (error) {
     if (!(error instanceof LambdamaxError)) throw error;
+    if (diskFaults.includes((error.cause as NodeJS.ErrnoException | undefined)?.code)) return error;
     output.warn(`not kept: ${error.message}`);
+    return null;
   }
 }
 

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { open, readdir, writeFile } from 'node:fs/promises';
+import { cp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { commandLine } from '../cases/commandLine.ts';
 import { canMount, onSmallDisk } from '../cases/smallDisk.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { filesOf, timelessBytes, tinyStudy } from '../cases/tinyStudy.ts';
@@ -74,6 +75,25 @@ testWithDisk('an adapter that does not fit on the disk leaves nothing that could
     await onSmallDisk('96k', async (disk) => {
       await failsClearly(finetune(data, join(disk, 'out')), 1, /out\/adapter\/\S+: .*got a full disk/);
       assert.not((await filesOf(disk)).some((name) => /result\.json|adapter_(config|model)/.test(name)));
+    });
+  }),
+);
+
+testWithDisk('a prediction that does not fit on the disk is shown, and is a failure', () =>
+  inTemporaryFolder(async (folder) => {
+    const study = join(folder, 'study');
+    await resultOf(...(await tinyStudy(folder, ['--study', study])));
+    await rm(join(study, 'report.html'));
+    await onSmallDisk('8m', async (disk) => {
+      await cp(study, join(disk, 'study'), { recursive: true });
+      const file = join(disk, 'study', 'prediction.json');
+      const before = await readFile(file);
+      await writeFile(join(disk, 'ballast'), new Uint8Array(16 * 2 ** 20)).catch(() => {});
+      const { code, stdout, stderr } = await commandLine(['predict', join(disk, 'study')]);
+      assert.is(code, 1);
+      assert.match(stdout, /lora/);
+      assert.match(stderr, /prediction\.json: expected a writable file, got a full disk/);
+      assert.equal(await readFile(file), before);
     });
   }),
 );
