@@ -58,7 +58,8 @@ test('a study is the same, byte for byte, whether one process works on it, or tw
 
     const killed = join(folder, 'killed');
     const byTwo = await tinyStudy(folder, [...longer, '--study', killed, '--workers', '2']);
-    for (const moment of [/curvature of pissa/, /lora at 0\.01, seed 0/]) {
+    // The second at whichever run: the study that was begun again for a moment may have come some way.
+    for (const moment of [/curvature of pissa/, /(lora|pissa) at /]) {
       const { child, ended, said } = started(byTwo);
       await said(moment);
       const workers = await twoWorkersOf(child);

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
@@ -75,11 +76,29 @@ const recordSchema = z.object({
   sha256: z.string().optional(),
 });
 
+/** Throws, with what to do, for folders of PEFT that hold adapters in another way than one on its top, as safetensors. */
+async function refuseOtherFolders(directory: string): Promise<void> {
+  const has = (...path: string[]) => existsSync(join(directory, ...path));
+  if (!has(files.config)) {
+    const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+    const inner = entries
+      .filter((entry) => entry.isDirectory() && has(entry.name, files.config))
+      .map(({ name }) => name);
+    if (inner.length === 0) return;
+    const remedy = `give the folder of one adapter: ${inner.map((name) => join(directory, name)).join(', ')}`;
+    throw new LambdamaxError({ subject: directory, expected: files.config, got: 'folders with adapters', remedy });
+  }
+  if (has(files.tensors) || !has('adapter_model.bin')) return;
+  const remedy = 'load it with PEFT and save it with save_pretrained(safe_serialization=True)';
+  throw new LambdamaxError({ subject: directory, expected: files.tensors, got: 'adapter_model.bin', remedy });
+}
+
 /**
  * Reads a PEFT adapter folder. Throws a LambdamaxError that names the file, field or tensor if its kind is not known, it uses
  * a feature that would be computed wrongly, or its tensors contradict one another or the config.
  */
 export async function readAdapter(directory: string): Promise<PeftAdapter> {
+  await refuseOtherFolders(directory);
   const config = await readPeftConfig(join(directory, files.config));
   const tensors = await readPrefixed(join(directory, files.tensors));
   requireTensors(join(directory, files.tensors), config, tensors);

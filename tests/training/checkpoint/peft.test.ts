@@ -1,4 +1,4 @@
-import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { test } from 'uvu';
@@ -209,6 +209,17 @@ for (const { variant } of adapterCases.filter(({ architecture }) => architecture
         await writeFile(join(folder, file), bytes);
       }
     }));
+
+test('an adapter saved as .bin, and adapters in folders of their own, are told what to do', () =>
+  inTemporaryFolder(async (folder) => {
+    await cp(join(adapters, 'lora', 'init'), join(folder, 'first'), { recursive: true });
+    await throwsClearly(
+      () => readAdapter(folder),
+      /got folders with adapters; give the folder of one adapter: .*first$/,
+    );
+    await rename(join(folder, 'first/adapter_model.safetensors'), join(folder, 'first/adapter_model.bin'));
+    await throwsClearly(() => readAdapter(join(folder, 'first')), /got adapter_model\.bin; .*safe_serialization=True/);
+  }));
 
 test('a rank that no tensor has allocates nothing', () =>
   inTemporaryFolder(async (folder) => {
