@@ -9,18 +9,18 @@ import { throwsClearly } from '../../oracles/throws.ts';
 
 // As huggingface_hub 1.24 reads them.
 const caches: readonly (readonly [environment: Record<string, string>, folder: string])[] = [
-  [{ HOME: '/home/a' }, '/home/a/.cache/huggingface/hub'],
+  [{ HOME: '/people/a' }, '/people/a/.cache/huggingface/hub'],
   [{}, join(homedir(), '.cache/huggingface/hub')],
-  [{ HOME: '/home/a', HF_HOME: '~/hf' }, '/home/a/hf/hub'],
-  [{ HOME: '/home/a', HF_HOME: '~' }, '/home/a/hub'],
-  [{ HOME: '/home/a', HF_HOME: '/data/~/hf' }, '/data/~/hf/hub'],
+  [{ HOME: '/people/a', HF_HOME: '~/hf' }, '/people/a/hf/hub'],
+  [{ HOME: '/people/a', HF_HOME: '~' }, '/people/a/hub'],
+  [{ HOME: '/people/a', HF_HOME: '/data/~/hf' }, '/data/~/hf/hub'],
   // biome-ignore lint/suspicious/noTemplateCurlyInString: as a shell has it
-  [{ HOME: '/home/a', HF_HOME: '$SCRATCH/${WHO}/hf', SCRATCH: '/scratch', WHO: 'a' }, '/scratch/a/hf/hub'],
-  [{ HOME: '/home/a', HF_HOME: '/$NOT_SET/hf' }, '/$NOT_SET/hf/hub'],
-  [{ HOME: '/home/a', XDG_CACHE_HOME: '~/cache' }, '/home/a/cache/huggingface/hub'],
-  [{ HOME: '/home/a', XDG_CACHE_HOME: '/x', HF_HOME: 'hf' }, 'hf/hub'],
-  [{ HOME: '/home/a', HF_HOME: '/y', HF_HUB_CACHE: '~/models' }, '/home/a/models'],
-  [{ HOME: '/home/a', HUGGINGFACE_HUB_CACHE: '~/old', HF_HUB_CACHE: '' }, '/home/a/old'],
+  [{ HOME: '/people/a', HF_HOME: '$SCRATCH/${WHO}/hf', SCRATCH: '/scratch', WHO: 'a' }, '/scratch/a/hf/hub'],
+  [{ HOME: '/people/a', HF_HOME: '/$NOT_SET/hf' }, '/$NOT_SET/hf/hub'],
+  [{ HOME: '/people/a', XDG_CACHE_HOME: '~/cache' }, '/people/a/cache/huggingface/hub'],
+  [{ HOME: '/people/a', XDG_CACHE_HOME: '/x', HF_HOME: 'hf' }, 'hf/hub'],
+  [{ HOME: '/people/a', HF_HOME: '/y', HF_HUB_CACHE: '~/models' }, '/people/a/models'],
+  [{ HOME: '/people/a', HUGGINGFACE_HUB_CACHE: '~/old', HF_HUB_CACHE: '' }, '/people/a/old'],
 ];
 
 for (const [environment, folder] of caches)
