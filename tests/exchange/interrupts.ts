@@ -164,7 +164,11 @@ await inTemporaryFolder(async (folder) => {
     const text = 'word after word and '.repeat(5e6);
     const long = await writeRows(folder, [{ prompt: 'Say: ', completion: text }], 'long.jsonl');
     const plain = await modelWith(at('plain'), {}, {});
-    await interrupted('a row of 100 MB', () => finetune(plain, long, '--max-length', '512', '--method', 'lora'), at('long'));
+    await interrupted(
+      'a row of 100 MB',
+      () => finetune(plain, long, '--max-length', '512', '--method', 'lora'),
+      at('long'),
+    );
 
     const loop = "{% for a in range(99999) %}{% for b in range(99999) %}{{ '' }}{% endfor %}{% endfor %}";
     const chat = await modelWith(at('chat'), {}, { chat_template: loop });
