@@ -60,7 +60,7 @@ function fileName(given: string, option: string): string {
 interface Drawn {
   readonly title: string;
   readonly figures: Readonly<Record<string, Figure>>;
-  /** Of a study: how many runs it shows. */
+  /** How many runs the figure shows, where it is one of a study. */
   readonly counts?: Pick<Prediction, 'runsDone' | 'runsPlanned'>;
 }
 

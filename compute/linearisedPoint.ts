@@ -21,7 +21,7 @@ export interface LinearisedParts
   readonly feeds: Values;
   /** Products that depend on no direction, by the names of their outputs. */
   readonly constants: Values;
-  /** The same curvature some roundoffs away; see `Linearised.rerounded`. */
+  /** The curvature at a point some roundoffs away, by which rounding is measured; see `Linearised.rerounded`. */
   readonly nearby: () => Promise<Linearised>;
   /** What computes all others. */
   readonly product: () => Promise<Executable>;
@@ -93,7 +93,7 @@ export class LinearisedPoint implements Linearised {
     });
   }
 
-  /** As products of the whole with directions in these tensors alone: a block of the other point is not worth its compilation. */
+  /** A block's products, as those of the whole with directions in these tensors alone: a graph of its own is not worth its compilation. */
   async #reroundedIn(specs: readonly TensorSpec[], directions: readonly Vector[]): Promise<Vector[]> {
     const precision = precisionOf(this.gradient);
     const whole = directions.map((direction) => {

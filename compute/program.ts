@@ -24,7 +24,7 @@ export interface LinearisedBlock {
   readonly parameters: readonly TensorSpec[];
   /** The block's product with a direction, both flattened. */
   apply(direction: Vector): Promise<Vector>;
-  /** As `Linearised.rerounded`. */
+  /** The products with directions at a point some roundoffs away, by which rounding is measured; see `Linearised.rerounded`. */
   rerounded(directions: readonly Vector[]): Promise<Vector[]>;
   /** Frees what was compiled for it, if no other batch uses that; no product may follow. To be called once. */
   release(): Promise<void>;

@@ -72,7 +72,7 @@ const recordSchema = z.object({
   rankPattern: pattern,
   alphaPattern: pattern,
   doubled: z.boolean().optional(),
-  /** Of the file of tensors that the record was written with; absent in those of earlier versions. */
+  /** SHA-256 of the file of tensors that the record was written with; absent in those of earlier versions. */
   sha256: z.string().optional(),
 });
 

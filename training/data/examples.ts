@@ -16,7 +16,7 @@ export interface ExampleOptions extends PromptOptions {
   readonly tokenizer?: TextTokenizer;
   /** Tokens a row; longer rows are cut on the right. */
   readonly maxLength: number;
-  /** Of conversations; default `last`. */
+  /** Which turns of a conversation are scored; default `last`. */
   readonly trainOn?: TrainOn;
   /** Where given, ids from here on are refused: the model has no embedding for them. */
   readonly vocabSize?: number;

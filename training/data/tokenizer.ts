@@ -24,7 +24,7 @@ export interface TextTokenizer {
   pieces(text: string): { readonly ids: number[]; readonly pieces: readonly TokenPiece[] };
   /** The token that ends a text; null if the files name none. */
   readonly eosTokenId: number | null;
-  /** The same as a text that is encoded as this token; null if it is not known as one. */
+  /** A text that is encoded as the eos token; null if none is known. */
   readonly eosToken: string | null;
   /** One more than the largest id. */
   readonly vocabSize: number;

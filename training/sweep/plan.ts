@@ -61,7 +61,7 @@ export interface TaskConfiguration {
   readonly exactOnly: boolean;
   /** The most tokens of a response that is generated. */
   readonly maxNewTokens?: number | undefined;
-  /** Of a user's own file: what it is made of, its judge among that. */
+  /** The content hash of a task that is a user's own file, its judge among that; absent for others. */
   readonly contentHash?: string | undefined;
 }
 
@@ -69,7 +69,7 @@ export interface TaskConfiguration {
 export interface CodeIdentity {
   /** Absent where a study is older than this field. */
   readonly resultsVersion?: number | undefined;
-  /** Of a method that is a user's own file: what it is made of, with all that it imports. */
+  /** The content hash of a method that is a user's own file, with all that it imports; absent for others. */
   readonly methodContent?: string | undefined;
 }
 
