@@ -67,7 +67,7 @@ export async function* randomBlocks(
   }
 }
 
-/** The same numbers. */
+/** A float32 adapter with the same values in float64. */
 function inFloat64(adapter: Adapter): Adapter {
   const weights = new Map([...adapter.weights].map(([name, values]) => [name, Float64Array.from(values)]));
   return { ...adapter, parameters: Float64Array.from(adapter.parameters), weights };

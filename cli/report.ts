@@ -73,7 +73,7 @@ export async function writeReport(
   };
 }
 
-/** The same fault, with what to do about it. */
+/** A fault in writing the report, with what to do about it. */
 async function writeElsewhere(writing: Promise<void>): Promise<void> {
   try {
     await writing;

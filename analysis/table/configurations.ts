@@ -127,7 +127,7 @@ function refuse(table: Table, column: string, rows: readonly TableRow[]): never 
   });
 }
 
-/** Of a run without a score nobody knows which of several lengths it was to have. */
+/** Throws where a run has no score and others have several lengths: nobody knows which of them it was to have. */
 function refuseUnclearLength(rows: readonly TableRow[], scored: readonly TableRow[], lengths: readonly string[]): void {
   for (const column of lengths) {
     const known = new Set(scored.map((row) => settingOf(row, column)));

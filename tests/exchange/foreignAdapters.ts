@@ -22,7 +22,7 @@ import { storedTensors } from '../oracles/storedTensors.ts';
 
 /** Both compute in float32, in another order; logits are of the order of 1. */
 const tolerance = 2e-5;
-/** Of the mean loss, which PEFT gives with its own rounding. */
+/** The largest difference of mean losses: PEFT's has its own rounding. */
 const lossTolerance = 1e-5;
 const length = 12;
 

@@ -17,7 +17,7 @@ interface Expected {
   readonly labels: readonly number[];
 }
 
-/** As in text.py. */
+/** The longest row in tokens; text.py beside this file has the same number. */
 const maxLength = 1000;
 
 const [directory] = process.argv.slice(2);

@@ -19,7 +19,7 @@ export async function readConfigFile(directory: string): Promise<ConfigFile> {
   return { file, values: parsed.data };
 }
 
-/** The same file with other values under some keys. */
+/** A config file with other values under some keys. */
 export function withValues({ file, values }: ConfigFile, changed: ConfigFile['values']): ConfigFile {
   return { file, values: { ...values, ...changed } };
 }

@@ -8,7 +8,7 @@ export function requireFinite(subject: string, values: ArrayLike<number>, remedy
   requireBelow(subject, values, Infinity, remedy);
 }
 
-/** The same for values all of which must be smaller in size than `limit`: from there on a dtype rounds to infinity. */
+/** Throws a LambdamaxError unless all values are smaller in size than `limit`, from which on a dtype rounds to infinity. */
 export function requireBelow(subject: string, values: ArrayLike<number>, limit: number, remedy?: string): void {
   for (let index = 0; index < values.length; index++) {
     const value = values[index]!;

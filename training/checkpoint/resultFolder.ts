@@ -106,7 +106,7 @@ async function endSwap(folder: string): Promise<void> {
   await rm(old, { recursive: true, force: true });
 }
 
-/** Of a folder that is not there: none. */
+/** Names of the files and folders in a folder, sorted; none where there is no folder. */
 async function namesIn(folder: string): Promise<string[]> {
   return (await readdir(folder).catch(() => [])).sort();
 }

@@ -58,7 +58,7 @@ async function trainOn(folder: string): Promise<void> {
   await writeSafetensors(file, new Map(moved), { format: 'pt' });
 }
 
-/** Of each architecture one, with its compiled graphs. */
+/** One model of each architecture, with its compiled graphs. */
 const models = new Map<string, Promise<Model>>();
 function openModel(architecture: string): Promise<Model> {
   const model = models.get(architecture) ?? referenceModel(architecture, 'float32');
@@ -176,7 +176,7 @@ test('a config that was changed says what the adapter is, as it does for PEFT', 
     assert.equal((await loadAdapter(model, folder)).parameters, adapter.parameters);
   }));
 
-/** As folders on residual weights were until records had a hash: of the adapter's own rank, the initial values beside it. */
+/** An adapter's folder of the earlier kind, from before records had a hash: of the adapter's own rank, the initial values beside it. */
 async function writeFormerly(model: Model, adapter: Adapter, folder: string): Promise<void> {
   await saveAdapter(model, { ...adapter, method: { ...adapter.method, keepsFunctionBy: 'zeroUpdate' } }, folder);
   const { config: own, record: one, ...stored } = await readAdapter(folder);

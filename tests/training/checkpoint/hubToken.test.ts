@@ -34,7 +34,7 @@ interface Way {
 }
 
 const isContent = (path: string): boolean => path.includes('/resolve/');
-/** The same port's other name is another host. */
+/** Another host: another name for the port that the hub listens on. */
 const byName = (url: string): string => url.replace('127.0.0.1', 'localhost');
 
 const ways: readonly Way[] = [

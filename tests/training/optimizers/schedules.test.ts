@@ -41,7 +41,7 @@ test('the reference holds a run with a warm-up and a cosine', () => {
   );
 });
 
-/** Of get_*_schedule_with_warmup of transformers 5.18, at a peak of 1, by name, steps and warm-up. */
+/** Learning rates of get_*_schedule_with_warmup of transformers 5.18, at a peak of 1, by name, steps and warm-up. */
 const few: readonly (readonly [ScheduleName, steps: number, warmupSteps: number, rates: number[]])[] = [
   ['cosine', 1, 0, [1]],
   ['cosine', 1, 1, [0]],
