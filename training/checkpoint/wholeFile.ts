@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 /** What a file is to hold: text, or bytes in one piece or several. */
 export type Content = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -20,12 +20,28 @@ process.on('exit', () => {
   for (const path of underWay) rmSync(path, { force: true });
 });
 
+/** The last write of each file that is under way, by the file's path. */
+const lastWrites = new Map<string, Promise<void>>();
+
 /**
  * Writes a file whole or not at all: under another name beside it, every byte, to the disk itself, and only then under its own.
  * Whatever fails before that, a full disk among it, leaves the file that was there as it was. A symbolic link stays one, and
  * the permissions of a file stay too. What is no file but a device or a pipe is written to as it is.
+ * Writes of one path are made one after another, in the order of the calls, so that the file ends as the last call had it.
  */
 export async function writeWhole(path: string, content: Content): Promise<void> {
+  const name = resolve(path);
+  const before = lastWrites.get(name) ?? Promise.resolve();
+  const write = before.catch(() => undefined).then(() => writeBeside(path, content));
+  lastWrites.set(name, write);
+  try {
+    await write;
+  } finally {
+    if (lastWrites.get(name) === write) lastWrites.delete(name);
+  }
+}
+
+async function writeBeside(path: string, content: Content): Promise<void> {
   // A link that leads nowhere yet, or a file that is not there.
   const target = await realpath(path).catch(() => path);
   const before = await stat(target).catch(() => null);

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { randomStream } from '../../../compute/random.ts';
 import { copyFileWhole, writeFileWhole, writeJson } from '../../../training/checkpoint/files.ts';
 import { writeSafetensors } from '../../../training/checkpoint/safetensors.ts';
-import { isUnfinished } from '../../../training/checkpoint/wholeFile.ts';
+import { isUnfinished, writeWhole } from '../../../training/checkpoint/wholeFile.ts';
 import { MetricsWriter } from '../../../training/metrics.ts';
 import { canMount, onSmallDisk } from '../../cases/smallDisk.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
@@ -101,6 +101,24 @@ test('a link stays a link, permissions stay, and folders and places without perm
     await throwsClearly(() => copyFileWhole(join(folder, 'none'), real), /none: expected a readable file/);
     assert.is(await readFile(real, 'utf8'), 'new');
     assert.equal((await readdir(folder)).sort(), ['inner', 'link', 'real']);
+  }));
+
+test('writes of one file at once leave what the last call had, whichever is slowest', () =>
+  inTemporaryFolder(async (folder) => {
+    const path = join(folder, 'results.csv');
+    for (let round = 0; round < 20; round++) {
+      const texts = Array.from({ length: 8 }, (_, index) => `${round} ${index}\n`.repeat(1 + 2000 * (7 - index)));
+      await Promise.all(texts.map((text) => writeWhole(path, text)));
+      assert.is(await readFile(path, 'utf8'), texts.at(-1));
+    }
+    // One that fails does not keep the next from being written.
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(10);
+      throw new Error('broken');
+    }
+    const [failed, next] = await Promise.allSettled([writeWhole(path, broken()), writeWhole(path, 'next')]);
+    assert.equal([failed.status, next.status], ['rejected', 'fulfilled']);
+    assert.is(await readFile(path, 'utf8'), 'next');
   }));
 
 test('a device is written to as it is', async () => {
