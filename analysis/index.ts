@@ -1,22 +1,26 @@
 /** Curvature of a loss, the learning rates that it allows, and how well those agree with real sweeps. */
 
-export { type AdapterCurvature, type AdapterCurvatureOptions, adapterCurvature } from './adapterCurvature.ts';
-export { type SpectralDensity, spectralDensity } from './algorithms/density.ts';
-export { type LanczosOptions, type LanczosResult, lanczos, type RitzPair } from './algorithms/lanczos.ts';
+export { type SpectralDensity, spectralDensity } from '../numerics/krylov/density.ts';
+export { type LanczosOptions, type LanczosResult, lanczos, type RitzPair } from '../numerics/krylov/lanczos.ts';
 export {
   type LanczosQuadratureOptions,
   lanczosQuadrature,
   type SpectralMeasure,
   traceOf,
-} from './algorithms/lanczosQuadrature.ts';
-export { explain, type Outcome } from './algorithms/outcome.ts';
-export { type PowerIterationOptions, type PowerIterationResult, powerIteration } from './algorithms/powerIteration.ts';
-export { type TopEigenpairs, type TopEigenpairsOptions, topEigenpairs } from './algorithms/topEigenpairs.ts';
-export { hutchinson, hutchPlusPlus, type TraceEstimate, type TraceOptions } from './algorithms/trace.ts';
-export { type Limit, limits } from './limits.ts';
-export { type LineSearchResult, lineSearch } from './lineSearch.ts';
-export type { BatchCurvature, BlockOperator, CurvatureOperator } from './operators/curvature.ts';
-export { gaussNewton } from './operators/gaussNewton.ts';
+} from '../numerics/krylov/lanczosQuadrature.ts';
+export type { SymmetricOperator } from '../numerics/krylov/operator.ts';
+export { explain, type Outcome } from '../numerics/krylov/outcome.ts';
+export {
+  type PowerIterationOptions,
+  type PowerIterationResult,
+  powerIteration,
+} from '../numerics/krylov/powerIteration.ts';
+export { type TopEigenpairs, type TopEigenpairsOptions, topEigenpairs } from '../numerics/krylov/topEigenpairs.ts';
+export { hutchinson, hutchPlusPlus, type TraceEstimate, type TraceOptions } from '../numerics/krylov/trace.ts';
+export { type AdapterCurvature, type AdapterCurvatureOptions, adapterCurvature } from './curvature/adapterCurvature.ts';
+export { type LineSearchResult, lineSearch } from './curvature/lineSearch.ts';
+export type { BatchCurvature, BlockOperator, CurvatureOperator } from './curvature/operators/curvature.ts';
+export { gaussNewton } from './curvature/operators/gaussNewton.ts';
 export {
   entriesOf,
   groupOf,
@@ -24,17 +28,17 @@ export {
   groupsByModule,
   matchingGroup,
   type ParameterGroup,
-} from './operators/groups.ts';
-export { hessian } from './operators/hessian.ts';
-export type { SymmetricOperator } from './operators/operator.ts';
-export { type SampleSize, sampleSize } from './operators/sampleSize.ts';
-export { type Prediction, type PredictionPoint, type PredictorSummary, predict } from './predictor.ts';
+} from './curvature/operators/groups.ts';
+export { hessian } from './curvature/operators/hessian.ts';
+export { type SampleSize, sampleSize } from './curvature/operators/sampleSize.ts';
+export { type SharpnessOptions, sharpnessAlongTraining } from './curvature/sharpnessAlongTraining.ts';
+export { type Eigenvalue, type SpectrumOptions, type SpectrumResult, spectrum } from './curvature/spectrum.ts';
+export { type UpdateCurvature, type UpdateCurvatureOptions, updateCurvature } from './curvature/updateCurvature.ts';
+export { type Limit, limits } from './rates/limits.ts';
+export { type Prediction, type PredictionPoint, type PredictorSummary, predict } from './rates/predictor.ts';
+export type { Sweep, SweepConfiguration, SweepRun } from './rates/sweep.ts';
+export { readSweepCsv } from './rates/sweepCsv.ts';
+export { type ThresholdOptions, type Thresholds, thresholds } from './rates/thresholds.ts';
 export { type Recommendation, type RecommendOptions, recommend } from './recommend/recommend.ts';
 export { ruleOfThumb } from './recommend/ruleOfThumb.ts';
 export { trainingRangeTest } from './recommend/trainingRangeTest.ts';
-export { type SharpnessOptions, sharpnessAlongTraining } from './sharpnessAlongTraining.ts';
-export { type Eigenvalue, type SpectrumOptions, type SpectrumResult, spectrum } from './spectrum.ts';
-export type { Sweep, SweepConfiguration, SweepRun } from './sweep.ts';
-export { readSweepCsv } from './sweepCsv.ts';
-export { type ThresholdOptions, type Thresholds, thresholds } from './thresholds.ts';
-export { type UpdateCurvature, type UpdateCurvatureOptions, updateCurvature } from './updateCurvature.ts';

@@ -1,5 +1,5 @@
 import type { Options } from 'yargs';
-import type { Output } from './output.ts';
+import type { Output } from './words/output.ts';
 
 /** What yargs read from the command line: texts and flags, under the names that the user types. */
 export type Arguments = Readonly<Record<string, unknown>>;

@@ -1,11 +1,11 @@
-import { type RelativeToLora, relativeToLora } from '../analysis/relativeToLora.ts';
+import { type RelativeToLora, relativeToLora } from '../analysis/rates/relativeToLora.ts';
 import type { TokenRow } from '../training/data/examples.ts';
 import type { Model } from '../training/model.ts';
-import { demandAdapter } from './inputs.ts';
-import type { AdapterOptions } from './options.ts';
-import type { Output } from './output.ts';
-import { bar } from './spectrumBars.ts';
+import { demandAdapter } from './options/inputs.ts';
+import type { AdapterOptions } from './options/options.ts';
 import { type MeasuredSpectrum, measureSpectrum, type SpectrumRun } from './spectrumRun.ts';
+import type { Output } from './words/output.ts';
+import { bar } from './words/spectrumBars.ts';
 
 /** A method's spectrum beside vanilla LoRA's. */
 export type ComparedSpectrum = MeasuredSpectrum & { readonly relativeToLora: RelativeToLora };

@@ -1,13 +1,13 @@
-import type { SpectrumOptions, SpectrumResult } from '../analysis/spectrum.ts';
-import type { UpdateCurvature } from '../analysis/updateCurvature.ts';
+import type { SpectrumOptions, SpectrumResult } from '../analysis/curvature/spectrum.ts';
+import type { UpdateCurvature } from '../analysis/curvature/updateCurvature.ts';
 import type { Adapter } from '../training/adapters/create.ts';
 import type { TokenRow } from '../training/data/examples.ts';
 import type { Model } from '../training/model.ts';
-import { costLine } from './cost.ts';
-import type { WarmupSettings } from './options.ts';
-import { type Output, shortNumber } from './output.ts';
-import type { OptimizerSettings } from './runOptions.ts';
-import { given } from './values.ts';
+import type { WarmupSettings } from './options/options.ts';
+import type { OptimizerSettings } from './options/runOptions.ts';
+import { given } from './options/values.ts';
+import { costLine } from './words/cost.ts';
+import { type Output, shortNumber } from './words/output.ts';
 
 /** What is measured of an adapter, and how well. */
 export interface SpectrumSettings
@@ -49,7 +49,7 @@ export async function measureSpectrum(
   const { betas, eps, weightDecay, momentum, loraPlusRatio } = optimizer;
   const { matchModules } = await import('../training/checkpoint/matchModules.ts');
   const { warmUp } = await import('../training/warmup.ts');
-  const { spectrum } = await import('../analysis/spectrum.ts');
+  const { spectrum } = await import('../analysis/curvature/spectrum.ts');
   const modules = modulePattern && matchModules([...start.layout.modules.keys()], modulePattern);
   const adam = { betas, weightDecay, ...given({ eps }) };
   const stepping = { batchSize, seed, adam, ...given({ loraPlusRatio }) };
@@ -77,10 +77,10 @@ export async function measureSpectrum(
   }).finally(() => progress.stop());
   const { requireFiniteLoss } = await import('../training/finiteLoss.ts');
   await requireFiniteLoss(model, 'loss whose curvature is measured', result.loss);
-  const { explain } = await import('../analysis/algorithms/outcome.ts');
+  const { explain } = await import('../numerics/krylov/outcome.ts');
   for (const outcome of new Set([result.outcome, result.topOutcome ?? 'converged']))
     if (outcome !== 'converged' && outcome !== 'krylovExhausted') output.warn(explain(outcome, result.fault));
-  const { updateCurvature } = await import('../analysis/updateCurvature.ts');
+  const { updateCurvature } = await import('../analysis/curvature/updateCurvature.ts');
   const alongUpdate = directions && (await updateCurvature(model, start, rows, { warmup, directions, ...stepping }));
   return {
     ...result,

@@ -4,10 +4,11 @@ import { LambdamaxError } from '../errors.ts';
 import type { Adapter } from './adapters/create.ts';
 import { layoutTensors } from './adapters/layout.ts';
 import type { TokenRow } from './data/examples.ts';
+import { hashOf as hashOfValue, hashRows } from './data/hash.ts';
 import type { FinetuneOptions } from './finetune.ts';
 import type { Model } from './model.ts';
 import type { OptimizerState } from './optimizers/optimizer.ts';
-import { hashOf as hashOfValue, hashRows, resultsVersion } from './sweep/plan.ts';
+import { resultsVersion } from './resultsVersion.ts';
 import type { Validation } from './validation.ts';
 
 /** All that a run needs to go on as if it had not stopped: the order of the rows follows from seed and step. */

@@ -1,6 +1,6 @@
 import type { Data } from 'plotly.js';
-import { kindsOf, modulePlaces } from '../moduleGrid.ts';
 import { baseLayout, escapeMarkup, type Figure, logAxis } from './figure.ts';
+import { kindsOf, modulePlaces } from './moduleGrid.ts';
 
 /** Both ends of the spectrum of one module's own block. */
 export interface ModuleEnds {

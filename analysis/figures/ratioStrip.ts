@@ -1,6 +1,6 @@
 import type { Data } from 'plotly.js';
-import { kindsOf, modulePlaces } from '../moduleGrid.ts';
 import { baseLayout, escapeMarkup, type Figure, logAxis } from './figure.ts';
+import { kindsOf, modulePlaces } from './moduleGrid.ts';
 
 /** One method's lambda_max over vanilla LoRA's, by module. */
 export interface MethodRatios {

@@ -1,5 +1,5 @@
 import type { Data, LayoutAxis } from 'plotly.js';
-import type { RunStep } from '../run.ts';
+import type { RunStep } from '../rates/run.ts';
 import { baseLayout, type Figure, logAxis } from './figure.ts';
 
 const height = 260;

@@ -1,5 +1,5 @@
 import type { Data } from 'plotly.js';
-import { measuredSteps, type RunStep, seesOtherwise, stabilityFactorOf } from '../run.ts';
+import { measuredSteps, type RunStep, seesOtherwise, stabilityFactorOf } from '../rates/run.ts';
 import { baseLayout, type Figure, formatPower, logAxis } from './figure.ts';
 import { stepAxis } from './runCurves.ts';
 

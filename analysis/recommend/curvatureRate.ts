@@ -1,4 +1,4 @@
-import type { LineSearchResult } from '../lineSearch.ts';
+import type { LineSearchResult } from '../curvature/lineSearch.ts';
 import type { LengthOptimum } from './extrapolation.ts';
 
 /**

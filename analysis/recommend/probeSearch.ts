@@ -1,6 +1,6 @@
 import { LambdamaxError } from '../../errors.ts';
-import { findOptimum } from '../optimum.ts';
-import type { RatePoint } from '../sweep.ts';
+import { findOptimum } from '../rates/optimum.ts';
+import type { RatePoint } from '../rates/sweep.ts';
 import { type Extrapolation, extrapolate, type LengthOptimum, type RateEstimate } from './extrapolation.ts';
 
 /** What became of one probe run. */

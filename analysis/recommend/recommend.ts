@@ -5,7 +5,7 @@ import { holdOut } from '../../training/data/split.ts';
 import { type FinetuneOptions, finetune } from '../../training/finetune.ts';
 import type { Model } from '../../training/model.ts';
 import { requireTraining } from '../../training/optimizers/schedules.ts';
-import { forwardPrice, type UpdateCurvature, updateCurvature } from '../updateCurvature.ts';
+import { forwardPrice, type UpdateCurvature, updateCurvature } from '../curvature/updateCurvature.ts';
 import { basisOfCurvature, basisOfProbes } from './basis.ts';
 import { curvatureOptimum } from './curvatureRate.ts';
 import { agree, extrapolate, type LengthOptimum, type RateEstimate } from './extrapolation.ts';

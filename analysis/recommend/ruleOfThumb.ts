@@ -1,4 +1,4 @@
-import { geometricMean } from '../statistics.ts';
+import { geometricMean } from '../../numerics/statistics.ts';
 import type { RateEstimate } from './extrapolation.ts';
 
 /** What the rule of thumb knows of a model. */

@@ -2,9 +2,9 @@ import { type Figure, withNote } from '../figures/figure.ts';
 import { lambdaMaxByMethod, type SpectrumEnd } from '../figures/lambdaMaxByMethod.ts';
 import { predictionAgainstOptimum } from '../figures/predictionAgainstOptimum.ts';
 import { sweepCurve } from '../figures/sweepCurve.ts';
-import { type Prediction, predict } from '../predictor.ts';
-import { byLoss, type Sweep } from '../sweep.ts';
-import { capital, hasCurvature, isUnfinished, limitWords, progressWords } from '../verdict.ts';
+import { type Prediction, predict } from '../rates/predictor.ts';
+import { byLoss, type Sweep } from '../rates/sweep.ts';
+import { capital, hasCurvature, isUnfinished, limitWords, progressWords } from '../rates/verdict.ts';
 import { renderPage } from './page.ts';
 import { claimTable, methodTable, predictorTable, scoreName, spectrumTable } from './tables.ts';
 

@@ -1,7 +1,7 @@
 import type { Figure } from '../figures/figure.ts';
 import { gradientNormCurve, lossCurve, rateCurve } from '../figures/runCurves.ts';
 import { hessianCurve, sharpnessCurve } from '../figures/sharpnessCurve.ts';
-import { measuredSteps, type RunStep, seesOtherwise, sharpnessWords } from '../run.ts';
+import { measuredSteps, type RunStep, seesOtherwise, sharpnessWords } from '../rates/run.ts';
 import { renderPage } from './page.ts';
 
 /** A run and what became of it. */

@@ -1,6 +1,6 @@
-import type { Limit } from '../limits.ts';
-import type { RelativeToLora } from '../relativeToLora.ts';
-import { formatRate } from '../verdict.ts';
+import type { Limit } from '../rates/limits.ts';
+import type { RelativeToLora } from '../rates/relativeToLora.ts';
+import { formatRate } from '../rates/verdict.ts';
 import type { PageSpectrum } from './spectrumPage.ts';
 import { endCells, formatNumber, missing, sampleOf, type Table, thresholdNames } from './tables.ts';
 

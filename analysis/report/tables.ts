@@ -1,6 +1,6 @@
-import type { Optimum } from '../optimum.ts';
-import type { Prediction, RatePrediction } from '../predictor.ts';
-import { capital, formatRate, hasCurvature, limitWords, markedName } from '../verdict.ts';
+import type { Optimum } from '../rates/optimum.ts';
+import type { Prediction, RatePrediction } from '../rates/predictor.ts';
+import { capital, formatRate, hasCurvature, limitWords, markedName } from '../rates/verdict.ts';
 import type { ReportSpectrum } from './report.ts';
 
 /** A table of words: a header, rows of as many cells, what the columns mean, and a line on each term that needs one. */

@@ -1,5 +1,5 @@
 import type { Figure } from '../figures/figure.ts';
-import { formatRate } from '../verdict.ts';
+import { formatRate } from '../rates/verdict.ts';
 import { renderPage } from './page.ts';
 import { type ReportInput, reportFigures, studyContent } from './report.ts';
 import { formatShare, missing, scoreName, type Table } from './tables.ts';

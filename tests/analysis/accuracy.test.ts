@@ -1,12 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { sweepCurve } from '../../analysis/figures/sweepCurve.ts';
-import { divergesAt, findOptimum } from '../../analysis/optimum.ts';
-import { predict } from '../../analysis/predictor.ts';
-import { regretAt } from '../../analysis/regret.ts';
+import { divergesAt, findOptimum } from '../../analysis/rates/optimum.ts';
+import { predict } from '../../analysis/rates/predictor.ts';
+import { regretAt } from '../../analysis/rates/regret.ts';
+import { byLoss, ratePoints } from '../../analysis/rates/sweep.ts';
 import { reportFigures } from '../../analysis/report/report.ts';
 import { methodTable } from '../../analysis/report/tables.ts';
-import { byLoss, ratePoints } from '../../analysis/sweep.ts';
 import { randomStream } from '../../compute/random.ts';
 import { proportion } from '../../training/tasks/proportion.ts';
 import { examinedSweep, grid } from '../cases/sweeps.ts';

@@ -1,10 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type AdapterCurvatureOptions, adapterCurvature } from '../../analysis/adapterCurvature.ts';
-import { lanczos } from '../../analysis/algorithms/lanczos.ts';
-import { groupsByModule } from '../../analysis/operators/groups.ts';
-import { spectrum } from '../../analysis/spectrum.ts';
+import { type AdapterCurvatureOptions, adapterCurvature } from '../../analysis/curvature/adapterCurvature.ts';
+import { groupsByModule } from '../../analysis/curvature/operators/groups.ts';
+import { spectrum } from '../../analysis/curvature/spectrum.ts';
 import { onnxBackend, type Precision, randomStream, type Vector } from '../../compute/index.ts';
+import { lanczos } from '../../numerics/krylov/lanczos.ts';
 import { type Adapter, createAdapter } from '../../training/adapters/create.ts';
 import type { Model } from '../../training/model.ts';
 import { referenceAdapter, referenceModel, referenceRows } from '../cases/reference.ts';

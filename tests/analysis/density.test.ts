@@ -1,13 +1,13 @@
 import { EigenvalueDecomposition } from 'ml-matrix';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type SpectralDensity, spectralDensity } from '../../analysis/algorithms/density.ts';
-import { lanczosQuadrature, traceOf } from '../../analysis/algorithms/lanczosQuadrature.ts';
-import { randomSigns } from '../../analysis/algorithms/startVector.ts';
-import type { SymmetricOperator } from '../../analysis/operators/operator.ts';
-import { dot } from '../../analysis/vectors.ts';
 import { randomStream } from '../../compute/random.ts';
 import { LambdamaxError } from '../../errors.ts';
+import { type SpectralDensity, spectralDensity } from '../../numerics/krylov/density.ts';
+import { lanczosQuadrature, traceOf } from '../../numerics/krylov/lanczosQuadrature.ts';
+import type { SymmetricOperator } from '../../numerics/krylov/operator.ts';
+import { randomSigns } from '../../numerics/krylov/startVector.ts';
+import { dot } from '../../numerics/vectors.ts';
 import { matrixOperator, randomSymmetric } from '../cases/matrixOperator.ts';
 import { rotated, spectra } from '../cases/spectra.ts';
 

@@ -1,11 +1,11 @@
 import { Matrix } from 'ml-matrix';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { missChance } from '../../analysis/algorithms/errorBound.ts';
-import { type End, ritzEnds } from '../../analysis/algorithms/ritz.ts';
-import { startVector } from '../../analysis/algorithms/startVector.ts';
-import { Tridiagonalisation } from '../../analysis/algorithms/tridiagonalise.ts';
 import { randomStream } from '../../compute/index.ts';
+import { missChance } from '../../numerics/krylov/errorBound.ts';
+import { type End, ritzEnds } from '../../numerics/krylov/ritz.ts';
+import { startVector } from '../../numerics/krylov/startVector.ts';
+import { Tridiagonalisation } from '../../numerics/krylov/tridiagonalise.ts';
 import { matrixOperator } from '../cases/matrixOperator.ts';
 
 /** Eigenvalues of which the outermost two on either side are close, and the rest is a bulk. */

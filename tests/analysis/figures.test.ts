@@ -5,7 +5,7 @@ import { lambdaMaxByMethod } from '../../analysis/figures/lambdaMaxByMethod.ts';
 import { methodStyles } from '../../analysis/figures/methodStyle.ts';
 import { predictionAgainstOptimum } from '../../analysis/figures/predictionAgainstOptimum.ts';
 import { sweepCurve } from '../../analysis/figures/sweepCurve.ts';
-import { predict } from '../../analysis/predictor.ts';
+import { predict } from '../../analysis/rates/predictor.ts';
 import { grid, plantedSweep } from '../cases/sweeps.ts';
 
 type Trace = {

@@ -7,7 +7,7 @@ import {
   groupsByModule,
   matchingGroup,
   type ParameterGroup,
-} from '../../analysis/operators/groups.ts';
+} from '../../analysis/curvature/operators/groups.ts';
 import { totalSize } from '../../compute/index.ts';
 import { layoutTensors } from '../../training/adapters/layout.ts';
 import { referenceAdapter, referenceModel } from '../cases/reference.ts';

@@ -1,12 +1,12 @@
 import { Matrix } from 'ml-matrix';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { lanczos } from '../../analysis/algorithms/lanczos.ts';
-import { explain } from '../../analysis/algorithms/outcome.ts';
-import { startVector } from '../../analysis/algorithms/startVector.ts';
-import { Tridiagonalisation } from '../../analysis/algorithms/tridiagonalise.ts';
-import type { SymmetricOperator, Vector } from '../../analysis/operators/operator.ts';
-import { axpy, dot, norm, scale } from '../../analysis/vectors.ts';
+import { lanczos } from '../../numerics/krylov/lanczos.ts';
+import type { SymmetricOperator, Vector } from '../../numerics/krylov/operator.ts';
+import { explain } from '../../numerics/krylov/outcome.ts';
+import { startVector } from '../../numerics/krylov/startVector.ts';
+import { Tridiagonalisation } from '../../numerics/krylov/tridiagonalise.ts';
+import { axpy, dot, norm, scale } from '../../numerics/vectors.ts';
 import { matrixOperator, randomSymmetric } from '../cases/matrixOperator.ts';
 import { assertClose, float64Sum } from '../oracles/close.ts';
 import { dense } from '../oracles/dense.ts';

@@ -1,9 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { lanczos, type RitzPair } from '../../analysis/algorithms/lanczos.ts';
-import type { Precision, SymmetricOperator } from '../../analysis/operators/operator.ts';
-import { axpy, dot, norm, roundoff, scale } from '../../analysis/vectors.ts';
 import { randomStream } from '../../compute/random.ts';
+import { lanczos, type RitzPair } from '../../numerics/krylov/lanczos.ts';
+import type { Precision, SymmetricOperator } from '../../numerics/krylov/operator.ts';
+import { axpy, dot, norm, roundoff, scale } from '../../numerics/vectors.ts';
 import { rotated, spectra } from '../cases/spectra.ts';
 
 /**

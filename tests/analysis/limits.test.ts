@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { limitOf, type OptimizerSettings } from '../../analysis/limits.ts';
+import { limitOf, type OptimizerSettings } from '../../analysis/rates/limits.ts';
 import { optimizerNames } from '../../training/optimizers/index.ts';
 import { assertClose } from '../oracles/close.ts';
 

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { lineSearch } from '../../analysis/lineSearch.ts';
+import { lineSearch } from '../../analysis/curvature/lineSearch.ts';
 import { randomStream } from '../../compute/random.ts';
 import { assertClose } from '../oracles/close.ts';
 import { throwsClearly } from '../oracles/throws.ts';

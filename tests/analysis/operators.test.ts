@@ -1,11 +1,11 @@
 import { Matrix } from 'ml-matrix';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { standardErrorOverBatches, weightedMean, weightedSum } from '../../analysis/operators/batches.ts';
-import { gaussNewton } from '../../analysis/operators/gaussNewton.ts';
-import { hessian } from '../../analysis/operators/hessian.ts';
-import { preconditioned } from '../../analysis/operators/preconditioned.ts';
-import { probe } from '../../analysis/operators/probe.ts';
+import { standardErrorOverBatches, weightedMean, weightedSum } from '../../analysis/curvature/operators/batches.ts';
+import { gaussNewton } from '../../analysis/curvature/operators/gaussNewton.ts';
+import { hessian } from '../../analysis/curvature/operators/hessian.ts';
+import { preconditioned } from '../../analysis/curvature/operators/preconditioned.ts';
+import { probe } from '../../analysis/curvature/operators/probe.ts';
 import { randomStream } from '../../compute/random.ts';
 import { linearisedQuadratic, matrixOperator, randomSymmetric } from '../cases/matrixOperator.ts';
 import { assertClose, float32Sum, float64Sum } from '../oracles/close.ts';

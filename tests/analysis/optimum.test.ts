@@ -1,9 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { divergesAt, findOptimum } from '../../analysis/optimum.ts';
-import { regretAt } from '../../analysis/regret.ts';
-import { foldError } from '../../analysis/statistics.ts';
-import { type RatePoint, ratePoints } from '../../analysis/sweep.ts';
+import { divergesAt, findOptimum } from '../../analysis/rates/optimum.ts';
+import { regretAt } from '../../analysis/rates/regret.ts';
+import { type RatePoint, ratePoints } from '../../analysis/rates/sweep.ts';
+import { foldError } from '../../numerics/statistics.ts';
 import { grid, plantedSweep } from '../cases/sweeps.ts';
 
 function points(rates: readonly number[], scores: readonly (number | null)[]): RatePoint[] {

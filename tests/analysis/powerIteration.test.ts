@@ -1,10 +1,10 @@
 import { Matrix } from 'ml-matrix';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { lanczos } from '../../analysis/algorithms/lanczos.ts';
-import { powerIteration } from '../../analysis/algorithms/powerIteration.ts';
-import type { SymmetricOperator } from '../../analysis/operators/operator.ts';
 import { randomStream } from '../../compute/random.ts';
+import { lanczos } from '../../numerics/krylov/lanczos.ts';
+import type { SymmetricOperator } from '../../numerics/krylov/operator.ts';
+import { powerIteration } from '../../numerics/krylov/powerIteration.ts';
 import { matrixOperator, randomSymmetric } from '../cases/matrixOperator.ts';
 import { rotated, spectra } from '../cases/spectra.ts';
 

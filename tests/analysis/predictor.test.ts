@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Prediction } from '../../analysis/predictor.ts';
-import { type PredictorSummary, predict } from '../../analysis/predictor.ts';
-import { foldError } from '../../analysis/statistics.ts';
-import type { StabilityLimit } from '../../analysis/sweep.ts';
-import { readSweepCsv } from '../../analysis/sweepCsv.ts';
+import type { Prediction } from '../../analysis/rates/predictor.ts';
+import { type PredictorSummary, predict } from '../../analysis/rates/predictor.ts';
+import type { StabilityLimit } from '../../analysis/rates/sweep.ts';
+import { readSweepCsv } from '../../analysis/rates/sweepCsv.ts';
 import { LambdamaxError } from '../../errors.ts';
+import { foldError } from '../../numerics/statistics.ts';
 import { grid, type PlantedMethod, plantedSweep } from '../cases/sweeps.ts';
 
 const rates = grid(2 ** -14, 2, 14); // powers of two, so that planted optima lie on the grid

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { kindsOf, modulePlaces } from '../../analysis/moduleGrid.ts';
-import { relativeToLora } from '../../analysis/relativeToLora.ts';
+import { kindsOf, modulePlaces } from '../../analysis/figures/moduleGrid.ts';
+import { relativeToLora } from '../../analysis/rates/relativeToLora.ts';
 
 const of = (whole: number, modules?: Readonly<Record<string, number>>) => ({
   lambdaMax: { value: whole },

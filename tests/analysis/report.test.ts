@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { predict } from '../../analysis/predictor.ts';
+import { predict } from '../../analysis/rates/predictor.ts';
 import { scriptSafe } from '../../analysis/report/page.ts';
 import { type ReportInput, renderReport } from '../../analysis/report/report.ts';
 import { faultsOf, figuresOf, hostileText, ownPart } from '../cases/pages.ts';

@@ -1,10 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { standardErrorOverBatches } from '../../analysis/operators/batches.ts';
-import type { BatchValue } from '../../analysis/operators/operator.ts';
-import { sampleSize } from '../../analysis/operators/sampleSize.ts';
-import { quantile } from '../../analysis/statistics.ts';
+import { standardErrorOverBatches } from '../../analysis/curvature/operators/batches.ts';
+import { sampleSize } from '../../analysis/curvature/operators/sampleSize.ts';
 import { type RandomStream, randomStream } from '../../compute/random.ts';
+import type { BatchValue } from '../../numerics/krylov/operator.ts';
+import { quantile } from '../../numerics/statistics.ts';
 
 const batch = (value: number, scored = 10): BatchValue => ({ scored, value });
 

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { spectrum } from '../../analysis/spectrum.ts';
+import { spectrum } from '../../analysis/curvature/spectrum.ts';
 import { referenceAdapter, referenceModel, referenceRows } from '../cases/reference.ts';
 import { relativeError } from '../oracles/relativeError.ts';
 

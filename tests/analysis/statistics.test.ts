@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { kendall, ranks, spearman } from '../../analysis/rankCorrelation.ts';
+import { randomStream } from '../../compute/random.ts';
+import { kendall, ranks, spearman } from '../../numerics/rankCorrelation.ts';
 import {
   fitLine,
   fitParabola,
@@ -9,8 +10,7 @@ import {
   geometricMean,
   quantile,
   standardError,
-} from '../../analysis/statistics.ts';
-import { randomStream } from '../../compute/random.ts';
+} from '../../numerics/statistics.ts';
 
 const rounding = 1e-12;
 

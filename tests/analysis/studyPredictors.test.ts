@@ -1,16 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readStudyFindings } from '../../analysis/studyFolder.ts';
-import {
-  askOn,
-  type StudyPredictorOptions,
-  studyPredictorNames,
-  studyPredictors,
-} from '../../analysis/studyPredictors.ts';
+import { readStudyFindings } from '../../study/findings.ts';
+import type { StudyPlan } from '../../study/plan.ts';
+import { askOn, type StudyPredictorOptions, studyPredictorNames, studyPredictors } from '../../study/predictors.ts';
+import { openStudy, readMeasurements } from '../../study/record.ts';
+import { sweep } from '../../study/sweep.ts';
 import { toTokenRows } from '../../training/data/examples.ts';
-import type { StudyPlan } from '../../training/sweep/plan.ts';
-import { openStudy, readMeasurements } from '../../training/sweep/record.ts';
-import { sweep } from '../../training/sweep/sweep.ts';
 import { referenceModel } from '../cases/reference.ts';
 import { parabolaResult, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readSweepCsv } from '../../analysis/sweepCsv.ts';
+import { readSweepCsv } from '../../analysis/rates/sweepCsv.ts';
 import { LambdamaxError } from '../../errors.ts';
 
 const test = suite('sweepCsv', { folder: '' });

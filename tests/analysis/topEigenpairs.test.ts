@@ -1,11 +1,11 @@
 import { EigenvalueDecomposition } from 'ml-matrix';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { topEigenpairs } from '../../analysis/algorithms/topEigenpairs.ts';
-import type { Precision, SymmetricOperator } from '../../analysis/operators/operator.ts';
-import { axpy, dot, norm, roundoff } from '../../analysis/vectors.ts';
 import { randomStream } from '../../compute/random.ts';
 import { LambdamaxError } from '../../errors.ts';
+import type { Precision, SymmetricOperator } from '../../numerics/krylov/operator.ts';
+import { topEigenpairs } from '../../numerics/krylov/topEigenpairs.ts';
+import { axpy, dot, norm, roundoff } from '../../numerics/vectors.ts';
 import { matrixOperator, randomSymmetric } from '../cases/matrixOperator.ts';
 import { rotated, spectra } from '../cases/spectra.ts';
 

@@ -1,10 +1,10 @@
 import { Matrix } from 'ml-matrix';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { hutchinson, hutchPlusPlus, type TraceEstimate } from '../../analysis/algorithms/trace.ts';
-import type { SymmetricOperator } from '../../analysis/operators/operator.ts';
 import { randomStream } from '../../compute/random.ts';
 import { LambdamaxError } from '../../errors.ts';
+import type { SymmetricOperator } from '../../numerics/krylov/operator.ts';
+import { hutchinson, hutchPlusPlus, type TraceEstimate } from '../../numerics/krylov/trace.ts';
 import { matrixOperator, randomSymmetric } from '../cases/matrixOperator.ts';
 import { rotated } from '../cases/spectra.ts';
 

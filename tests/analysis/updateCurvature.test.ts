@@ -1,10 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { alongDirection, differenceStep, movedAlong } from '../../analysis/twoForward.ts';
-import { type UpdateCurvatureOptions, updateCurvature } from '../../analysis/updateCurvature.ts';
-import { dot, norm } from '../../analysis/vectors.ts';
+import { alongDirection, differenceStep, movedAlong } from '../../analysis/curvature/twoForward.ts';
+import { type UpdateCurvatureOptions, updateCurvature } from '../../analysis/curvature/updateCurvature.ts';
 import type { Precision } from '../../compute/index.ts';
 import { randomStream } from '../../compute/random.ts';
+import { dot, norm } from '../../numerics/vectors.ts';
 import { createAdapter } from '../../training/adapters/create.ts';
 import { toBatch } from '../../training/data/batches.ts';
 import { scoredPositions } from '../../training/data/examples.ts';

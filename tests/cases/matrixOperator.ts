@@ -1,9 +1,9 @@
 import { Matrix } from 'ml-matrix';
-import { hessian } from '../../analysis/operators/hessian.ts';
-import type { BatchedOperator, Precision, SymmetricOperator, Vector } from '../../analysis/operators/operator.ts';
+import { hessian } from '../../analysis/curvature/operators/hessian.ts';
 import type { Curvature, Linearised } from '../../compute/program.ts';
 import { randomStream } from '../../compute/random.ts';
 import { precisionOf, zeros } from '../../compute/tensors.ts';
+import type { BatchedOperator, Precision, SymmetricOperator, Vector } from '../../numerics/krylov/operator.ts';
 
 /** The product of a dense matrix with a vector, computed in float64 and rounded once to the precision. */
 export function multiply(matrix: Matrix, v: Vector, precision: Precision): Vector {

@@ -12,7 +12,7 @@ export interface Source {
 }
 
 /** The code that users get, and the entry point that runs it. */
-export const shippedFolders = ['compute', 'training', 'analysis', 'cli'] as const;
+export const shippedFolders = ['compute', 'numerics', 'workers', 'training', 'analysis', 'study', 'cli'] as const;
 
 /** All TypeScript and JavaScript files below some folders of the repository. */
 export function sourcesIn(...folders: readonly string[]): Source[] {

@@ -1,7 +1,7 @@
-import type { Precision, SymmetricOperator, Vector } from '../../analysis/operators/operator.ts';
-import { dot } from '../../analysis/vectors.ts';
 import { type RandomStream, randomStream } from '../../compute/random.ts';
 import { zeros } from '../../compute/tensors.ts';
+import type { Precision, SymmetricOperator, Vector } from '../../numerics/krylov/operator.ts';
+import { dot } from '../../numerics/vectors.ts';
 
 /** A family of spectra: from a random stream and a size, all eigenvalues. */
 export interface SpectrumCase {

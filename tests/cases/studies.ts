@@ -1,5 +1,5 @@
-import type { RunConfiguration, StudyPlan } from '../../training/sweep/plan.ts';
-import type { RunResult } from '../../training/sweep/record.ts';
+import type { RunConfiguration, StudyPlan } from '../../study/plan.ts';
+import type { RunResult } from '../../study/record.ts';
 import { proportion } from '../../training/tasks/proportion.ts';
 
 /** A small plan; the models and data in it are names only. */

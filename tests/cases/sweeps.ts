@@ -1,4 +1,4 @@
-import type { ScoreDirection, Sweep, SweepContext, SweepRun } from '../../analysis/sweep.ts';
+import type { ScoreDirection, Sweep, SweepContext, SweepRun } from '../../analysis/rates/sweep.ts';
 import { randomStream } from '../../compute/random.ts';
 import { proportion } from '../../training/tasks/proportion.ts';
 

@@ -1,7 +1,7 @@
 /** A module for worker processes, of tasks that go well and badly. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { LambdamaxError, UsageError } from '../../errors.ts';
-import type { CreateWorker } from '../../training/workers/workerProcess.ts';
+import type { CreateWorker } from '../../workers/workerProcess.ts';
 
 export const module = import.meta.url;
 

@@ -1,7 +1,7 @@
 import { Matrix, solve } from 'ml-matrix';
-import type { CurvatureOperator } from '../../analysis/operators/curvature.ts';
-import { hessian } from '../../analysis/operators/hessian.ts';
-import { norm } from '../../analysis/vectors.ts';
+import type { CurvatureOperator } from '../../analysis/curvature/operators/curvature.ts';
+import { hessian } from '../../analysis/curvature/operators/hessian.ts';
+import { norm } from '../../numerics/vectors.ts';
 import { type Adapter, createAdapter } from '../../training/adapters/create.ts';
 import { layoutTensors } from '../../training/adapters/layout.ts';
 import { stepGradient } from '../../training/finetune.ts';

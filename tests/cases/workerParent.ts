@@ -1,5 +1,5 @@
 /** Two busy workers and the process that started them, to be killed: `node --import tsx workerParent.ts`. Prints their pids. */
-import { WorkerPool } from '../../training/workers/pool.ts';
+import { WorkerPool } from '../../workers/pool.ts';
 import { module, type Result, type Setup, type Task } from './taskWorker.ts';
 
 process.on('SIGINT', () => process.exit(130));

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Command } from '../../cli/command.ts';
-import { value } from '../../cli/options.ts';
+import { value } from '../../cli/options/options.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { commandLine, spawnedCommandLine } from '../cases/commandLine.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';

@@ -13,8 +13,7 @@ import {
   parseEngine,
   parseModel,
   parseModules,
-} from '../../cli/options.ts';
-import { packageRoot } from '../../cli/package.ts';
+} from '../../cli/options/options.ts';
 import {
   learningRateOption,
   parseLearningRate,
@@ -22,7 +21,8 @@ import {
   parseTraining,
   sweepOptions,
   trainingOptions,
-} from '../../cli/runOptions.ts';
+} from '../../cli/options/runOptions.ts';
+import { packageRoot } from '../../cli/package.ts';
 import { parsedWith } from '../cases/commandLine.ts';
 
 type Parse = (args: Arguments) => unknown;

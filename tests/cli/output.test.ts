@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createOutput, shortNumber } from '../../cli/output.ts';
-import { showProgress } from '../../cli/progress.ts';
+import { createOutput, shortNumber } from '../../cli/words/output.ts';
+import { showProgress } from '../../cli/words/progress.ts';
 import { keepingStream } from '../cases/commandLine.ts';
 
 const value = { loss: 2.5, infinite: Number.POSITIVE_INFINITY, values: new Float32Array([1, 0.5]) };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { predict } from '../../analysis/predictor.ts';
+import type { predict } from '../../analysis/rates/predictor.ts';
 import { commandLine } from '../cases/commandLine.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { assertClose } from '../oracles/close.ts';

@@ -73,7 +73,7 @@ test("a worker's process ends with the one that started it, whatever it computes
     );
     await writeFile(
       join(folder, 'parent.mts'),
-      `import { WorkerPool } from ${JSON.stringify(new URL('../../training/workers/pool.ts', import.meta.url).href)};
+      `import { WorkerPool } from ${JSON.stringify(new URL('../../workers/pool.ts', import.meta.url).href)};
        const module = new URL('./endless.mjs', import.meta.url).href;
        const pool = await WorkerPool.start(1, { module, setup: {} });
        await pool.run(0, (pid) => process.stderr.write('pid ' + pid + '\\n'));`,

@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { gaussNewton } from '../../analysis/operators/gaussNewton.ts';
-import { groupOf } from '../../analysis/operators/groups.ts';
-import { hessian } from '../../analysis/operators/hessian.ts';
+import { gaussNewton } from '../../analysis/curvature/operators/gaussNewton.ts';
+import { groupOf } from '../../analysis/curvature/operators/groups.ts';
+import { hessian } from '../../analysis/curvature/operators/hessian.ts';
 import { viewTensors } from '../../compute/index.ts';
 import { layoutTensors } from '../../training/adapters/layout.ts';
 import { evaluate } from '../../training/evaluate.ts';

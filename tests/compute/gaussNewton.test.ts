@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { dot } from '../../analysis/vectors.ts';
 import {
   type Batch,
   compile,
@@ -19,6 +18,7 @@ import {
   type TracedLoss,
   trace,
 } from '../../compute/index.ts';
+import { dot } from '../../numerics/vectors.ts';
 import { randomPoint, randomSteps } from '../cases/randomGraphs.ts';
 import { relativeError } from '../oracles/relativeError.ts';
 import { throwsClearly } from '../oracles/throws.ts';

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { dot } from '../../analysis/vectors.ts';
 import { nodesOfKernel } from '../../compute/graph/node.ts';
 import { compile, linearise, type Program, type TracedLoss, viewTensors } from '../../compute/index.ts';
+import { dot } from '../../numerics/vectors.ts';
 import { compositions } from '../cases/compositions.ts';
 import { kernels, lossOf, operationNames, randomLoss, randomPoint } from '../cases/randomGraphs.ts';
 import { relativeError } from '../oracles/relativeError.ts';

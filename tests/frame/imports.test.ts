@@ -2,127 +2,52 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { importsOf, type Source, shippedFolders, sourcesIn, textOf } from '../cases/sources.ts';
 
-/** What the files of a folder may import besides one another and errors.ts. */
-interface Rule {
-  readonly code: readonly string[];
-  /** For types only: nothing of it is there when the code runs. */
-  readonly types?: readonly string[];
-}
+/** The floors of the house from below: a file may import from its own floor and from those below it, of types as of code. */
+const floors = shippedFolders;
 
-const numbers = [
-  'limits',
-  'moduleGrid',
-  'lineSearch',
-  'optimum',
-  'predictor',
-  'predictorRules',
-  'rankCorrelation',
-  'regret',
-  'relativeToLora',
-  'run',
-  'statistics',
-  'sweep',
-  'thresholds',
-  'verdict',
-];
-const plainNumbers = numbers.map((name) => `analysis/${name}.ts`);
-
-// Of several that fit a file the longest name counts. cli -> analysis, training -> compute, and inside these the same.
-const rules: Readonly<Record<string, Rule>> = {
-  'compute/': { code: ['compute/'] },
-  'compute/tensors.ts': { code: [] },
-  'compute/random.ts': { code: [] },
-  'compute/program.ts': { code: [], types: ['compute/tensors.ts', 'compute/graph/estimate.ts'] },
-  'compute/graph/': { code: ['compute/tensors.ts'] },
-  'compute/dtypes.ts': { code: [], types: ['compute/tensors.ts'] },
-  'compute/weights.ts': { code: ['compute/dtypes.ts'], types: ['compute/program.ts', 'compute/tensors.ts'] },
-  'compute/engine.ts': { code: [] },
-  'compute/cache/': { code: [] },
-  'compute/trace/': { code: ['compute/graph/', 'compute/tensors.ts', 'compute/engine.ts'] },
-  'compute/differentiate/': { code: ['compute/trace/', 'compute/graph/', 'compute/tensors.ts'] },
-  'compute/onnx/': {
-    code: ['compute/graph/', 'compute/tensors.ts', 'compute/weights.ts'],
-    types: ['compute/program.ts'],
-  },
-  'compute/backends/': {
-    code: [
-      ...['compute/onnx/', 'compute/graph/', 'compute/cache/', 'compute/tensors.ts', 'compute/weights.ts'],
-      'compute/engine.ts',
-    ],
-    types: ['compute/program.ts'],
-  },
-  'training/': { code: ['training/', 'compute/'] },
-  'training/checkpoint/': { code: ['compute/'] },
-  'training/data/': { code: ['training/checkpoint/', 'compute/'], types: ['training/model.ts'] },
+/** Rooms that know less than their floor lets them: what their files may import besides one another and errors.ts. */
+const rules: Readonly<Record<string, readonly string[]>> = {
+  'compute/tensors.ts': [],
+  'compute/random.ts': [],
+  'compute/graph/': ['compute/tensors.ts'],
+  'compute/trace/': ['compute/graph/', 'compute/tensors.ts', 'compute/engine.ts'],
+  'compute/differentiate/': ['compute/trace/', 'compute/graph/', 'compute/tensors.ts'],
+  'numerics/': ['compute/tensors.ts', 'compute/random.ts', 'compute/index.ts'],
+  // It knows nothing of what its processes do.
+  'workers/': [],
+  'training/checkpoint/': ['compute/'],
+  'training/optimizers/': ['compute/'],
   // A model applies an adapter's layout to its layers; of the methods it knows nothing.
-  'training/models/': { code: ['training/adapters/layout.ts', 'training/checkpoint/', 'compute/'] },
-  'training/adapters/': {
-    code: ['training/models/', 'training/data/', 'training/checkpoint/', 'training/userModule.ts', 'compute/'],
-    types: ['training/model.ts'],
-  },
-  'training/optimizers/': { code: ['compute/'] },
-  'training/tasks/': { code: ['training/userModule.ts', 'compute/random.ts'] },
-  // Knows nothing of what its processes do.
-  'training/workers/': { code: [] },
-  'training/moduleContent.ts': { code: [] },
-  'training/userModule.ts': { code: ['training/moduleContent.ts'] },
-  'training/corpus/': { code: ['training/tasks/world/', 'training/tasks/code/steps.ts', 'compute/random.ts'] },
-  'analysis/': { code: [...plainNumbers, 'compute/random.ts'] },
-  'analysis/sweepCsv.ts': { code: [...plainNumbers, 'analysis/table/'] },
-  'analysis/table/': { code: ['training/checkpoint/files.ts'] },
-  'analysis/vectors.ts': { code: ['compute/tensors.ts'], types: ['analysis/operators/operator.ts'] },
-  'analysis/figures/': { code: plainNumbers },
-  'analysis/recommend/': { code: plainNumbers, types: ['analysis/updateCurvature.ts'] },
-  'analysis/report/': { code: ['analysis/figures/', ...plainNumbers] },
-  'analysis/algorithms/': {
-    code: ['analysis/vectors.ts', 'analysis/statistics.ts', 'compute/random.ts'],
-    types: ['analysis/operators/operator.ts'],
-  },
-  'analysis/operators/': {
-    code: ['analysis/vectors.ts', 'training/adapters/layout.ts', 'training/checkpoint/matchModules.ts', 'compute/'],
-    types: ['training/optimizers/optimizer.ts'],
-  },
-  // These join curvature and training; all else at this level is plain numbers.
-  'analysis/index.ts': { code: ['analysis/'] },
-  'analysis/distribution.ts': { code: ['analysis/algorithms/'], types: ['analysis/operators/operator.ts'] },
-  'analysis/adapterCurvature.ts': { code: ['analysis/', 'training/', 'compute/'] },
-  'analysis/curvatureWorker': { code: ['analysis/curvatureWorker', 'training/', 'compute/'] },
-  'analysis/runFolder.ts': { code: ['analysis/run.ts', 'training/'] },
-  'analysis/sharpnessAlongTraining.ts': { code: ['analysis/', 'training/'] },
-  'analysis/spectrum.ts': { code: ['analysis/', 'training/', 'compute/'] },
-  'analysis/studyFolder.ts': { code: ['analysis/', 'training/'] },
-  'analysis/studyPredictors.ts': { code: ['analysis/', 'training/'] },
-  'analysis/studySpectra.ts': { code: ['analysis/', 'training/'] },
-  'analysis/recommend/recommend.ts': { code: ['analysis/', 'training/'] },
-  'analysis/recommend/trainingRangeTest.ts': { code: ['analysis/recommend/', 'training/'] },
-  'analysis/studyWork.ts': { code: ['analysis/', 'training/', 'compute/'] },
-  'analysis/twoForward.ts': { code: ['analysis/vectors.ts', 'training/'], types: ['compute/tensors.ts'] },
-  'analysis/updateCurvature.ts': { code: ['analysis/', 'training/', 'compute/'] },
-  'cli/': { code: ['analysis/', 'training/', 'compute/'] },
+  'training/models/': ['training/adapters/layout.ts', 'training/checkpoint/', 'compute/'],
+  'training/tasks/': ['training/userModule.ts', 'compute/random.ts'],
+  // Plain numbers: nothing here has seen a model.
+  'analysis/rates/': ['analysis/table/', 'numerics/', 'compute/random.ts'],
+  'analysis/figures/': ['analysis/rates/', 'numerics/'],
 };
-
-function ruleOf(path: string): [folder: string, rule: Rule] {
-  const folder = Object.keys(rules)
-    .filter((name) => path.startsWith(name))
-    .sort((a, b) => b.length - a.length)[0]!;
-  return [folder, rules[folder]!];
-}
 
 /** The imports of ours that a file must not have, in words. */
 function forbidden(source: Source): string[] {
-  const [folder, { code, types = [] }] = ruleOf(source.path);
-  // What lies in analysis/ itself may not import the folders below it.
-  const own = folder === 'analysis/' ? [] : [folder];
+  const { path } = source;
+  const room = Object.keys(rules)
+    .filter((name) => path.startsWith(name))
+    .sort((a, b) => b.length - a.length)[0];
+  const floor = floorOf(path);
   return importsOf(source)
     .filter(({ target }) => target.endsWith('.ts') && target !== 'errors.ts')
-    .filter(({ target, isTypeOnly }) => {
-      const allowed = [...own, ...code, ...(isTypeOnly ? types : [])];
-      return !allowed.some((name) => target.startsWith(name));
-    })
-    .map(({ target, isTypeOnly }) => `${source.path} imports ${isTypeOnly ? 'types' : 'code'} of ${target}`);
+    .filter(({ target }) =>
+      room === undefined
+        ? floorOf(target) > floor
+        : !target.startsWith(room) && !rules[room]!.some((name) => target.startsWith(name)),
+    )
+    .map(({ target, isTypeOnly }) => `${path} imports ${isTypeOnly ? 'types' : 'code'} of ${target}`);
 }
 
-test('imports go one way: from the command line to analysis and training, from these to compute', () => {
+/** How high a file lies; -1 for one that no floor has. */
+function floorOf(path: string): number {
+  return floors.findIndex((folder) => path.startsWith(`${folder}/`));
+}
+
+test('imports go one way, those of types too: from the command line down to what computes', () => {
   const sources = sourcesIn(...shippedFolders);
   assert.ok(sources.length > 100, `only ${sources.length} files were found`);
   assert.equal(sources.flatMap(forbidden), []);
@@ -175,20 +100,19 @@ test('code is found wherever it is imported, and types are told apart from it', 
 });
 
 const wrong: readonly (readonly [path: string, imported: string])[] = [
-  ['training/finetune.ts', "import { spectrum } from '../analysis/spectrum.ts'"],
+  ['training/finetune.ts', "import { spectrum } from '../analysis/curvature/spectrum.ts'"],
+  ['training/finetune.ts', "import type { StudyPlan } from '../study/plan.ts'"],
   ['training/checkpoint/header.ts', "import type { Model } from '../model.ts'"],
   ['training/optimizers/sgd.ts', "import { lora } from '../adapters/lora.ts'"],
   ['training/models/llama.ts', "import { pissa } from '../adapters/pissa.ts'"],
   ['compute/graph/split.ts', "import { onnxBackend } from '../backends/onnx.ts'"],
   ['compute/trace/record.ts', "import { gradient } from '../differentiate/products.ts'"],
-  ['compute/onnx/lower.ts', "import { record } from '../trace/record.ts'"],
   ['compute/compile.ts', "import { Model } from '../training/model.ts'"],
-  ['analysis/algorithms/lanczos.ts', "import { hessian } from '../operators/hessian.ts'"],
-  ['analysis/operators/hessian.ts', "import { lanczos } from '../algorithms/lanczos.ts'"],
-  ['analysis/predictor.ts', "import { spectrum } from './spectrum.ts'"],
-  ['analysis/thresholds.ts', "import type { Vector } from '../compute/tensors.ts'"],
-  ['analysis/report/report.ts', "import { hessian } from '../operators/hessian.ts'"],
-  ['analysis/spectrum.ts', "import { value } from '../cli/options.ts'"],
+  ['numerics/krylov/lanczos.ts', "import { hessian } from '../../analysis/curvature/operators/hessian.ts'"],
+  ['workers/pool.ts', "import type { Model } from '../training/model.ts'"],
+  ['analysis/rates/predictor.ts', "import { spectrum } from '../curvature/spectrum.ts'"],
+  ['analysis/report/report.ts', "import { readStudy } from '../../study/record.ts'"],
+  ['study/plan.ts', "import { value } from '../cli/options/options.ts'"],
 ];
 
 for (const [path, text] of wrong)

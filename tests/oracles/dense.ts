@@ -1,6 +1,6 @@
 import { Matrix } from 'ml-matrix';
-import type { SymmetricOperator } from '../../analysis/operators/operator.ts';
 import { zeros } from '../../compute/tensors.ts';
+import type { SymmetricOperator } from '../../numerics/krylov/operator.ts';
 
 /** The operator's matrix [size, size]: its products with the unit vectors, as columns. */
 export async function dense(operator: SymmetricOperator): Promise<Matrix> {

@@ -1,11 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { lanczos } from '../../analysis/algorithms/lanczos.ts';
-import { gaussNewton } from '../../analysis/operators/gaussNewton.ts';
-import { groupOf } from '../../analysis/operators/groups.ts';
-import { hessian } from '../../analysis/operators/hessian.ts';
-import { dot } from '../../analysis/vectors.ts';
+import { gaussNewton } from '../../analysis/curvature/operators/gaussNewton.ts';
+import { groupOf } from '../../analysis/curvature/operators/groups.ts';
+import { hessian } from '../../analysis/curvature/operators/hessian.ts';
 import { type Precision, randomStream, type Vector } from '../../compute/index.ts';
+import { lanczos } from '../../numerics/krylov/lanczos.ts';
+import { dot } from '../../numerics/vectors.ts';
 import type { AdapterLayout } from '../../training/adapters/layout.ts';
 import {
   adapterCases,

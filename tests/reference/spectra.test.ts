@@ -1,12 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { spectralDensity } from '../../analysis/algorithms/density.ts';
-import { lanczos } from '../../analysis/algorithms/lanczos.ts';
-import { lanczosQuadrature } from '../../analysis/algorithms/lanczosQuadrature.ts';
-import { hutchinson, hutchPlusPlus } from '../../analysis/algorithms/trace.ts';
-import { groupOf } from '../../analysis/operators/groups.ts';
-import { hessian } from '../../analysis/operators/hessian.ts';
-import { preconditioned } from '../../analysis/operators/preconditioned.ts';
+import { groupOf } from '../../analysis/curvature/operators/groups.ts';
+import { hessian } from '../../analysis/curvature/operators/hessian.ts';
+import { preconditioned } from '../../analysis/curvature/operators/preconditioned.ts';
+import { spectralDensity } from '../../numerics/krylov/density.ts';
+import { lanczos } from '../../numerics/krylov/lanczos.ts';
+import { lanczosQuadrature } from '../../numerics/krylov/lanczosQuadrature.ts';
+import { hutchinson, hutchPlusPlus } from '../../numerics/krylov/trace.ts';
 import {
   adapterCases,
   points,

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UsageError } from '../../errors.ts';
-import { automaticGrid, logspace, parseGrid } from '../../training/sweep/grid.ts';
+import { automaticGrid, logspace, parseGrid } from '../../study/grid.ts';
 
 const good: readonly (readonly [expression: string, rates: readonly number[]])[] = [
   ['2e-5', [2e-5]],

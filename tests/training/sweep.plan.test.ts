@@ -4,15 +4,14 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
-  canonicalJson,
-  hashFiles,
   planDifferences,
   planSchema,
   type RunConfiguration,
   runConfiguration,
   runKey,
   runSchema,
-} from '../../training/sweep/plan.ts';
+} from '../../study/plan.ts';
+import { canonicalJson, hashFiles } from '../../training/data/hash.ts';
 import { somePlan } from '../cases/studies.ts';
 
 const run = runConfiguration(somePlan(), { method: 'lora', learningRate: 1e-3, seed: 0 });

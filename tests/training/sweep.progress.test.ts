@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { FinishedRun } from '../../training/sweep/record.ts';
-import { studyProgress } from '../../training/sweep/studyProgress.ts';
-import { sweep } from '../../training/sweep/sweep.ts';
+import { studyProgress } from '../../study/progress.ts';
+import type { FinishedRun } from '../../study/record.ts';
+import { sweep } from '../../study/sweep.ts';
 import { parabolaResult, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { runConfiguration } from '../../training/sweep/plan.ts';
+import { runConfiguration } from '../../study/plan.ts';
 import {
   openStudy,
   readMeasurement,
@@ -13,9 +13,9 @@ import {
   resultsCsv,
   runFolder,
   writeMeasurement,
-} from '../../training/sweep/record.ts';
-import type { ExecuteRun } from '../../training/sweep/runs.ts';
-import { sweep } from '../../training/sweep/sweep.ts';
+} from '../../study/record.ts';
+import type { ExecuteRun } from '../../study/runs.ts';
+import { sweep } from '../../study/sweep.ts';
 import { exactResult, parabolaResult, plateauResult, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { throwsClearly } from '../oracles/throws.ts';

@@ -1,14 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { LambdamaxError } from '../../errors.ts';
+import { extremeSingularValues, weightMatrix } from '../../numerics/dense/decompositions.ts';
+import { product } from '../../numerics/dense/products.ts';
+import { solveSymmetric } from '../../numerics/dense/solveSymmetric.ts';
 import type { AdapterMethod } from './adapter.ts';
-import { extremeSingularValues, weightMatrix } from './decompositions.ts';
 import type { InputStatistics } from './inputStatistics.ts';
 import { lowRank } from './lowRank.ts';
-import { product } from './products.ts';
 import { checkRank } from './rank.ts';
 import type { Settings } from './settings.ts';
 import { splitTerms } from './singularSplit.ts';
-import { solveSymmetric } from './solveSymmetric.ts';
 
 /** Added to the covariance's diagonal, relative to the diagonal's mean. As in PEFT. */
 const damping = 0.01;

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { LambdamaxError } from '../../errors.ts';
+import { leadingEigen } from '../../numerics/dense/leadingEigen.ts';
 import type { AdapterMethod, AdapterSize, InitialisedModule } from './adapter.ts';
 import type { InputStatistics } from './inputStatistics.ts';
-import { leadingEigen } from './leadingEigen.ts';
 import { lowRank } from './lowRank.ts';
 import { checkRank } from './rank.ts';
 import type { Settings } from './settings.ts';

@@ -1,5 +1,5 @@
+import { leadingQr, rowMajor, weightMatrix } from '../../numerics/dense/decompositions.ts';
 import type { AdapterMethod } from './adapter.ts';
-import { leadingQr, rowMajor, weightMatrix } from './decompositions.ts';
 import { lowRank } from './lowRank.ts';
 import { checkRank } from './rank.ts';
 

@@ -1,7 +1,7 @@
 import { LambdamaxError } from '../../errors.ts';
+import { orthonormal } from '../../numerics/dense/orthonormal.ts';
 import type { AdapterMethod } from './adapter.ts';
 import { lowRank } from './lowRank.ts';
-import { orthonormal } from './orthonormal.ts';
 import { checkRank } from './rank.ts';
 
 /**

@@ -1,7 +1,12 @@
+import {
+  extremeSingularValues,
+  type SingularValueResult,
+  type SpectrumEnd,
+  weightMatrix,
+} from '../../numerics/dense/decompositions.ts';
+import type { DenseMatrix } from '../../numerics/dense/products.ts';
+import { randomisedSvd } from '../../numerics/dense/randomisedSvd.ts';
 import type { InitialiseContext } from './adapter.ts';
-import { extremeSingularValues, type SingularValueResult, type SpectrumEnd, weightMatrix } from './decompositions.ts';
-import type { DenseMatrix } from './products.ts';
-import { randomisedSvd } from './randomisedSvd.ts';
 import { checkRank } from './rank.ts';
 
 /**

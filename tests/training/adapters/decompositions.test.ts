@@ -2,17 +2,13 @@ import { Matrix } from 'ml-matrix';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../../compute/random.ts';
-import {
-  extremeSingularValues,
-  leadingQr,
-  type SingularValueResult,
-} from '../../../training/adapters/decompositions.ts';
-import { leadingEigen } from '../../../training/adapters/leadingEigen.ts';
-import { orthonormal } from '../../../training/adapters/orthonormal.ts';
-import { type DenseMatrix, product } from '../../../training/adapters/products.ts';
-import { randomisedSvd } from '../../../training/adapters/randomisedSvd.ts';
-import { solveSymmetric } from '../../../training/adapters/solveSymmetric.ts';
-import { symmetricEigen } from '../../../training/adapters/symmetricEigen.ts';
+import { extremeSingularValues, leadingQr, type SingularValueResult } from '../../../numerics/dense/decompositions.ts';
+import { leadingEigen } from '../../../numerics/dense/leadingEigen.ts';
+import { orthonormal } from '../../../numerics/dense/orthonormal.ts';
+import { type DenseMatrix, product } from '../../../numerics/dense/products.ts';
+import { randomisedSvd } from '../../../numerics/dense/randomisedSvd.ts';
+import { solveSymmetric } from '../../../numerics/dense/solveSymmetric.ts';
+import { symmetricEigen } from '../../../numerics/dense/symmetricEigen.ts';
 import { relativeError } from '../../oracles/relativeError.ts';
 
 // Backward stable algorithms in float64 on matrices of a few hundred rows: some hundreds of roundings of 1.1e-16.

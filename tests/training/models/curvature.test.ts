@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { dot } from '../../../analysis/vectors.ts';
 import { compile, randomStream, type Vector } from '../../../compute/index.ts';
+import { dot } from '../../../numerics/vectors.ts';
 import { createAdapter } from '../../../training/adapters/create.ts';
 import { shapeOf, traceCausalLoss } from '../../../training/models/causal.ts';
 import { architectures, referenceModel, referenceTokens } from '../../cases/reference.ts';

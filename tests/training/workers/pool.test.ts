@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LambdamaxError, UsageError } from '../../../errors.ts';
-import { WorkerPool } from '../../../training/workers/pool.ts';
+import { WorkerPool } from '../../../workers/pool.ts';
 import { areGone, isAlive } from '../../cases/processes.ts';
 import { module, type Result, type Setup, type Task } from '../../cases/taskWorker.ts';
 import { throwsClearly } from '../../oracles/throws.ts';

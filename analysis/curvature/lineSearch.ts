@@ -1,0 +1,126 @@
+import { LambdamaxError } from '../../errors.ts';
+import { fitParabola, mean, standardError } from '../../numerics/statistics.ts';
+
+/** A loss along a line, at the rate that one step takes. */
+export interface LineSearchPoint {
+  readonly learningRate: number;
+  /** Mean over the directions; null where it is not finite. */
+  readonly loss: number | null;
+}
+
+/** Where the mean loss over some directions is least. */
+export interface LineSearchResult {
+  /** The rate of the least loss; null where no rate lowered the loss. */
+  readonly learningRate: number | null;
+  /** Of its logarithm, over the directions (jackknife); null for a single direction, or where leaving one out leaves no minimum. */
+  readonly logStandardError: number | null;
+  /** Ascending in rate. */
+  readonly points: readonly LineSearchPoint[];
+  /** How many rates were tried, the loss of each direction at each. */
+  readonly evaluations: number;
+}
+
+/** Which rates are tried. */
+export interface LineSearchOptions {
+  /** The first rate, any positive number: the closer to the minimum the cheaper. */
+  readonly start: number;
+  /** Between neighbouring rates; default 2. */
+  readonly factor?: number;
+  /** The search ends at so many rates, found or not; default 40: a factor of 2^20 either way. */
+  readonly mostRates?: number;
+}
+
+/** The losses of every direction at one rate. */
+interface Tried {
+  readonly rate: number;
+  readonly losses: readonly number[];
+}
+
+// Two parabolas after the first bring the minimum of a loss that is none to a few percent.
+const refinements = 2;
+const closeEnough = 0.05;
+
+/**
+ * The rate t at which mean_i L_i(theta - t u_i) is least. Rates a constant factor apart are tried from `start` on until the best
+ * has a worse one on each side; then the vertex of the parabola in t through these three is tried itself, twice at most, and
+ * the last parabola's vertex is the answer. At its minimum a loss is closer to quadratic in t than in ln t.
+ *
+ * @param lossesAt the loss of each direction, with t = 0 for the loss before the step; a loss that is not finite is worse
+ *   than any.
+ * Throws a LambdamaxError for a start that is not positive.
+ */
+export async function lineSearch(
+  lossesAt: (learningRate: number) => Promise<readonly number[]>,
+  { start, factor = 2, mostRates = 40 }: LineSearchOptions,
+): Promise<LineSearchResult> {
+  if (!(start > 0 && Number.isFinite(start)))
+    throw new LambdamaxError({ subject: 'start of a line search', expected: 'a positive rate', got: start });
+  const before = worth({ losses: await lossesAt(0) });
+  let tried: readonly Tried[] = [];
+  const attempt = async (rate: number): Promise<void> => {
+    tried = [...tried, { rate, losses: await lossesAt(rate) }].sort((a, b) => a.rate - b.rate);
+  };
+  let next: number | null = start;
+  while (next !== null && tried.length < mostRates) {
+    await attempt(next);
+    next = outwards(tried, before, factor);
+  }
+  for (let pass = 0; pass < refinements; pass++) {
+    const rate = vertex(aroundBest(tried));
+    if (rate === null || Math.abs(rate / tried[bestOf(tried)]!.rate - 1) < closeEnough) break;
+    await attempt(rate);
+  }
+  const points = tried.map(({ rate, losses }) => ({ learningRate: rate, loss: finiteMean(losses) }));
+  const found = { points, evaluations: tried.length + 1 };
+  const best = tried[bestOf(tried)]!;
+  if (worth(best) >= before) return { ...found, learningRate: null, logStandardError: null };
+  const bracket = aroundBest(tried);
+  const without = best.losses.map((_, left) =>
+    vertex(bracket.map(({ rate, losses }) => ({ rate, losses: losses.filter((_, direction) => direction !== left) }))),
+  );
+  return { ...found, learningRate: vertex(bracket) ?? best.rate, logStandardError: jackknife(without) };
+}
+
+/** The rate to try next, beyond those tried (ascending); null where the best has a worse one on each side. */
+function outwards(tried: readonly Tried[], before: number, factor: number): number | null {
+  const best = bestOf(tried);
+  // Where even the smallest rate is no better than no step, the minimum lies below it.
+  if (worth(tried[best]!) >= before) return tried[0]!.rate / factor;
+  if (best === tried.length - 1) return tried[best]!.rate * factor;
+  return best === 0 ? tried[0]!.rate / factor : null;
+}
+
+function bestOf(tried: readonly Tried[]): number {
+  return tried.reduce((best, one, index) => (worth(one) < worth(tried[best]!) ? index : best), 0);
+}
+
+/** The best and its neighbours. */
+function aroundBest(tried: readonly Tried[]): readonly Tried[] {
+  const best = bestOf(tried);
+  return tried.slice(Math.max(0, best - 1), best + 2);
+}
+
+/** The minimum of the parabola through three rates' mean losses, between the outer ones; null where there is none. */
+function vertex(bracket: readonly Tried[]): number | null {
+  const [rates, losses] = [bracket.map(({ rate }) => rate), bracket.map((one) => mean(one.losses))];
+  if (bracket.length < 3 || !losses.every(Number.isFinite)) return null;
+  const parabola = fitParabola(rates, losses);
+  if (parabola === null || parabola.vertex === null || !(parabola.quadratic > 0)) return null;
+  return Math.min(Math.max(parabola.vertex, rates[0]!), rates.at(-1)!);
+}
+
+/** The standard error of an estimate's logarithm, from the estimates that leave out one part each (Efron 1982, chapter 3). */
+function jackknife(without: readonly (number | null)[]): number | null {
+  const known = without.filter((value) => value !== null);
+  if (known.length < without.length || known.length < 2) return null;
+  return (known.length - 1) * standardError(known.map(Math.log))!;
+}
+
+function worth({ losses }: Pick<Tried, 'losses'>): number {
+  return finiteMean(losses) ?? Number.POSITIVE_INFINITY;
+}
+
+function finiteMean(values: readonly number[]): number | null {
+  const value = mean(values);
+  return Number.isFinite(value) ? value : null;
+}

@@ -1,0 +1,59 @@
+import { type LanczosOptions, lanczos } from '../../numerics/krylov/lanczos.ts';
+import type { SymmetricOperator } from '../../numerics/krylov/operator.ts';
+import type { TokenRow } from '../../training/data/examples.ts';
+import { firstRows } from '../../training/data/split.ts';
+import type { FinetuneOptions } from '../../training/finetune.ts';
+import type { Model } from '../../training/model.ts';
+import type { StepRule } from '../../training/optimizers/optimizer.ts';
+import { stabilityFactor } from '../rates/thresholds.ts';
+import { type AdapterCurvatureOptions, adapterCurvature } from './adapterCurvature.ts';
+import { asStepsSee } from './operators/asStepsSee.ts';
+
+/** On what sharpness is measured, and how well. */
+export interface SharpnessOptions
+  extends Pick<AdapterCurvatureOptions, 'batchSize' | 'mostKeptBytes'>,
+    Pick<LanczosOptions, 'maxSteps' | 'seed'> {
+  /** The first rows that together have so many scored tokens, the same at every step. Default 1,000. */
+  readonly tokens?: number;
+  /** Relative error. Default 1e-2. */
+  readonly tolerance?: number;
+}
+
+/**
+ * What `finetune` takes as `measureSharpness`: lambda_max of the Hessian at a point of a run, lambda_max of what the optimizer's
+ * steps see of it (see {@link asStepsSee}), and the threshold of the latter at the rate in use. Progressive sharpening is the rise
+ * of these towards the threshold, the edge of stability their staying about there: Cohen et al. 2021, arXiv 2103.00065, and for
+ * Adam 2022, arXiv 2207.14484.
+ *
+ * Each measurement starts from the same random vector and not from the last eigenvector, so that a resumed run measures the same.
+ */
+export function sharpnessAlongTraining(
+  model: Model,
+  rows: readonly TokenRow[],
+  { tokens = 1000, tolerance = 1e-2, maxSteps = 100, seed = 0, ...sizes }: SharpnessOptions,
+): NonNullable<FinetuneOptions['measureSharpness']> {
+  const measured = firstRows(rows, tokens);
+  const top = async ({ rerounded: _, ...operator }: SymmetricOperator): Promise<number | null> =>
+    // Nobody sees the bounds: no product is spent on what rounding does to them.
+    (await lanczos(operator, { tolerance, maxSteps, seed, ends: 'largest' })).lambdaMax?.value ?? null;
+  return async ({ adapter, learningRate, rule }) => {
+    await using curvature = await adapterCurvature(model, adapter, measured, sizes);
+    const hessian = await top(curvature);
+    if (rule === undefined) return { hessian, effective: null, threshold: null, limit: null };
+    const effective = seesPlainly(rule) ? hessian : await top(asStepsSee(curvature, rule));
+    const factor = stabilityFactor(rule);
+    return {
+      hessian,
+      effective,
+      threshold: learningRate > 0 ? factor / learningRate : null,
+      limit: effective !== null && effective > 0 ? factor / effective : null,
+    };
+  };
+}
+
+/** Whether the steps see the Hessian itself. */
+function seesPlainly({ scale, penalty, decay }: StepRule): boolean {
+  return (
+    scale.every((entry) => entry === 1) && [penalty, decay].every((values) => values.every((entry) => entry === 0))
+  );
+}

@@ -1,0 +1,279 @@
+import { LambdamaxError } from '../../errors.ts';
+import { kendall, spearman } from '../../numerics/rankCorrelation.ts';
+import { fitPowerLaw, foldError, geometricMean, mean, quantile } from '../../numerics/statistics.ts';
+import { limits } from './limits.ts';
+import { divergesAt, findOptimum, holdsAt, type Optimum } from './optimum.ts';
+import { othersOf, type PredictorPoint, type PredictorRule, predictorRules } from './predictorRules.ts';
+import { regretAt } from './regret.ts';
+import {
+  ratePoints,
+  type ScoreDirection,
+  type StabilityLimit,
+  type Sweep,
+  type SweepContext,
+  shortfall,
+  toldShortfall,
+} from './sweep.ts';
+import { type Claim, claimsOf, startsAtZeroB, verdictOf } from './verdict.ts';
+
+/** A predicted learning rate beside the measured optimum. */
+export interface RatePrediction {
+  readonly learningRate: number;
+  /** max(p/e, e/p), at least 1. */
+  readonly foldError: number;
+  /** What training there gives up: % of the best loss, or percentage points of accuracy. See `regretAt`. */
+  readonly regret: number;
+  /** The predicted rate lies outside the sweep, so that `regret` is a lower bound. */
+  readonly extrapolated: boolean;
+}
+
+/** One configuration: what the sweep found and what the predictors said. */
+export interface PredictionPoint {
+  readonly configuration: string;
+  readonly method: string;
+  /** Some of its runs are still to be made, so that all that is said of it may change. */
+  readonly isUnfinished: boolean;
+  readonly optimum: Optimum;
+  /** Smallest rate above the optimum where training breaks; null if it held at every rate tried. */
+  readonly divergesAt: number | null;
+  /** Largest rate tried below that one, or of all where none broke. */
+  readonly holdsAt: number | null;
+  /** The limit of stability of the optimizer in use; null: none is known. */
+  readonly limit: StabilityLimit | null;
+  readonly lambdaMax: number | null;
+  /** The adapter starts at B = 0, where lambda_max is chiefly the norm of a gradient. */
+  readonly startsAtZeroB: boolean;
+  /** By predictor; one that cannot say anything about this configuration is absent. */
+  readonly predictions: Readonly<Record<string, RatePrediction>>;
+}
+
+/** How a predictor did over all configurations. */
+export interface PredictorSummary {
+  readonly name: string;
+  readonly meaning: string;
+  /** d ln optimum / d ln prediction, before fitting; the theory says 1. Null for a constant. */
+  readonly slope: number | null;
+  readonly slopeLow: number | null;
+  readonly slopeHigh: number | null;
+  readonly spearman: number | null;
+  /** Tau-b. */
+  readonly kendall: number | null;
+  /** Of Kendall's tau: two-sided permutation test, exact up to 8 configurations. */
+  readonly pValue: number | null;
+  /** Null, as the next two, when it predicted nothing. */
+  readonly geometricMeanFoldError: number | null;
+  readonly worstFoldError: number | null;
+  readonly meanRegret: number | null;
+  /** Mean price of a prediction in gradients of one batch; null where it is not known. Sweeps of other methods are not counted. */
+  readonly price: number | null;
+  /** How many configurations it predicted. */
+  readonly count: number;
+  /** How many predictors predicted anything in this sweep: the best of many flatters itself. */
+  readonly tried: number;
+}
+
+/** How far apart the configurations' best scores lie: % of the best loss, or percentage points of accuracy. */
+export interface PeakSpread {
+  readonly value: number;
+  /** 95 % bootstrap interval over seeds of the gap between these two; null with one seed. */
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly best: string;
+  readonly worst: string;
+}
+
+/** What `predict --json` prints. */
+export interface Prediction {
+  readonly points: readonly PredictionPoint[];
+  readonly predictors: readonly PredictorSummary[];
+  readonly peakSpread: PeakSpread;
+  readonly claims: readonly Claim[];
+  readonly verdict: string;
+  readonly scoreDirection: ScoreDirection;
+  /** Scores are shares, from 0 to 1. */
+  readonly isShare: boolean;
+  readonly context: SweepContext;
+  /** Configurations left out because every run of theirs diverged. */
+  readonly unusable: readonly string[];
+  /** How many runs are done, of how many as far as can be told; null of a table, which does not say how many there should be. */
+  readonly runsDone: number | null;
+  readonly runsPlanned: number | null;
+  /** Configurations of which no run is done yet. */
+  readonly notBegun: readonly string[];
+}
+
+interface Measured extends PredictionPoint {
+  readonly resampledPeaks: readonly number[];
+}
+
+/**
+ * Sets predicted learning rates against the empirical optima of a sweep. Deterministic: `seed` names the bootstrap's
+ * random streams. Throws LambdamaxError when the sweep is empty or no configuration has a run that finished.
+ */
+export function predict(sweep: Sweep, { seed = 0 }: { seed?: number } = {}): Prediction {
+  const { scoreDirection, isShare = false } = sweep;
+  const measured = measure(sweep, seed);
+  const rulePoints = measured.map((point) => rulePoint(point, sweep));
+  const rules = predictorRules(rulePoints);
+  const points = measured.map(({ resampledPeaks: _, ...point }, i): PredictionPoint => {
+    const rates = ratePoints(sweep.runs, point.configuration);
+    const others = othersOf(rulePoints[i]!, rulePoints);
+    const predictions: Record<string, RatePrediction> = {};
+    for (const rule of rules) {
+      const learningRate = rule.predict(rulePoints[i]!, others);
+      if (learningRate === null) continue;
+      const regret = regretAt(rates, sweep.scoreDirection, learningRate, isShare)!;
+      predictions[rule.name] = {
+        learningRate,
+        foldError: foldError(learningRate, point.optimum.learningRate),
+        ...regret,
+      };
+    }
+    return { ...point, predictions };
+  });
+  const predictors = summaries(rules, points, rulePoints, seed);
+  const peakSpread = spreadOfPeaks(measured, scoreDirection, isShare);
+  const context = sweep.context ?? {};
+  const known = new Set(points.map((point) => point.configuration));
+  const unusable = namesOf(sweep).filter((name) => !known.has(name));
+  const { done: runsDone = null, planned: runsPlanned = null, unfinished = [] } = sweep.progress ?? {};
+  const notBegun = unfinished.filter((name) => !known.has(name) && !unusable.includes(name));
+  const progress = { runsDone, runsPlanned, notBegun };
+  const findings = { points, predictors, peakSpread, scoreDirection, isShare, context, unusable, ...progress };
+  const claims = claimsOf(findings);
+  return { ...findings, claims, verdict: verdictOf(findings, claims) };
+}
+
+function measure(sweep: Sweep, seed: number): Measured[] {
+  const measured = namesOf(sweep).flatMap((configuration): Measured[] => {
+    const known = sweep.configurations.find((one) => one.configuration === configuration);
+    const points = ratePoints(sweep.runs, configuration);
+    const found = findOptimum(points, sweep.scoreDirection, { seed, name: configuration });
+    if (found === null) return [];
+    const breaking = divergesAt(points, sweep.scoreDirection);
+    const lambdaMax = known?.lambdaMax ?? null;
+    const method = known?.method ?? sweep.runs.find((run) => run.configuration === configuration)!.method;
+    return [
+      {
+        configuration,
+        method,
+        isUnfinished: sweep.progress?.unfinished.includes(configuration) ?? false,
+        optimum: found.optimum,
+        divergesAt: breaking,
+        holdsAt: holdsAt(points, breaking),
+        limit: known?.limit === undefined ? plainLimit(lambdaMax) : known.limit,
+        lambdaMax,
+        startsAtZeroB: known?.startsAtZeroB ?? startsAtZeroB(method),
+        predictions: {},
+        resampledPeaks: found.resampledPeaks,
+      },
+    ];
+  });
+  if (measured.length === 0) {
+    const { length } = sweep.runs;
+    const planned = sweep.progress === undefined ? '' : ` of ${sweep.progress.planned}`;
+    throw new LambdamaxError({
+      subject: 'sweep',
+      expected: 'at least one finished run',
+      got: length === 0 ? `no runs${planned}` : `${length}${planned} runs, all diverged`,
+      remedy: length === 0 ? 'wait for the first one, or continue the sweep' : 'sweep smaller learning rates',
+    });
+  }
+  return measured;
+}
+
+/** The limit of gradient descent, where the optimizer is not known; null without a lambda_max. */
+function plainLimit(lambdaMax: number | null): StabilityLimit | null {
+  if (lambdaMax === null) return null;
+  const { learningRate, formula } = limits({ lambdaMax }).find(({ optimizer }) => optimizer === 'gradientDescent')!;
+  return { optimizer: null, learningRate, formula };
+}
+
+function namesOf(sweep: Sweep): string[] {
+  return [...new Set(sweep.runs.map((run) => run.configuration))];
+}
+
+function rulePoint(point: Measured, sweep: Sweep): PredictorPoint {
+  const known = sweep.configurations.find((one) => one.configuration === point.configuration);
+  return {
+    configuration: point.configuration,
+    method: point.method,
+    optimum: point.optimum.learningRate,
+    lambdaMax: point.lambdaMax,
+    predictedRates: known?.predictedRates ?? {},
+    prices: known?.prices ?? {},
+    ...(known?.settings && { settings: known.settings }),
+  };
+}
+
+function summaries(
+  rules: readonly PredictorRule[],
+  points: readonly PredictionPoint[],
+  rulePoints: readonly PredictorPoint[],
+  seed: number,
+): PredictorSummary[] {
+  const orders = new Map<PredictorRule['quantity'], ReturnType<typeof orderOf>>();
+  const orderFor = (rule: PredictorRule): ReturnType<typeof orderOf> => {
+    // Several rules share a quantity, and counting all pairings is the costly part.
+    const order = orders.get(rule.quantity) ?? orderOf(rule.quantity, rulePoints, seed);
+    orders.set(rule.quantity, order);
+    return order;
+  };
+  const tried = rules.filter((rule) => points.some((point) => point.predictions[rule.name] !== undefined)).length;
+  return rules.map((rule) => {
+    const predictions = points.flatMap((point) => point.predictions[rule.name] ?? []);
+    const folds = predictions.map((one) => one.foldError);
+    const none = predictions.length === 0;
+    return {
+      name: rule.name,
+      meaning: rule.meaning,
+      ...orderFor(rule),
+      geometricMeanFoldError: none ? null : geometricMean(folds),
+      worstFoldError: none ? null : Math.max(...folds),
+      meanRegret: none ? null : mean(predictions.map((one) => one.regret)),
+      price: none ? null : priceOf(rule, rulePoints),
+      count: predictions.length,
+      tried,
+    };
+  });
+}
+
+function priceOf({ paidFor }: PredictorRule, points: readonly PredictorPoint[]): number | null {
+  if (paidFor === null) return 0;
+  const prices = points.flatMap((point) => point.prices[paidFor] ?? []);
+  return prices.length === 0 ? null : mean(prices);
+}
+
+function orderOf(quantity: PredictorRule['quantity'], points: readonly PredictorPoint[], seed: number) {
+  const known = quantity === null ? [] : points.filter((point) => quantity(point) !== null);
+  const rates = known.map((point) => quantity!(point)!);
+  const optima = known.map((point) => point.optimum);
+  const line = fitPowerLaw(rates, optima);
+  const tau = kendall(rates, optima, seed);
+  return {
+    slope: line?.slope ?? null,
+    slopeLow: line?.slopeLow ?? null,
+    slopeHigh: line?.slopeHigh ?? null,
+    spearman: spearman(rates, optima, seed)?.value ?? null,
+    kendall: tau?.value ?? null,
+    pValue: tau?.pValue ?? null,
+  };
+}
+
+function spreadOfPeaks(measured: readonly Measured[], direction: ScoreDirection, isShare: boolean): PeakSpread {
+  const ordered = [...measured].sort((a, b) => shortfall(a.optimum.score, b.optimum.score, direction));
+  const best = ordered[0]!;
+  const worst = ordered.at(-1)!;
+  const gap = (top: number, bottom: number): number => toldShortfall(bottom, top, direction, isShare);
+  const resampled = best.resampledPeaks.flatMap((top, i) => {
+    const bottom = best === worst ? undefined : worst.resampledPeaks[i];
+    return bottom === undefined ? [] : [gap(top, bottom)];
+  });
+  return {
+    value: gap(best.optimum.score, worst.optimum.score),
+    low: resampled.length === 0 ? null : quantile(resampled, 0.025),
+    high: resampled.length === 0 ? null : quantile(resampled, 0.975),
+    best: best.configuration,
+    worst: worst.configuration,
+  };
+}

@@ -1,0 +1,175 @@
+import { fitPowerLaw, geometricMean } from '../../numerics/statistics.ts';
+
+/** What the rules know of a configuration: its measured optimum, its curvature and further predicted rates. */
+export interface PredictorPoint {
+  readonly configuration: string;
+  readonly method: string;
+  /** Settings that differ among the configurations. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Empirical optimum, the rate to be predicted. */
+  readonly optimum: number;
+  readonly lambdaMax: number | null;
+  readonly predictedRates: Readonly<Record<string, number>>;
+  /** What was spent on each, and on `lambda-max`, in gradients of one batch. */
+  readonly prices: Readonly<Record<string, number>>;
+}
+
+/** One way to predict a learning rate. */
+export interface PredictorRule {
+  readonly name: string;
+  /** What it is, in words, for a table's note. */
+  readonly meaning: string;
+  /**
+   * The rate before anything is fitted; null where it cannot be had. Slope and rank correlations are those of this
+   * quantity: a constant fitted leaving one method out moves against the method left out, and would look like an
+   * inverse correlation. A rule without a quantity predicts the same rate for all and orders nothing.
+   */
+  readonly quantity: ((point: PredictorPoint) => number | null) | null;
+  /** The predicted rate; `others` are the points of the methods that may be learned from. */
+  readonly predict: (point: PredictorPoint, others: readonly PredictorPoint[]) => number | null;
+  /** The name in `prices` of what it is made from; null: it costs nothing. Sweeps of other methods are not counted. */
+  readonly paidFor: string | null;
+}
+
+/** The learning rate that fine-tuning recipes for LoRA most often start from (PEFT's and many papers' examples). */
+const usualRate = 2e-4;
+
+/** With fewer other points an exponent and a constant go through them exactly and mean nothing. */
+const fewestForExponent = 3;
+
+/** The name of lambda_max in `prices`. */
+const lambdaMaxPrice = 'lambda-max';
+
+const twoOverLambda = (point: PredictorPoint): number | null =>
+  point.lambdaMax !== null && point.lambdaMax > 0 ? 2 / point.lambdaMax : null;
+
+const curvatureRules: readonly PredictorRule[] = [
+  {
+    name: 'two-over-lambda',
+    meaning: '2 / lambda_max: where gradient descent with that curvature stops being stable. Nothing is fitted.',
+    quantity: twoOverLambda,
+    predict: twoOverLambda,
+    paidFor: lambdaMaxPrice,
+  },
+  calibrated('two-over-lambda', 'c / lambda_max', twoOverLambda, lambdaMaxPrice),
+  {
+    name: 'relative-to-lora',
+    meaning:
+      "the paper's rule, optimum(lora) lambda_max(lora) / lambda_max(method). LoRA itself, at the same settings, is its anchor and is not counted.",
+    quantity: twoOverLambda,
+    paidFor: lambdaMaxPrice,
+    predict: (point, others) => {
+      const anchor = others.find(
+        (other) => isLora(other) && twoOverLambda(other) !== null && hasEqualSettings(other, point),
+      );
+      const own = twoOverLambda(point);
+      return anchor === undefined || own === null || isLora(point)
+        ? null
+        : (anchor.optimum * own) / twoOverLambda(anchor)!;
+    },
+  },
+  {
+    name: 'fitted-exponent',
+    meaning: 'c lambda_max^-a, c and a fitted on the other methods: two constants learned from sweeps.',
+    quantity: twoOverLambda,
+    paidFor: lambdaMaxPrice,
+    predict: (point, others) => {
+      const own = twoOverLambda(point);
+      const known = others.filter((other) => twoOverLambda(other) !== null);
+      if (own === null || known.length < fewestForExponent) return null;
+      const line = fitPowerLaw(
+        known.map((other) => twoOverLambda(other)!),
+        known.map((other) => other.optimum),
+      );
+      return line === null ? null : Math.exp(line.intercept + line.slope * Math.log(own));
+    },
+  },
+];
+
+const constantRules: readonly PredictorRule[] = [
+  {
+    name: 'one-constant',
+    meaning: "the baseline: the geometric mean of the other methods' optima, one rate for all, no curvature.",
+    quantity: null,
+    paidFor: null,
+    predict: (_, others) => (others.length === 0 ? null : geometricMean(others.map((other) => other.optimum))),
+  },
+  {
+    name: 'default-2e-4',
+    meaning: 'the rate that recipes start from, 2e-4, whatever the model.',
+    quantity: null,
+    paidFor: null,
+    predict: () => usualRate,
+  },
+];
+
+/** Of the further rates that a study measures. */
+const meanings: Readonly<Record<string, string>> = {
+  'adam-threshold':
+    "Adam's limit of stability, 38 / lambda_max(P^-1/2 H P^-1/2) at beta1 = 0.9, P after a warm-up. Nothing is fitted.",
+  curvature: "recommend --by curvature: from a line search along Adam's update, and the rule of thumb. No run.",
+  'line-search': "the rate at which one step of Adam's lowers the loss most. Nothing is fitted.",
+  'update-curvature': "g'u / u'Gu along Adam's update u: where the Gauss-Newton model of the loss is least.",
+  probes: 'recommend --by probes: from short runs of the same schedule, extrapolated to the length of the run.',
+  'range-test': 'the learning-rate range test: where the loss is least while the rate grows from step to step.',
+  'rule-of-thumb': 'the published rule for LoRA, 5e-5 * 10 * (2000 / hidden)^p. Nothing is measured.',
+};
+
+/** All rules for these points: from lambda_max, from each further predicted rate (as it is, and calibrated), constants. */
+export function predictorRules(points: readonly PredictorPoint[]): PredictorRule[] {
+  const further = [...new Set(points.flatMap((point) => Object.keys(point.predictedRates)))].sort();
+  return [
+    ...curvatureRules,
+    ...further.flatMap((name): PredictorRule[] => {
+      const quantity = (point: PredictorPoint): number | null => positive(point.predictedRates[name]);
+      const meaning = meanings[name] ?? `${name}, as it was given. Nothing is fitted.`;
+      return [
+        { name, meaning, quantity, predict: quantity, paidFor: name },
+        calibrated(name, `c times ${name}`, quantity, name),
+      ];
+    }),
+    ...constantRules,
+  ];
+}
+
+/**
+ * The points that a prediction for `point` may learn from: those of the other methods. Where there is one method only (a
+ * sweep over ranks, say), the other configurations.
+ */
+export function othersOf(point: PredictorPoint, points: readonly PredictorPoint[]): PredictorPoint[] {
+  const otherMethods = points.filter((other) => other.method !== point.method);
+  return otherMethods.length > 0 ? otherMethods : points.filter((other) => other.configuration !== point.configuration);
+}
+
+function calibrated(
+  name: string,
+  formula: string,
+  quantity: (point: PredictorPoint) => number | null,
+  paidFor: string,
+): PredictorRule {
+  return {
+    name: `${name}-calibrated`,
+    meaning: `${formula}, c the geometric mean of optimum over ${name} for the other methods: one constant learned from sweeps.`,
+    quantity,
+    paidFor,
+    predict: (point, others) => {
+      const own = quantity(point);
+      const known = others.filter((other) => quantity(other) !== null);
+      if (own === null || known.length === 0) return null;
+      return own * geometricMean(known.map((other) => other.optimum / quantity(other)!));
+    },
+  };
+}
+
+/** Whether two configurations agree in all settings that both have: a method's own are not LoRA's. */
+function hasEqualSettings({ settings: a = {} }: PredictorPoint, { settings: b = {} }: PredictorPoint): boolean {
+  return Object.entries(a).every(([name, value]) => value === '' || !b[name] || b[name] === value);
+}
+
+function isLora(point: PredictorPoint): boolean {
+  return point.method.toLowerCase() === 'lora';
+}
+
+function positive(value: number | undefined): number | null {
+  return value !== undefined && Number.isFinite(value) && value > 0 ? value : null;
+}

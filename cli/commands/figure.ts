@@ -1,0 +1,82 @@
+import { extname } from 'node:path';
+import type { Figure } from '../../analysis/figures/figure.ts';
+import type { Prediction } from '../../analysis/rates/predictor.ts';
+import { UsageError } from '../../errors.ts';
+import type { Command } from '../command.ts';
+import { demand, studyOption, value } from '../options/options.ts';
+import { atMostOne, optional, required, text } from '../options/values.ts';
+import { runOption } from './report.ts';
+
+/** `lambdamax figure`: one figure of a report. */
+export const command: Command = {
+  usage: 'figure [study]',
+  summary: 'Write one figure of a report as a page of its own, or as a plotly specification',
+  options: {
+    ...studyOption,
+    ...runOption,
+    name: value(
+      'Study',
+      'NAME',
+      'sweep-curve, loss-curve, lambda-max, prediction; of a run loss, sharpness, hessian, learning-rate, gradient-norm',
+    ),
+    out: value('Study', 'FILE', '.html, which saves itself as SVG at a press of its button; .json for plotly'),
+  },
+  examples: [
+    ['figure runs/my-study --name prediction --out prediction.html', 'prediction against optimum'],
+    ['figure --run runs/pissa --name sharpness --out sharpness.html', 'sharpness against threshold'],
+  ],
+  async run(args, output) {
+    atMostOne(args, 'study', 'run');
+    const name = required(args, 'name', text);
+    const out = required(args, 'out', fileName);
+    const run = optional(args, 'run', text);
+    const folder = demand(run ?? optional(args, 'study', text), '--study', 'a study folder, or --run DIR');
+    const { title, figures, counts } = await (run === undefined ? ofStudy(folder) : ofRun(folder));
+    const figure = figures[name];
+    if (figure === undefined)
+      throw new UsageError({ subject: '--name', expected: `one of ${Object.keys(figures).join(', ')}`, got: name });
+    const { renderFigurePage } = await import('../../analysis/report/figurePage.ts');
+    const { writeFileWhole } = await import('../../training/checkpoint/files.ts');
+    const isPage = extname(out).toLowerCase() === '.html';
+    await writeFileWhole(out, isPage ? renderFigurePage(name, figure, title) : JSON.stringify(figure));
+    const { progressWords } = await import('../../analysis/rates/verdict.ts');
+    const words = counts && progressWords(counts);
+    output.result({ figure: out, name, ...counts }, () => [...(words ? [words] : []), out]);
+  },
+};
+
+/** Plotly draws in a browser only. */
+function fileName(given: string, option: string): string {
+  if (['.html', '.json'].includes(extname(given).toLowerCase())) return given;
+  throw new UsageError({
+    subject: option,
+    expected: 'a name that ends in .html or .json',
+    got: given,
+    remedy: 'a .html page saves its figure as SVG at a press of its button',
+  });
+}
+
+/** A report's title, and its figures by their names. */
+interface Drawn {
+  readonly title: string;
+  readonly figures: Readonly<Record<string, Figure>>;
+  /** How many runs the figure shows, where it is one of a study. */
+  readonly counts?: Pick<Prediction, 'runsDone' | 'runsPlanned'>;
+}
+
+async function ofStudy(folder: string): Promise<Drawn> {
+  const { predict } = await import('../../analysis/rates/predictor.ts');
+  const { readStudyFindings, reportInput } = await import('../../study/findings.ts');
+  const { reportFigures } = await import('../../analysis/report/report.ts');
+  const findings = await readStudyFindings(folder);
+  const input = reportInput(findings, predict(findings.sweep));
+  const { runsDone, runsPlanned } = input.prediction;
+  return { title: input.title, figures: reportFigures(input), counts: { runsDone, runsPlanned } };
+}
+
+async function ofRun(folder: string): Promise<Drawn> {
+  const { readRun } = await import('../../analysis/report/runFolder.ts');
+  const { runFigures, titleOfRun } = await import('../../analysis/report/runPage.ts');
+  const run = await readRun(folder);
+  return { title: titleOfRun(run), figures: runFigures(run) };
+}

@@ -1,0 +1,146 @@
+import { join } from 'node:path';
+import type { Prediction } from '../../analysis/rates/predictor.ts';
+import type { ScoreDirection } from '../../analysis/rates/sweep.ts';
+import type { ColumnChoices } from '../../analysis/table/columns.ts';
+import { LambdamaxError, UsageError } from '../../errors.ts';
+import type { Command } from '../command.ts';
+import { studyOption, value } from '../options/options.ts';
+import { atMostOne, choice, given, optional, text } from '../options/values.ts';
+import type { Output } from '../words/output.ts';
+
+/** `lambdamax predict`: predicted learning rates beside the best ones of a sweep. */
+export const command: Command = {
+  usage: 'predict [study]',
+  summary: 'Set predicted learning rates against the best ones of a sweep',
+  options: {
+    ...studyOption,
+    csv: value(
+      'Study',
+      'FILE',
+      'a sweep of your own: columns method,learningRate,score[,seed][,lambdaMax], or a table of Optuna, W&B, Ray Tune or MLflow',
+    ),
+    columns: value(
+      'Study',
+      'ROLE=NAME,..',
+      'which columns of --csv are rate, score, method, seed, status, lambda; setting=NAME: runs that differ in it are of different ' +
+        'configurations; ignore=NAME: does not count. Usual names are known',
+    ),
+    better: value(
+      'Study',
+      'WAY',
+      'lower (a loss) or higher (an accuracy); if not given told from the score’s name in --csv, else from the curves',
+    ),
+  },
+  examples: [
+    ['predict runs/my-study', 'from a study folder; leaves prediction.json there'],
+    ['predict --csv sweep.csv --better higher', 'from a table of accuracies'],
+    [
+      'predict --csv trials.csv --columns rate=params_eta,score=value --better lower',
+      "from Optuna's trials_dataframe()",
+    ],
+  ],
+  async run(args, output) {
+    atMostOne(args, 'study', 'csv');
+    atMostOne(args, 'study', 'better');
+    atMostOne(args, 'study', 'columns');
+    const study = optional(args, 'study', text);
+    const csv = optional(args, 'csv', text);
+    const better = optional(args, 'better', choice(['lower', 'higher']));
+    const { parseColumns } = await import('../../analysis/table/columns.ts');
+    const columns = optional(args, 'columns', parseColumns);
+    if (study === undefined && csv === undefined) {
+      throw new UsageError({ subject: '--study', expected: 'a study folder, or --csv FILE', got: 'neither' });
+    }
+    const { predict } = await import('../../analysis/rates/predictor.ts');
+    const prediction = predict(
+      await (csv === undefined ? sweepOfStudy(study!) : sweepOfTable(csv, { better, columns }, output)),
+    );
+    const fault = study && (await keepPrediction(join(study, 'prediction.json'), prediction, output));
+    const { progressWords } = await import('../../analysis/rates/verdict.ts');
+    const progress = progressWords(prediction);
+    output.result(prediction, () => [
+      ...(progress === null ? [] : [progress, '']),
+      ...optimaTable(prediction, output),
+      '',
+      ...predictorTable(prediction, output),
+      '',
+      prediction.verdict,
+    ]);
+    if (fault) throw fault;
+  },
+};
+
+/** What the system says of a disk that fails; other faults are those of a folder that is not there to be written to. */
+const diskFaults: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'EIO', 'EFBIG'];
+
+/**
+ * Writes prediction.json. A folder that is not to be written to is no reason not to show what is in it, which is said; a fault of
+ * the disk is returned, to be thrown once the prediction has been shown.
+ */
+async function keepPrediction(path: string, prediction: Prediction, output: Output): Promise<LambdamaxError | null> {
+  const { writeJson } = await import('../../training/checkpoint/files.ts');
+  try {
+    await writeJson(path, prediction);
+    return null;
+  } catch (error) {
+    if (!(error instanceof LambdamaxError)) throw error;
+    if (diskFaults.includes((error.cause as NodeJS.ErrnoException | undefined)?.code)) return error;
+    output.warn(`not kept: ${error.message}`);
+    return null;
+  }
+}
+
+/** A line for each configuration: what the sweep found, and the curvature beside it. */
+export function optimaTable({ points }: Prediction, output: Output): string[] {
+  const hasLoss = points.some(({ optimum }) => optimum.loss !== undefined);
+  const limited = points.flatMap(({ limit }) => limit ?? []);
+  return output.table(
+    [
+      ...['configuration', 'best rate', 'low', 'high', 'score'],
+      ...(hasLoss ? ['loss'] : []),
+      'breaks at',
+      ...(limited.length === 0 ? [] : [`limit of ${limited[0]!.optimizer ?? 'gradient descent'}`]),
+      ...['lambda_max', '2/lambda_max'],
+    ],
+    points.map(({ configuration, isUnfinished, optimum, divergesAt, limit, lambdaMax }) => [
+      `${configuration}${isUnfinished ? ' (unfinished)' : ''}${optimum.atGridEdge ? ' (at the edge of its grid)' : ''}`,
+      ...[optimum.learningRate, optimum.low, optimum.high, optimum.score],
+      ...(hasLoss ? [optimum.loss ?? null] : []),
+      divergesAt,
+      ...(limited.length === 0 ? [] : [limit?.learningRate ?? null]),
+      ...[lambdaMax, lambdaMax && 2 / lambdaMax],
+    ]),
+  );
+}
+
+/** A line for each predictor that had anything to predict from. */
+function predictorTable({ predictors }: Prediction, output: Output): string[] {
+  return output.table(
+    ['predictor', 'slope', 'Spearman', 'mean fold', 'worst fold', 'mean regret', 'price'],
+    predictors
+      .filter(({ count }) => count > 0)
+      .map(({ name, slope, spearman, geometricMeanFoldError, worstFoldError, meanRegret, price }) => [
+        name,
+        slope,
+        spearman,
+        geometricMeanFoldError,
+        worstFoldError,
+        meanRegret,
+        price,
+      ]),
+  );
+}
+
+async function sweepOfStudy(folder: string) {
+  const { readStudyFindings } = await import('../../study/findings.ts');
+  return (await readStudyFindings(folder)).sweep;
+}
+
+async function sweepOfTable(
+  file: string,
+  { better, columns }: { readonly better: ScoreDirection | undefined; readonly columns: ColumnChoices | undefined },
+  output: Output,
+) {
+  const { readSweepCsv } = await import('../../analysis/rates/sweepCsv.ts');
+  return readSweepCsv(file, { ...given({ scoreDirection: better, columns }), onNotice: output.say });
+}

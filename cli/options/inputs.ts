@@ -1,0 +1,123 @@
+import { existsSync } from 'node:fs';
+import { LambdamaxError, UsageError } from '../../errors.ts';
+import type { Adapter } from '../../training/adapters/create.ts';
+import type { TokenRow, TokenRows } from '../../training/data/examples.ts';
+import type { Model } from '../../training/model.ts';
+import type { Output } from '../words/output.ts';
+import type { Progress } from '../words/progress.ts';
+import { type AdapterOptions, type DataOptions, demand, type EngineOptions, type ModelOptions } from './options.ts';
+
+/** Opens the checkpoint that the options name, downloaded first if it is not there. */
+export async function openModel(options: ModelOptions & EngineOptions, output: Output): Promise<Model> {
+  const directory = existsSync(options.model) ? options.model : await fetchModel(options.model, output);
+  const { loadModel } = await import('../../training/model.ts');
+  const { backendNamed } = await import('../../compute/index.ts');
+  const { precision, threads } = options;
+  const backend = backendNamed(options.backend);
+  const model = await loadModel(directory, { name: options.model, precision, threads, backend });
+  for (const notice of model.notices) output.warn(notice);
+  return model;
+}
+
+/** The folder of a model on the hub; shows how its download goes. */
+async function fetchModel(name: string, output: Output): Promise<string> {
+  const fault = (remedy?: string) =>
+    new LambdamaxError({
+      subject: `--model ${name}`,
+      expected: 'a Hugging Face checkpoint folder, or the name of one on the hub (org/name)',
+      got: 'no such folder',
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+  const { downloadModel, isHubName } = await import('../../training/checkpoint/hub.ts');
+  if (!isHubName(name)) throw fault();
+  const megabytes = (bytes: number) => Math.ceil(bytes / 1e6);
+  let progress: Progress | undefined;
+  try {
+    return await downloadModel(name, {
+      onNotice: output.warn,
+      onProgress: (received, total) => {
+        progress ??= output.progress(megabytes(total), `${name}, MB`);
+        progress.setTotal(megabytes(total));
+        progress.update(megabytes(received));
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof LambdamaxError)) throw error;
+    throw fault(`the download failed: ${error.message}`);
+  } finally {
+    progress?.stop();
+  }
+}
+
+/**
+ * The adapter that the options name: one from a folder, or a new one, which may take its initial values from the rows;
+ * undefined if they name neither.
+ */
+export async function openAdapter(
+  model: Model,
+  options: AdapterOptions,
+  rows: readonly TokenRow[],
+): Promise<Adapter | undefined> {
+  const { adapter, method, ...size } = options;
+  if (adapter !== undefined) {
+    const { loadAdapter } = await import('../../training/adapters/files.ts');
+    const { loadMethod } = await import('../../training/adapters/methodFile.ts');
+    return loadAdapter(model, adapter, method === undefined ? undefined : await loadMethod(method));
+  }
+  if (method === undefined) return undefined;
+  const { createAdapter } = await import('../../training/adapters/create.ts');
+  return createAdapter(model, { method, ...size, rows });
+}
+
+/** The same for a command that cannot do without. */
+export async function demandAdapter(
+  model: Model,
+  options: AdapterOptions,
+  rows: readonly TokenRow[],
+): Promise<Adapter> {
+  const adapter = await openAdapter(model, options, rows);
+  if (adapter !== undefined) return adapter;
+  throw new UsageError({ subject: '--method', expected: 'a LoRA variant, or --adapter DIR', got: 'neither' });
+}
+
+/** The rows of the files; says what was cut or left out. */
+export async function readData(
+  model: Model,
+  files: readonly string[],
+  options: DataOptions,
+  output: Output,
+): Promise<readonly TokenRow[]> {
+  return (await readNumberedData(model, files, options, output)).rows;
+}
+
+/** The rows of the files with their numbers among all that were read; says what was cut or left out. */
+export async function readNumberedData(
+  model: Model,
+  files: readonly string[],
+  options: DataOptions,
+  output: Output,
+): Promise<TokenRows> {
+  const { loadRows } = await import('../../training/data/load.ts');
+  const tokens = await loadRows(model, files, options);
+  const { dropped, cut, parted, unused } = tokens;
+  const from = files.join(', ');
+  if (unused.length > 0) output.warn(`fields of ${from} that are not used: ${unused.join(', ')}`);
+  if (parted > 0)
+    output.warn(
+      `in ${countOf(parted)} of ${from} the prompt alone has other tokens than with its response behind it (a token over ` +
+        'the boundary, or a template that writes it otherwise): scored from where they part',
+    );
+  if (cut > 0) output.say(`cut to --max-length ${options.maxLength} tokens: ${countOf(cut)} of ${from}`);
+  if (dropped > 0) output.say(`left out, with nothing to score: ${countOf(dropped)} of ${from}`);
+  return tokens;
+}
+
+/** So many rows, in words. */
+export function countOf(rows: number): string {
+  return rows === 1 ? '1 row' : `${rows} rows`;
+}
+
+/** The files of `--data`, which most commands need. */
+export function demandData({ data }: DataOptions): readonly string[] {
+  return demand(data, '--data', 'a .jsonl or .json file');
+}

@@ -1,0 +1,301 @@
+import type { Options } from 'yargs';
+import { type BackendName, backendNames } from '../../compute/backends/executable.ts';
+import type { Precision } from '../../compute/tensors.ts';
+import { UsageError } from '../../errors.ts';
+import { isMethodFile } from '../../training/adapters/methodFile.ts';
+import { type TrainOn, trainOnChoices } from '../../training/data/tokenRow.ts';
+import type { Arguments, OptionGroup } from '../command.ts';
+import { bundledModel } from '../package.ts';
+import {
+  atMostOne,
+  choice,
+  type Given,
+  given,
+  list,
+  named,
+  number,
+  optional,
+  type Parser,
+  pattern,
+  required,
+  text,
+  wholeNumber,
+} from './values.ts';
+
+// An option means the same in every command. Each group has its definitions, and a function that makes a typed object of
+// what was given; a field that was not given and has no default is absent, for the library to choose.
+
+/** `--model` */
+export const modelOptions: OptionGroup = {
+  model: value(
+    'Model',
+    'DIR',
+    'Hugging Face checkpoint folder, or org/name on the hub; the bundled model if not given',
+  ),
+};
+
+export interface ModelOptions {
+  readonly model: string;
+}
+
+export function parseModel(args: Arguments): ModelOptions {
+  return { model: optional(args, 'model', text) ?? bundledModel() };
+}
+
+/** `--adapter`, or `--method` and its size */
+export const adapterOptions: OptionGroup = {
+  adapter: value('Adapter', 'DIR', 'PEFT adapter folder, used as it is, instead of --method'),
+  method: value(
+    'Adapter',
+    'NAME',
+    'LoRA variant: corda, dora, eva, full, gralora, init-ab, lora, lora-ga, milora, olora, orthogonal, pissa, ' +
+      'randlora, rslora, vera; with settings behind it (lora-ga:direction=ArBr); or a file of your own, ./NAME.ts',
+  ),
+  // Without defaults of yargs: what was given beside --adapter must be told from what was not.
+  rank: value('Adapter', 'N', 'rank r of the update (8 if not given)'),
+  alpha: value('Adapter', 'X', 'the update is scaled by alpha / rank (16 if not given)'),
+  'rank-pattern': value('Adapter', 'NAME=N,..', 'other ranks, of modules with such an end of their names'),
+  'alpha-pattern': value('Adapter', 'NAME=X,..', 'other alphas'),
+  'target-modules': value(
+    'Adapter',
+    'MODULES',
+    'adapted layers: all-linear (if not given), a,b,c (ends of names) or a regular expression',
+  ),
+  'init-seed': value('Adapter', 'N', "seed of random initial values; if not given 0, in a study each run's own seed"),
+};
+
+export type AdapterSizeOptions = {
+  readonly rank: number;
+  readonly alpha: number;
+  readonly targetModules: string;
+} & Given<{
+  initSeed: number | undefined;
+  rankPattern: Readonly<Record<string, number>> | undefined;
+  alphaPattern: Readonly<Record<string, number>> | undefined;
+}>;
+
+export type AdapterOptions = AdapterSizeOptions & Given<{ adapter: string | undefined; method: string | undefined }>;
+
+/**
+ * @throws UsageError for --adapter together with --method (but for the file that the adapter was made with) or with any
+ *   option that only a new adapter can have.
+ */
+export function parseAdapter(args: Arguments): AdapterOptions {
+  const method = optional(args, 'method', text);
+  if (method === undefined || !isMethodFile(method)) atMostOne(args, 'adapter', 'method');
+  const sizes = ['rank', 'alpha', 'rank-pattern', 'alpha-pattern', 'target-modules', 'init-seed'];
+  const beside = args.adapter === undefined ? undefined : sizes.find((name) => args[name] !== undefined);
+  if (beside !== undefined)
+    throw new UsageError({
+      subject: `--${beside} beside --adapter`,
+      expected: 'one of them',
+      got: 'both',
+      remedy: 'an adapter is used as it is: leave the other out',
+    });
+  const pattern = (name: string, parse: Parser<number>) => {
+    const entries = optional(args, name, list(named(parse, 'down_proj=4')));
+    return entries && Object.fromEntries(entries);
+  };
+  return {
+    ...given({
+      adapter: optional(args, 'adapter', text),
+      method,
+      initSeed: optional(args, 'init-seed', wholeNumber(0)),
+      rankPattern: pattern('rank-pattern', wholeNumber(1)),
+      alphaPattern: pattern('alpha-pattern', number({ above: 0 })),
+    }),
+    rank: optional(args, 'rank', wholeNumber(1)) ?? 8,
+    alpha: optional(args, 'alpha', number({ above: 0 })) ?? 16,
+    targetModules: optional(args, 'target-modules', targetModules) ?? 'all-linear',
+  };
+}
+
+/** Which rows, how they are read, and how many at a time */
+export const dataOptions: OptionGroup = {
+  data: value(
+    'Data',
+    'FILE[,FILE]',
+    '.jsonl or .json, also .gz, with question/answer, instruction/output, prompt/completion, messages, text, or input_ids',
+  ),
+  task: value(
+    'Data',
+    'NAME|FILE.ts',
+    'code, commonsense, instructions, math, or your own: it reads --data, or without it has problems of its own',
+  ),
+  template: value(
+    'Data',
+    'TEXT',
+    "prompt with {field} placeholders; chat: the model's own chat template; alpaca: Stanford Alpaca's",
+  ),
+  'prompt-field': value('Data', 'NAME', 'field of the prompt'),
+  'response-field': value('Data', 'NAME', 'field of the response'),
+  'train-on': value(
+    'Data',
+    'NAME',
+    "which turns of the assistant are scored in a conversation: last, or all ('all' takes conversations that end otherwise)",
+    'last',
+  ),
+  'max-length': value('Data', 'N', 'tokens a row; the rest is cut', '512'),
+  'batch-size': value('Data', 'N', 'rows a step', '8'),
+  limit: value('Data', 'N', 'only the first N rows'),
+  seed: value('Data', 'N', 'seed of the order of rows, and of all else that is random', '0'),
+};
+
+export type DataOptions = {
+  readonly maxLength: number;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly trainOn: TrainOn;
+} & Given<{
+  data: readonly string[] | undefined;
+  task: string | undefined;
+  template: string | undefined;
+  promptField: string | undefined;
+  responseField: string | undefined;
+  limit: number | undefined;
+}>;
+
+/** @throws UsageError for --template together with --prompt-field, and for --task with either field. */
+export function parseData(args: Arguments): DataOptions {
+  const field = ['prompt-field', 'response-field'].find((name) => args[name] !== undefined);
+  if (args.task !== undefined && field !== undefined)
+    throw new UsageError({
+      subject: `--${field} beside --task`,
+      expected: 'one of them',
+      got: 'both',
+      remedy: 'a task knows its fields; read others with a TaskFamily of your own, --task ./FILE.ts',
+    });
+  // These say how prompts are written, not which fields they come from.
+  if (args.template !== 'chat' && args.template !== 'alpaca') atMostOne(args, 'template', 'prompt-field');
+  return {
+    ...given({
+      data: optional(args, 'data', list(text)),
+      task: optional(args, 'task', text),
+      // Not trimmed: white space at the end of a template decides how the response follows.
+      template: args.template === undefined ? undefined : String(args.template),
+      promptField: optional(args, 'prompt-field', text),
+      responseField: optional(args, 'response-field', text),
+      limit: optional(args, 'limit', wholeNumber(1)),
+    }),
+    trainOn: required(args, 'train-on', choice(trainOnChoices)),
+    maxLength: required(args, 'max-length', wholeNumber(2)),
+    batchSize: required(args, 'batch-size', wholeNumber(1)),
+    seed: required(args, 'seed', wholeNumber(0)),
+  };
+}
+
+/** `--out` of a run */
+export const outOption: OptionGroup = {
+  out: value('Training', 'DIR', 'folder for metrics.jsonl, result.json and adapter/'),
+};
+
+/** Returns undefined if it was not given. */
+export function parseOut(args: Arguments): string | undefined {
+  return optional(args, 'out', text);
+}
+
+/** `--overwrite` of commands that write a folder */
+export const overwriteOption: OptionGroup = {
+  overwrite: {
+    type: 'boolean',
+    group: 'Output:',
+    describe: 'replace results that lie in the folder, once the new ones are good',
+  },
+};
+
+/** Whether results that are there may be replaced. */
+export function parseOverwrite(args: Arguments): boolean {
+  return args.overwrite === true;
+}
+
+/** `--modules` of a curvature */
+export const modulesOption: OptionGroup = {
+  modules: value('Curvature', 'REGEX', 'only the variables of these modules'),
+};
+
+/** Returns undefined if it was not given. */
+export function parseModules(args: Arguments): string | undefined {
+  return optional(args, 'modules', pattern);
+}
+
+/** Of the curvature that Adam sees, which is measured after some steps of Adam */
+export const warmupOptions: OptionGroup = {
+  warmup: value('Curvature', 'N', "steps of Adam before Adam's own curvature is measured", '10'),
+  'warmup-lr': value('Curvature', 'RATE', 'their learning rate; the result depends on it', '1e-3'),
+};
+
+export interface WarmupSettings {
+  readonly steps: number;
+  readonly learningRate: number;
+}
+
+export function parseWarmup(args: Arguments): WarmupSettings {
+  return {
+    steps: required(args, 'warmup', wholeNumber(1)),
+    learningRate: required(args, 'warmup-lr', number({ above: 0 })),
+  };
+}
+
+/** What computes, and how */
+export const engineOptions: OptionGroup = {
+  precision: value('Engine', 'NAME', 'float32, float64', 'float32'),
+  backend: value('Engine', 'NAME', `${backendNames.join(', ')}; the others than onnx have float32 only`, 'onnx'),
+  threads: value('Engine', 'N', 'threads within one operation; 0 leaves it to the backend', '0'),
+};
+
+export interface EngineOptions {
+  readonly precision: Precision;
+  readonly backend: BackendName;
+  readonly threads: number;
+}
+
+/** @throws UsageError for float64 on a backend that does not have it. */
+export function parseEngine(args: Arguments): EngineOptions {
+  const precision = required(args, 'precision', choice(['float32', 'float64']));
+  const engine = parseFloat32Engine(args);
+  if (precision === 'float64' && engine.backend !== 'onnx')
+    throw new UsageError({
+      subject: '--precision',
+      expected: `float32, the only one of --backend ${engine.backend}`,
+      got: precision,
+    });
+  return { precision, ...engine };
+}
+
+/** `--backend` and `--threads`, of a command that computes in float32 */
+export function parseFloat32Engine(args: Arguments): Omit<EngineOptions, 'precision'> {
+  return {
+    backend: required(args, 'backend', choice(backendNames)),
+    threads: required(args, 'threads', wholeNumber(0, 1024)),
+  };
+}
+
+/** What every command takes */
+export const outputOptions: OptionGroup = {
+  json: { type: 'boolean', group: 'Output:', describe: 'one JSON object on standard output, words on standard error' },
+  quiet: { type: 'boolean', group: 'Output:', describe: 'no progress, no words' },
+  debug: { type: 'boolean', group: 'Output:', describe: 'stack traces of errors' },
+};
+
+/** `--study DIR`, or the same as the first argument */
+export const studyOption: OptionGroup = {
+  study: value('Study', 'DIR', 'study folder'),
+};
+
+/** An option with a value. Its default is shown in the help, and parsed like any other text. */
+export function value(group: string, placeholder: string, describe: string, standard?: string): Options {
+  // `nargs` takes what follows whatever it begins with: -1e-3 is a value too, and its own error.
+  const option: Options = { type: 'string', nargs: 1, group: `${group}:`, describe: `${placeholder}  ${describe}` };
+  return standard === undefined ? option : { ...option, default: standard };
+}
+
+/** Names and commas, or a regular expression. */
+function targetModules(given: string, option: string): string {
+  return /^[\w\s.,-]+$/.test(given) ? given : pattern(given, option);
+}
+
+/** @throws UsageError naming the option that a command cannot do without. */
+export function demand<T>(value: T | undefined, option: string, expected: string): T {
+  if (value === undefined) throw new UsageError({ subject: option, expected, got: 'nothing' });
+  return value;
+}

@@ -1,0 +1,91 @@
+import { LambdamaxError } from '../errors.ts';
+import {
+  bracket,
+  type ExtensionLimits,
+  gridFactor,
+  halfSteps,
+  nearBest,
+  nextRates,
+  type RatePoint,
+  usualLimits,
+} from './extend.ts';
+import { isShare, type ScoreMeasure, type StudyPlan } from './plan.ts';
+import { intervalOf, type RunResult, scoreOf } from './record.ts';
+
+/** Which run of a plan. */
+export interface RunChoice {
+  readonly method: string;
+  readonly learningRate: number;
+  readonly seed: number;
+}
+
+/** Runs of one method that can be made side by side. */
+export interface RunBatch {
+  readonly runs: readonly RunChoice[];
+  /** How many will follow, as far as can be told before these are done: the grid may still be extended. */
+  readonly later: number;
+}
+
+/** What the first seed says about one method. */
+export interface MethodSweep {
+  readonly method: string;
+  /** First seed, ascending in rate. */
+  readonly points: readonly RatePoint[];
+  /** Null when training diverged at every rate. */
+  readonly best: RatePoint | null;
+  /** Whether clearly worse rates lie on both sides of the best. */
+  readonly bracketed: boolean;
+}
+
+/**
+ * The runs of one method, batch by batch: the first seed on the grid, which is extended until the best rate is bracketed and then
+ * halved beside it; after that the further seeds near the best rate. Each `next` takes the results of the batch before. Which runs
+ * there are follows from the plan and the results alone.
+ */
+export function* methodRuns(plan: StudyPlan, method: string): Generator<RunBatch, MethodSweep, readonly RunResult[]> {
+  const direction = directionOf(plan.score);
+  const limits: ExtensionLimits = { ...usualLimits, mostRates: plan.mostRates };
+  const [firstSeed, ...furtherSeeds] = plan.seeds;
+  if (firstSeed === undefined) throw new LambdamaxError({ subject: 'seeds of the plan', expected: 'one or more' });
+  const points: RatePoint[] = [];
+  const seedRuns = (rates: number): number =>
+    furtherSeeds.length * Math.min(rates, plan.seedsNearBest === null ? rates : 2 * plan.seedsNearBest + 1);
+  const tryRates = function* (rates: readonly number[], passesLeft: number) {
+    const halves = 2 * passesLeft;
+    const later = halves + seedRuns(points.length + rates.length + halves);
+    const results: readonly RunResult[] = yield {
+      runs: rates.map((learningRate) => ({ method, learningRate, seed: firstSeed })),
+      later,
+    };
+    points.push(...results.map((result, index) => ratePoint(rates[index]!, result, plan.score)));
+  };
+  yield* tryRates(plan.grid, plan.refinements);
+  const factor = gridFactor(plan.grid);
+  for (;;) {
+    const rates = nextRates(points, direction, factor, limits);
+    if (rates.length === 0) break;
+    yield* tryRates(rates, plan.refinements);
+  }
+  for (let pass = 1; pass <= plan.refinements; pass++)
+    yield* tryRates(halfSteps(points, direction), plan.refinements - pass);
+  points.sort((a, b) => a.learningRate - b.learningRate);
+  const repeated = nearBest(points, direction, plan.seedsNearBest ?? points.length);
+  yield {
+    runs: furtherSeeds.flatMap((seed) => repeated.map((learningRate) => ({ method, learningRate, seed }))),
+    later: 0,
+  };
+  const { best, below, above } = bracket(points, direction, limits);
+  return { method, points, best, bracketed: below && above };
+}
+
+/** Which scores of a measure are better. */
+export function directionOf(measure: ScoreMeasure): 'lower' | 'higher' {
+  return isShare(measure) ? 'higher' : 'lower';
+}
+
+/** What a result says about its rate; beside a share stand its confidence interval and the validation loss. */
+function ratePoint(learningRate: number, result: RunResult, measure: ScoreMeasure): RatePoint {
+  const score = scoreOf(result, measure);
+  if (!isShare(measure)) return { learningRate, score };
+  return { learningRate, score, low: intervalOf(result, measure)?.[0] ?? null, loss: result.validationLoss ?? null };
+}

@@ -1,0 +1,24 @@
+import type { Curvature } from '../compute/program.ts';
+import { type AdapterLayout, trainingLayout } from './adapters/layout.ts';
+import { toBatch } from './data/batches.ts';
+import type { TokenRow } from './data/examples.ts';
+import type { Model } from './model.ts';
+
+/** Which step of a long run, and of how many rows. */
+export interface StepChoice {
+  readonly batchSize: number;
+  readonly what: 'gradient' | Curvature;
+}
+
+/** What a step costs: the gradient, or a product, of the batch of the longest rows, in floating-point operations and bytes. */
+export function stepCost(
+  model: Model,
+  layout: AdapterLayout,
+  rows: readonly TokenRow[],
+  { batchSize, what }: StepChoice,
+) {
+  const longest = [...rows].sort((a, b) => b.inputIds.length - a.inputIds.length).slice(0, batchSize);
+  const batch = toBatch(longest, { rows: longest.length, precision: model.precision });
+  const program = model.program(what === 'gradient' ? trainingLayout(layout) : layout, batch);
+  return { ...program.estimate(what), batch };
+}
