@@ -1,0 +1,118 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { commandLine } from '../cases/commandLine.ts';
+import { textOf } from '../cases/sources.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  ...readdirSync(`${root}docs`)
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+
+/** Of a page: blocks between fences and indented ones, line by line, and what stands between backticks elsewhere. */
+function codeOf(page: string): { readonly code: string[]; readonly prose: string } {
+  const text = textOf(page).replaceAll(/^```.*$[\s\S]*?^```$/gm, '');
+  const lines = text.split('\n');
+  const isCode = (line: string): boolean => /^ {4}\S/.test(line);
+  const prose = lines.filter((line) => !isCode(line)).join('\n');
+  const spans = [...prose.matchAll(/`([^`]+)`/g)].map(([, span]) => span!);
+  return { code: [...lines.filter(isCode).map((line) => line.trim()), ...spans], prose };
+}
+
+/** The anchors that GitHub gives a page's headings. */
+function anchorsOf(page: string): Set<string> {
+  const headings = [...textOf(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!.replaceAll('`', ''));
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}_\- ]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
+/** What is wrong with a link of a page to another file or heading; null if it can be followed, or leads elsewhere. */
+function faultOf(page: string, link: string): string | null {
+  if (/^[a-z]+:/.test(link)) return null;
+  const [path, anchor] = link.split('#', 2) as [string, string?];
+  const target = path === '' ? page : posix.join(posix.dirname(page), path);
+  if (!existsSync(root + target)) return `${page}: ${link} leads to no file`;
+  if (anchor !== undefined && !anchorsOf(target).has(anchor)) return `${page}: ${link} leads to no heading`;
+  return null;
+}
+
+test('every link between the pages leads to a file and a heading', () => {
+  const links = pages.flatMap((page) =>
+    [...codeOf(page).prose.matchAll(/\]\(([^)\s]+)\)|\b(?:src|href)="([^"]+)"/g)].map(([, link, source]) => ({
+      page,
+      link: (link ?? source)!,
+    })),
+  );
+  assert.ok(links.length > 40, `only ${links.length} links were found`);
+  assert.equal(
+    links.flatMap(({ page, link }) => faultOf(page, link) ?? []),
+    [],
+  );
+});
+
+test('a link to a file or heading that is not there is found', () => {
+  assert.match(faultOf('README.md', 'docs/nowhere.md')!, 'no file');
+  assert.match(faultOf('README.md', 'docs/theory.md#nowhere')!, 'no heading');
+  assert.is(faultOf('docs/README.md', 'theory.md#three-claims'), null);
+});
+
+test('README has at most 150 lines, one example, and a way to every page', () => {
+  const text = textOf('README.md');
+  assert.ok(text.trimEnd().split('\n').length <= 150);
+  assert.is(text.match(/^```ts$/gm)?.length, 1);
+  const index = textOf('docs/README.md');
+  for (const page of pages.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md'))
+    assert.ok(index.includes(`](${posix.basename(page)})`), `docs/README.md does not name ${page}`);
+});
+
+test('the pages name every command and every entry, and no command or option that is not there', async () => {
+  const { stdout: list } = await commandLine(['--help']);
+  const names = [...list.matchAll(/^ {2}lambdamax ([a-z]+)/gm)].map(([, name]) => name!);
+  const options = new Map<string, Set<string>>();
+  for (const name of names) {
+    const { stdout } = await commandLine([name, '--help']);
+    const lines = stdout.split('\n').filter((line) => line.startsWith('  --'));
+    const known = lines.flatMap((line) => line.match(/^ {2}(--[a-z-]+(?:, --[a-z-]+)*)/)![1]!.split(', '));
+    options.set(name, new Set(known));
+  }
+  const all = new Set([...options.values()].flatMap((known) => [...known]));
+
+  const faults: string[] = [];
+  const named = new Set<string>();
+  for (const page of pages.filter((page) => page !== 'CHANGELOG.md')) {
+    // What npm and others are given is theirs.
+    for (const code of codeOf(page).code.filter((code) => !/^(npm|node|git|bash) /.test(code))) {
+      const command = code.match(/^(?:npx )?lambdamax ([a-z]+)/)?.[1];
+      if (command !== undefined) named.add(command);
+      if (command !== undefined && !options.has(command)) faults.push(`${page}: no command ${command}`);
+      const known = options.get(command ?? '') ?? all;
+      for (const [option] of code.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)) {
+        if (!known.has(option) && !known.has(option.replace('--no-', '--'))) faults.push(`${page}: ${option} in ${code}`);
+      }
+    }
+  }
+  assert.equal(faults, []);
+  assert.equal(
+    names.filter((name) => !named.has(name)),
+    [],
+  );
+  const { exports: entries } = JSON.parse(textOf('package.json')) as { exports: Record<string, unknown> };
+  const architecture = textOf('docs/architecture.md');
+  for (const entry of Object.keys(entries).filter((entry) => entry !== './package.json'))
+    assert.ok(architecture.includes(`\`lambdamax${entry.slice(1)}\``), `docs/architecture.md does not name ${entry}`);
+});
+
+test.run();
