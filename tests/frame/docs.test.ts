@@ -100,7 +100,8 @@ test('the pages name every command and every entry, and no command or option tha
       if (command !== undefined && !options.has(command)) faults.push(`${page}: no command ${command}`);
       const known = options.get(command ?? '') ?? all;
       for (const [option] of code.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)) {
-        if (!known.has(option) && !known.has(option.replace('--no-', '--'))) faults.push(`${page}: ${option} in ${code}`);
+        if (!known.has(option) && !known.has(option.replace('--no-', '--')))
+          faults.push(`${page}: ${option} in ${code}`);
       }
     }
   }
