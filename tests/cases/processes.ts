@@ -16,11 +16,14 @@ export async function areGone(pids: readonly number[]): Promise<boolean> {
   return !pids.some(isAlive);
 }
 
-/** The workers that a process has started. */
-export function workersOf(parent: number): number[] {
+/** The processes that a process has started and whose command line has this in it. */
+export function childrenOf(parent: number, command = /(?:)/): number[] {
   const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n');
   const processes = lines.map((line) => /^ *(\d+) +(\d+) (.*)$/.exec(line)?.slice(1) ?? []);
-  return processes.flatMap(([pid, parentPid, command]) =>
-    Number(parentPid) === parent && /workers\/child\.[jt]s/.test(command!) ? [Number(pid)] : [],
+  return processes.flatMap(([pid, parentPid, args]) =>
+    Number(parentPid) === parent && command.test(args!) ? [Number(pid)] : [],
   );
 }
+
+/** The workers that a process has started. */
+export const workersOf = (parent: number): number[] => childrenOf(parent, /workers\/child\.[jt]s/);

@@ -1,0 +1,6 @@
+import { test } from 'uvu';
+
+test('something stays open', () => {
+  setInterval(() => {}, 1000);
+});
+test.run();

@@ -1,0 +1,89 @@
+// Runs the tests: node --import tsx tests/runner/run.ts [PATTERN] [--tier fast|usual|all] [--processes N] [--limit SECONDS]
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, constants } from 'node:os';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type FileOutcome, runFiles } from './testFiles.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    folder: { type: 'string' },
+    processes: { type: 'string', default: String(availableParallelism()) },
+    limit: { type: 'string', default: '600' },
+  },
+});
+
+// In a folder of somebody's own every source is one.
+const folder = values.folder ?? fileURLToPath(new URL('..', import.meta.url));
+const ending = values.folder === undefined ? '.test.ts' : '.ts';
+const pattern = new RegExp(positionals[0] ?? '', 'i');
+const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith(ending) && pattern.test(path))
+  .sort();
+
+// How long each file took when it was last run: the longest come first, so that no process is left alone with one of them.
+const record = fileURLToPath(new URL('../../.cache/testSeconds.json', import.meta.url));
+const seconds = recorded();
+const longestFirst = files.toSorted((a, b) => (seconds[b] ?? 0) - (seconds[a] ?? 0));
+
+function recorded(): Record<string, number> {
+  try {
+    return JSON.parse(readFileSync(record, 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+const interruption = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(name, () => {
+    interruption.abort();
+    process.exit(128 + constants.signals[name]);
+  });
+
+const began = performance.now();
+const sum = { total: 0, passed: 0, skipped: 0 };
+const failed: string[] = [];
+
+function add({ file, total, passed, skipped, output, fault, seconds: taken }: FileOutcome): void {
+  const name = relative(folder, file);
+  const lines = fault === undefined ? '' : `\n   FAIL  ${name}: ${fault}\n\n`;
+  process.stdout.write(`${name}  ${taken.toFixed(1)} s\n${output}${lines}`);
+  // A file that could not be run to its end is one more test, which failed.
+  sum.total += total + (fault === undefined ? 0 : 1);
+  sum.passed += passed;
+  sum.skipped += skipped;
+  if (fault !== undefined || passed < total) failed.push(name);
+  if (total > 0) seconds[name] = taken;
+}
+
+await runFiles(
+  longestFirst.map((path) => join(folder, path)),
+  {
+    processes: Math.min(Number(values.processes), files.length),
+    limit: Number(values.limit),
+    color: process.stdout.isTTY,
+    onFile: add,
+  },
+  interruption.signal,
+);
+try {
+  writeFileSync(record, JSON.stringify(seconds));
+} catch {
+  // Next time they are run in the order of their names.
+}
+
+if (failed.length > 0)
+  process.stdout.write(
+    `\n  Failed:\n${failed
+      .toSorted()
+      .map((name) => `    ${name}\n`)
+      .join('')}`,
+  );
+process.stdout.write(
+  `\n  Total:     ${sum.total}\n  Passed:    ${sum.passed}\n  Skipped:   ${sum.skipped}\n` +
+    `  Duration:  ${((performance.now() - began) / 1000).toFixed(1)} s\n\n`,
+);
+process.exitCode = sum.total === 0 || failed.length > 0 ? 1 : 0;
