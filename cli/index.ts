@@ -21,8 +21,9 @@ import * as study from './commands/study.ts';
 import * as sweep from './commands/sweep.ts';
 import { outputOptions } from './options/options.ts';
 import { packageVersion } from './package.ts';
-import { createOutput, type OutputStream } from './words/output.ts';
+import { createOutput } from './words/output.ts';
 import { standardStream } from './words/standardStream.ts';
+import type { OutputStream } from './words/stream.ts';
 
 /** All commands, sorted by name; a new one is a file and a line. */
 const allCommands: readonly Command[] = [

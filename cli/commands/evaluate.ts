@@ -2,14 +2,13 @@ import type { EvaluateTaskResult } from '../../training/evaluateTask.ts';
 import type { Model } from '../../training/model.ts';
 import type { ValidationScore } from '../../training/validation.ts';
 import type { Arguments, Command } from '../command.ts';
+import { adapterOptions, parseAdapter } from '../options/adapterOptions.ts';
 import { demandData, openAdapter, openModel, readNumberedData } from '../options/inputs.ts';
 import {
-  adapterOptions,
   type DataOptions,
   dataOptions,
   engineOptions,
   modelOptions,
-  parseAdapter,
   parseData,
   parseEngine,
   parseModel,

@@ -3,9 +3,8 @@ import type { Figure } from '../../analysis/figures/figure.ts';
 import type { Prediction } from '../../analysis/rates/predictor.ts';
 import { UsageError } from '../../errors.ts';
 import type { Command } from '../command.ts';
-import { demand, studyOption, value } from '../options/options.ts';
+import { demand, runOption, studyOption, value } from '../options/options.ts';
 import { atMostOne, optional, required, text } from '../options/values.ts';
-import { runOption } from './report.ts';
 
 /** `lambdamax figure`: one figure of a report. */
 export const command: Command = {

@@ -8,15 +8,14 @@ import type { ParameterGroup } from '../../training/optimizers/groups.ts';
 import type { RunFolderOptions } from '../../training/runFolder.ts';
 import type { ValidationScore } from '../../training/validation.ts';
 import type { Arguments, Command } from '../command.ts';
+import { adapterOptions, parseAdapter } from '../options/adapterOptions.ts';
 import { demandAdapter, openModel } from '../options/inputs.ts';
 import {
-  adapterOptions,
   dataOptions,
   engineOptions,
   modelOptions,
   outOption,
   overwriteOption,
-  parseAdapter,
   parseData,
   parseEngine,
   parseModel,
@@ -24,13 +23,8 @@ import {
   parseOverwrite,
   value,
 } from '../options/options.ts';
-import {
-  learningRateOption,
-  parseLearningRate,
-  parseTraining,
-  type TrainingOptions,
-  trainingOptions,
-} from '../options/runOptions.ts';
+import { learningRateOption, parseLearningRate, parseTraining, trainingOptions } from '../options/runOptions.ts';
+import { finetuneSettings } from '../options/runSettings.ts';
 import {
   demandSource,
   examinationOptions,
@@ -40,7 +34,7 @@ import {
 } from '../options/taskInputs.ts';
 import { given, list, named, number, optional, required, wholeNumber } from '../options/values.ts';
 import { costLine } from '../words/cost.ts';
-import { type Output, percent, shortNumber } from '../words/output.ts';
+import { percent, shortNumber } from '../words/output.ts';
 
 /** `lambdamax finetune`: one run. */
 export const command: Command = {
@@ -202,36 +196,3 @@ function parseGroups(args: Arguments): ParameterGroup[] {
 
 /** `lora_B=16`: a part of tensors' names, and a number from 0 on. */
 const namedNumber = named(number({ least: 0 }), 'lora_B=16');
-
-/** The library's settings of a run, with steps and warm-up in numbers. Warns if the warm-up never comes to its end. */
-export async function finetuneSettings(
-  training: TrainingOptions,
-  {
-    batchSize,
-    seed,
-    learningRate,
-  }: { readonly batchSize: number; readonly seed: number; readonly learningRate: number },
-  rowCount: number,
-  output: Output,
-): Promise<Omit<FinetuneOptions, 'validation'>> {
-  const { highestRate, warmupSteps } = await import('../../training/optimizers/schedules.ts');
-  const { betas, eps, weightDecay, momentum, loraPlusRatio } = training;
-  const steps = training.steps ?? Math.max(1, Math.ceil((training.epochs! * rowCount) / batchSize));
-  const warmup = training.warmupSteps ?? warmupSteps(training.warmupRatio!, steps);
-  const reached = highestRate({ learningRate: 1, steps, warmupSteps: warmup });
-  const inWarmup = `${steps} of ${steps} steps are warm-up, in which the learning rate rises from 0`;
-  if (reached === 0) output.warn(`nothing is trained: ${inWarmup}; give --warmup-steps 0, or more --steps`);
-  else if (reached < 1) output.warn(`${inWarmup}: it gets to ${shortNumber(reached, 2)} of its peak`);
-  return {
-    optimizer: training.optimizer,
-    optimizerOptions: { betas, eps, weightDecay, momentum, ...given({ loraPlusRatio }) },
-    learningRate,
-    schedule: training.schedule,
-    steps,
-    warmupSteps: warmup,
-    maxGradNorm: training.maxGradNorm ?? null,
-    batchSize,
-    seed,
-    shuffle: training.shuffle,
-  };
-}

@@ -6,6 +6,7 @@ import { LambdamaxError, UsageError } from '../../errors.ts';
 import type { Command } from '../command.ts';
 import { studyOption, value } from '../options/options.ts';
 import { atMostOne, choice, given, optional, text } from '../options/values.ts';
+import { optimaTable } from '../words/optimaTable.ts';
 import type { Output } from '../words/output.ts';
 
 /** `lambdamax predict`: predicted learning rates beside the best ones of a sweep. */
@@ -88,29 +89,6 @@ async function keepPrediction(path: string, prediction: Prediction, output: Outp
     output.warn(`not kept: ${error.message}`);
     return null;
   }
-}
-
-/** A line for each configuration: what the sweep found, and the curvature beside it. */
-export function optimaTable({ points }: Prediction, output: Output): string[] {
-  const hasLoss = points.some(({ optimum }) => optimum.loss !== undefined);
-  const limited = points.flatMap(({ limit }) => limit ?? []);
-  return output.table(
-    [
-      ...['configuration', 'best rate', 'low', 'high', 'score'],
-      ...(hasLoss ? ['loss'] : []),
-      'breaks at',
-      ...(limited.length === 0 ? [] : [`limit of ${limited[0]!.optimizer ?? 'gradient descent'}`]),
-      ...['lambda_max', '2/lambda_max'],
-    ],
-    points.map(({ configuration, isUnfinished, optimum, divergesAt, limit, lambdaMax }) => [
-      `${configuration}${isUnfinished ? ' (unfinished)' : ''}${optimum.atGridEdge ? ' (at the edge of its grid)' : ''}`,
-      ...[optimum.learningRate, optimum.low, optimum.high, optimum.score],
-      ...(hasLoss ? [optimum.loss ?? null] : []),
-      divergesAt,
-      ...(limited.length === 0 ? [] : [limit?.learningRate ?? null]),
-      ...[lambdaMax, lambdaMax && 2 / lambdaMax],
-    ]),
-  );
 }
 
 /** A line for each predictor that had anything to predict from. */

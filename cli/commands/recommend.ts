@@ -1,12 +1,11 @@
 import type { Recommendation } from '../../analysis/recommend/recommend.ts';
 import type { Arguments, Command } from '../command.ts';
+import { adapterOptions, parseAdapter } from '../options/adapterOptions.ts';
 import { demandAdapter, openModel } from '../options/inputs.ts';
 import {
-  adapterOptions,
   dataOptions,
   engineOptions,
   modelOptions,
-  parseAdapter,
   parseData,
   parseEngine,
   parseModel,
@@ -14,11 +13,11 @@ import {
   value,
 } from '../options/options.ts';
 import { parseTraining, trainingOptions } from '../options/runOptions.ts';
+import { finetuneSettings } from '../options/runSettings.ts';
 import { demandSource, readTrainingRows } from '../options/taskInputs.ts';
 import { choice, given, number, optional, required } from '../options/values.ts';
 import { costLine } from '../words/cost.ts';
 import { type Output, shortNumber } from '../words/output.ts';
-import { finetuneSettings } from './finetune.ts';
 
 /** `lambdamax recommend`: a learning rate. */
 export const command: Command = {

@@ -2,14 +2,13 @@ import type { PageSpectrum } from '../../analysis/report/spectrumPage.ts';
 import { UsageError } from '../../errors.ts';
 import type { Arguments, Command } from '../command.ts';
 import { commandLine } from '../commandLine.ts';
+import { adapterOptions, parseAdapter } from '../options/adapterOptions.ts';
 import { demandAdapter, openModel } from '../options/inputs.ts';
 import {
-  adapterOptions,
   dataOptions,
   engineOptions,
   modelOptions,
   modulesOption,
-  parseAdapter,
   parseData,
   parseEngine,
   parseModel,
@@ -28,9 +27,10 @@ import {
 } from '../options/runOptions.ts';
 import { demandSource, readTrainingRows } from '../options/taskInputs.ts';
 import { atMostOne, choice, given, list, number, optional, required, text, wholeNumber } from '../options/values.ts';
-import { measureSpectrum, type SpectrumSettings } from '../spectrumRun.ts';
+import { comparisonLines } from '../words/comparisonLines.ts';
 import type { Output } from '../words/output.ts';
 import { spectrumLines } from '../words/spectrumWords.ts';
+import { compareMethods, measureSpectrum, type SpectrumSettings } from '../work/spectrum.ts';
 
 /** `lambdamax spectrum`: how sharp the loss is. */
 export const command: Command = {
@@ -110,7 +110,6 @@ export const command: Command = {
       output.result(result, () => spectrumLines(result, output));
       if (html !== undefined) await writePage(html, [result], args, output);
     } else {
-      const { compareMethods, comparisonLines } = await import('../spectrumMethods.ts');
       const compared = await compareMethods(model, methods, adapterChoice, rows, settings, output);
       output.result({ methods: compared }, () => comparisonLines(compared, output));
       if (html !== undefined) await writePage(html, compared, args, output);

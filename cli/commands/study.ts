@@ -11,9 +11,9 @@ import { parseWarmup, value, warmupOptions } from '../options/options.ts';
 import { openStudyInputs, parseStudy } from '../options/studyInputs.ts';
 import { choice, list, number, required, wholeNumber } from '../options/values.ts';
 import { costLine } from '../words/cost.ts';
+import { optimaTable } from '../words/optimaTable.ts';
 import type { Output } from '../words/output.ts';
-import { optimaTable } from './predict.ts';
-import { writeReport } from './report.ts';
+import { writeReport } from '../work/report.ts';
 import { byTask, plannedRuns, runSweep, sayEdited, studyOptions, titleOf } from './sweep.ts';
 
 /** `lambdamax study`: sweep, curvature, prediction and report in one. */

@@ -5,7 +5,8 @@ import type { TokenRow, TokenRows } from '../../training/data/examples.ts';
 import type { Model } from '../../training/model.ts';
 import type { Output } from '../words/output.ts';
 import type { Progress } from '../words/progress.ts';
-import { type AdapterOptions, type DataOptions, demand, type EngineOptions, type ModelOptions } from './options.ts';
+import type { AdapterOptions } from './adapterOptions.ts';
+import { type DataOptions, demand, type EngineOptions, type ModelOptions } from './options.ts';
 
 /** Opens the checkpoint that the options name, downloaded first if it is not there. */
 export async function openModel(options: ModelOptions & EngineOptions, output: Output): Promise<Model> {

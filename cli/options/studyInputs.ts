@@ -7,20 +7,13 @@ import type { StudyPlan } from '../../study/plan.ts';
 import type { PlannedStudy } from '../../study/workers.ts';
 import type { Model } from '../../training/model.ts';
 import type { Arguments } from '../command.ts';
-import { finetuneSettings } from '../commands/finetune.ts';
 import { bundledModel, packageVersion } from '../package.ts';
 import type { Output } from '../words/output.ts';
+import { type AdapterSizeOptions, parseAdapter } from './adapterOptions.ts';
 import { openModel } from './inputs.ts';
-import {
-  type AdapterSizeOptions,
-  type EngineOptions,
-  type ModelOptions,
-  parseAdapter,
-  parseData,
-  parseEngine,
-  parseModel,
-} from './options.ts';
+import { type EngineOptions, type ModelOptions, parseData, parseEngine, parseModel } from './options.ts';
 import { parseSweep, parseTraining, type SweepOptions, type TrainingOptions } from './runOptions.ts';
+import { finetuneSettings } from './runSettings.ts';
 import { readStudyData, type StudyData, type StudyDataOptions } from './studyData.ts';
 import { parseExamination } from './taskInputs.ts';
 import { given, list, optional, text } from './values.ts';

@@ -1,6 +1,7 @@
 import colors from 'picocolors';
 import { printable } from './printable.ts';
 import { type Progress, showProgress } from './progress.ts';
+import type { OutputStream } from './stream.ts';
 
 /** How much is said, and in which form. */
 export interface OutputOptions {
@@ -8,11 +9,6 @@ export interface OutputOptions {
   readonly json: boolean;
   /** No words but the result and errors. */
   readonly quiet: boolean;
-}
-
-/** A stream that knows whether a person reads it. */
-export interface OutputStream extends NodeJS.WritableStream {
-  readonly isTTY?: boolean;
 }
 
 /** A cell of a table: numbers stand on the right, to four digits. */

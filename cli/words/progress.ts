@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
-import type { OutputStream } from './output.ts';
 import { printable } from './printable.ts';
+import type { OutputStream } from './stream.ts';
 
 /** How far something long is. */
 export interface Progress {

@@ -1,8 +1,15 @@
 import type { SpectrumResult } from '../../analysis/curvature/spectrum.ts';
-import type { MeasuredSpectrum } from '../spectrumRun.ts';
+import type { UpdateCurvature, UpdateCurvatureOptions } from '../../analysis/curvature/updateCurvature.ts';
 import { alongUpdateLines } from './alongUpdateLines.ts';
 import { type Output, shortNumber } from './output.ts';
 import { distributionLines, moduleLines } from './spectrumBars.ts';
+
+/** A spectrum, and the warm-up before it if there was one. */
+export type MeasuredSpectrum = SpectrumResult & {
+  readonly warmup?: UpdateCurvatureOptions['warmup'];
+  readonly loraPlusRatio?: number;
+  readonly alongUpdate?: UpdateCurvature;
+};
 
 /** A spectrum in words and tables. */
 export function spectrumLines(result: MeasuredSpectrum, output: Output): string[] {

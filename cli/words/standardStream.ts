@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 import { workerData } from 'node:worker_threads';
-import type { OutputStream } from './output.ts';
+import type { OutputStream } from './stream.ts';
 
 /** How long to wait where the reader of a pipe is behind, in milliseconds. */
 const pauseForReader = 5;

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Arguments, Command, OptionGroup } from '../../cli/command.ts';
 import { main } from '../../cli/index.ts';
-import type { OutputStream } from '../../cli/words/output.ts';
+import type { OutputStream } from '../../cli/words/stream.ts';
 
 /** What a command line left behind. */
 export interface CommandOutcome {

@@ -2,13 +2,12 @@ import { existsSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Arguments, OptionGroup } from '../../cli/command.ts';
+import { adapterOptions, parseAdapter } from '../../cli/options/adapterOptions.ts';
 import {
-  adapterOptions,
   dataOptions,
   engineOptions,
   modelOptions,
   modulesOption,
-  parseAdapter,
   parseData,
   parseEngine,
   parseModel,

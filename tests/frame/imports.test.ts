@@ -23,7 +23,15 @@ const rules: Readonly<Record<string, readonly string[]>> = {
   // Plain numbers: nothing here has seen a model.
   'analysis/rates/': ['analysis/table/', 'numerics/', 'compute/random.ts'],
   'analysis/figures/': ['analysis/rates/', 'numerics/'],
+  // Words know nothing of options, and options nothing of the commands that take them.
+  'cli/words/': floorsBelow('cli'),
+  'cli/options/': [...floorsBelow('cli'), 'cli/words/', 'cli/command.ts', 'cli/package.ts'],
+  'cli/work/': [...floorsBelow('cli'), 'cli/words/', 'cli/options/'],
 };
+
+function floorsBelow(floor: (typeof floors)[number]): string[] {
+  return floors.slice(0, floors.indexOf(floor)).map((folder) => `${folder}/`);
+}
 
 /** The imports of ours that a file must not have, in words. */
 function forbidden(source: Source): string[] {
@@ -112,6 +120,8 @@ const wrong: readonly (readonly [path: string, imported: string])[] = [
   ['workers/pool.ts', "import type { Model } from '../training/model.ts'"],
   ['analysis/rates/predictor.ts', "import { spectrum } from '../curvature/spectrum.ts'"],
   ['analysis/report/report.ts', "import { readStudy } from '../../study/record.ts'"],
+  ['cli/words/cost.ts', "import { openModel } from '../options/inputs.ts'"],
+  ['cli/options/runSettings.ts', "import { command } from '../commands/finetune.ts'"],
   ['study/plan.ts', "import { value } from '../cli/options/options.ts'"],
 ];
 

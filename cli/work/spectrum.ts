@@ -1,13 +1,17 @@
-import type { SpectrumOptions, SpectrumResult } from '../analysis/curvature/spectrum.ts';
-import type { UpdateCurvature } from '../analysis/curvature/updateCurvature.ts';
-import type { Adapter } from '../training/adapters/create.ts';
-import type { TokenRow } from '../training/data/examples.ts';
-import type { Model } from '../training/model.ts';
-import type { WarmupSettings } from './options/options.ts';
-import type { OptimizerSettings } from './options/runOptions.ts';
-import { given } from './options/values.ts';
-import { costLine } from './words/cost.ts';
-import { type Output, shortNumber } from './words/output.ts';
+import type { SpectrumOptions, SpectrumResult } from '../../analysis/curvature/spectrum.ts';
+import { relativeToLora } from '../../analysis/rates/relativeToLora.ts';
+import type { Adapter } from '../../training/adapters/create.ts';
+import type { TokenRow } from '../../training/data/examples.ts';
+import type { Model } from '../../training/model.ts';
+import type { AdapterOptions } from '../options/adapterOptions.ts';
+import { demandAdapter } from '../options/inputs.ts';
+import type { WarmupSettings } from '../options/options.ts';
+import type { OptimizerSettings } from '../options/runOptions.ts';
+import { given } from '../options/values.ts';
+import type { ComparedSpectrum } from '../words/comparisonLines.ts';
+import { costLine } from '../words/cost.ts';
+import { type Output, shortNumber } from '../words/output.ts';
+import type { MeasuredSpectrum } from '../words/spectrumWords.ts';
 
 /** What is measured of an adapter, and how well. */
 export interface SpectrumSettings
@@ -30,13 +34,6 @@ export interface SpectrumSettings
 /** The same, with how rows are batched. */
 export type SpectrumRun = SpectrumSettings & { readonly batchSize: number; readonly seed: number };
 
-/** A spectrum, and the warm-up before it if there was one. */
-export type MeasuredSpectrum = SpectrumResult & {
-  readonly warmup?: WarmupSettings;
-  readonly loraPlusRatio?: number;
-  readonly alongUpdate?: UpdateCurvature;
-};
-
 /** Measures the spectrum where an adapter stands, for Adam's after a warm-up; shows how it goes, and warns if it went badly. */
 export async function measureSpectrum(
   model: Model,
@@ -47,9 +44,9 @@ export async function measureSpectrum(
 ): Promise<MeasuredSpectrum> {
   const { operator, optimizer, warmup, modulePattern, directions, workerTimeout, batchSize, seed, ...rest } = settings;
   const { betas, eps, weightDecay, momentum, loraPlusRatio } = optimizer;
-  const { matchModules } = await import('../training/checkpoint/matchModules.ts');
-  const { warmUp } = await import('../training/warmup.ts');
-  const { spectrum } = await import('../analysis/curvature/spectrum.ts');
+  const { matchModules } = await import('../../training/checkpoint/matchModules.ts');
+  const { warmUp } = await import('../../training/warmup.ts');
+  const { spectrum } = await import('../../analysis/curvature/spectrum.ts');
   const modules = modulePattern && matchModules([...start.layout.modules.keys()], modulePattern);
   const adam = { betas, weightDecay, ...given({ eps }) };
   const stepping = { batchSize, seed, adam, ...given({ loraPlusRatio }) };
@@ -75,16 +72,35 @@ export async function measureSpectrum(
     },
     onStep: ({ products, lambdaMax }) => progress.update(products, `lambda_max ${shortNumber(lambdaMax.value)}`),
   }).finally(() => progress.stop());
-  const { requireFiniteLoss } = await import('../training/finiteLoss.ts');
+  const { requireFiniteLoss } = await import('../../training/finiteLoss.ts');
   await requireFiniteLoss(model, 'loss whose curvature is measured', result.loss);
-  const { explain } = await import('../numerics/krylov/outcome.ts');
+  const { explain } = await import('../../numerics/krylov/outcome.ts');
   for (const outcome of new Set([result.outcome, result.topOutcome ?? 'converged']))
     if (outcome !== 'converged' && outcome !== 'krylovExhausted') output.warn(explain(outcome, result.fault));
-  const { updateCurvature } = await import('../analysis/curvature/updateCurvature.ts');
+  const { updateCurvature } = await import('../../analysis/curvature/updateCurvature.ts');
   const alongUpdate = directions && (await updateCurvature(model, start, rows, { warmup, directions, ...stepping }));
   return {
     ...result,
     ...(warmed ? { warmup, ...given({ loraPlusRatio }) } : {}),
     ...(alongUpdate ? { alongUpdate } : {}),
   };
+}
+
+/** Measures the spectra of several methods, `lora` among them, on the same rows with the same settings. */
+export async function compareMethods(
+  model: Model,
+  methods: readonly string[],
+  adapterOptions: AdapterOptions,
+  rows: readonly TokenRow[],
+  settings: SpectrumRun,
+  output: Output,
+): Promise<ComparedSpectrum[]> {
+  const spectra: MeasuredSpectrum[] = [];
+  for (const method of methods) {
+    output.say(method);
+    const start = await demandAdapter(model, { ...adapterOptions, method }, rows);
+    spectra.push({ ...(await measureSpectrum(model, start, rows, settings, output)), method });
+  }
+  const lora = spectra[methods.indexOf('lora')]!;
+  return spectra.map((spectrum) => ({ ...spectrum, relativeToLora: relativeToLora(spectrum, lora) }));
 }

@@ -1,33 +1,10 @@
-import { type RelativeToLora, relativeToLora } from '../analysis/rates/relativeToLora.ts';
-import type { TokenRow } from '../training/data/examples.ts';
-import type { Model } from '../training/model.ts';
-import { demandAdapter } from './options/inputs.ts';
-import type { AdapterOptions } from './options/options.ts';
-import { type MeasuredSpectrum, measureSpectrum, type SpectrumRun } from './spectrumRun.ts';
-import type { Output } from './words/output.ts';
-import { bar } from './words/spectrumBars.ts';
+import type { RelativeToLora } from '../../analysis/rates/relativeToLora.ts';
+import type { Output } from './output.ts';
+import { bar } from './spectrumBars.ts';
+import type { MeasuredSpectrum } from './spectrumWords.ts';
 
 /** A method's spectrum beside vanilla LoRA's. */
 export type ComparedSpectrum = MeasuredSpectrum & { readonly relativeToLora: RelativeToLora };
-
-/** Measures the spectra of several methods, `lora` among them, on the same rows with the same settings. */
-export async function compareMethods(
-  model: Model,
-  methods: readonly string[],
-  adapterOptions: AdapterOptions,
-  rows: readonly TokenRow[],
-  settings: SpectrumRun,
-  output: Output,
-): Promise<ComparedSpectrum[]> {
-  const spectra: MeasuredSpectrum[] = [];
-  for (const method of methods) {
-    output.say(method);
-    const start = await demandAdapter(model, { ...adapterOptions, method }, rows);
-    spectra.push({ ...(await measureSpectrum(model, start, rows, settings, output)), method });
-  }
-  const lora = spectra[methods.indexOf('lora')]!;
-  return spectra.map((spectrum) => ({ ...spectrum, relativeToLora: relativeToLora(spectrum, lora) }));
-}
 
 /** lambda_max of each method, and its distribution over modules relative to LoRA's; bars are logarithmic. */
 export function comparisonLines(compared: readonly ComparedSpectrum[], output: Output): string[] {

@@ -1,0 +1,4 @@
+/** A stream that knows whether a person reads it. */
+export interface OutputStream extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+}
