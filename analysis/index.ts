@@ -35,7 +35,8 @@ export { type SharpnessOptions, sharpnessAlongTraining } from './curvature/sharp
 export { type Eigenvalue, type SpectrumOptions, type SpectrumResult, spectrum } from './curvature/spectrum.ts';
 export { type UpdateCurvature, type UpdateCurvatureOptions, updateCurvature } from './curvature/updateCurvature.ts';
 export { type Limit, limits } from './rates/limits.ts';
-export { type Prediction, type PredictionPoint, type PredictorSummary, predict } from './rates/predictor.ts';
+export type { Prediction, PredictionPoint, PredictorSummary } from './rates/prediction.ts';
+export { predict } from './rates/predictor.ts';
 export type { Sweep, SweepConfiguration, SweepRun } from './rates/sweep.ts';
 export { readSweepCsv } from './rates/sweepCsv.ts';
 export { type ThresholdOptions, type Thresholds, thresholds } from './rates/thresholds.ts';

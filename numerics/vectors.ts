@@ -1,4 +1,4 @@
-import type { Precision, Vector } from './krylov/operator.ts';
+import type { Precision, Vector } from '../compute/tensors.ts';
 
 export { roundoff } from '../compute/tensors.ts';
 

@@ -3,9 +3,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { limitOf } from '../analysis/rates/limits.ts';
-import type { Prediction } from '../analysis/rates/predictor.ts';
+import type { Prediction } from '../analysis/rates/prediction.ts';
 import type { StabilityLimit, Sweep, SweepConfiguration } from '../analysis/rates/sweep.ts';
-import type { ReportInput, ReportSpectrum } from '../analysis/report/report.ts';
+import type { ReportInput, ReportSpectrum } from '../analysis/report/reportInput.ts';
 import { canonicalJson } from '../training/data/hash.ts';
 import { directionOf } from './methodRuns.ts';
 import {

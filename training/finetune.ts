@@ -1,11 +1,11 @@
 import { type Vector, zeros } from '../compute/index.ts';
 import { LambdamaxError } from '../errors.ts';
 import type { Adapter } from './adapters/create.ts';
-import { layoutTensors, trainingLayout } from './adapters/layout.ts';
 import { batchesOf, rowsByStep, toBatch } from './data/batches.ts';
 import { scoredPositions, type TokenRow } from './data/examples.ts';
 import { evaluate } from './evaluate.ts';
 import { requireFiniteLoss, requireFiniteWeights } from './finiteLoss.ts';
+import { layoutTensors, trainingLayout } from './layout/layout.ts';
 import type { Sharpness, StepMetrics } from './metrics.ts';
 import type { Model } from './model.ts';
 import { clipGlobalNorm, globalNorm } from './optimizers/clipping.ts';

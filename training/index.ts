@@ -1,14 +1,6 @@
 /** Models, LoRA variants and data in; fine-tuned adapters and their losses out. */
 
-export type {
-  AdapterForm,
-  AdapterMethod,
-  AdapterSize,
-  AdapterTensor,
-  InitialiseContext,
-  InitialValues,
-  LinearShape,
-} from './adapters/adapter.ts';
+export type { AdapterMethod, InitialiseContext, InitialValues } from './adapters/adapter.ts';
 export { type Adapter, type AdapterOptions, createAdapter } from './adapters/create.ts';
 export { loadAdapter, saveAdapter } from './adapters/files.ts';
 export { adapterMethod, adapterMethods } from './adapters/index.ts';
@@ -25,6 +17,7 @@ export { type EvaluateTaskOptions, type EvaluateTaskResult, evaluateTask } from 
 export { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.ts';
 export { type GenerateOptions, type Generation, generate } from './generate/generate.ts';
 export { generateTexts, type TextGeneration } from './generate/generateTexts.ts';
+export type { AdapterForm, AdapterSize, AdapterTensor, LinearShape } from './layout/form.ts';
 export { type MergeOptions, type MergeResult, mergeIntoBase } from './merge.ts';
 export type { StepMetrics } from './metrics.ts';
 export { loadModel, type Model, type ModelOptions } from './model.ts';

@@ -11,12 +11,12 @@ import {
   type Vector,
 } from '../compute/index.ts';
 import { LambdamaxError } from '../errors.ts';
-import { type AdapterLayout, adaptedWeights, layoutKey } from './adapters/layout.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
 import { readConfigFile, withValues } from './checkpoint/config.ts';
 import { hasOwnHead, knownName, underModelNames } from './checkpoint/weightNames.ts';
 import type { TokenBatch } from './data/batches.ts';
 import { loadTokenizer, type TextTokenizer } from './data/tokenizer.ts';
+import { type AdapterLayout, adaptedWeights, layoutKey } from './layout/layout.ts';
 import { type BatchShape, recordLogits, recordPositionLosses, shapeOf, traceCausalLoss } from './models/causal.ts';
 import { dropoutOf } from './models/configFields.ts';
 import type { Decoder, DecoderConfig, LinearModule } from './models/decoder.ts';

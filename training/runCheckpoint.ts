@@ -7,7 +7,8 @@ import { openFile } from './checkpoint/byteSource.ts';
 import { fileFault } from './checkpoint/files.ts';
 import { readHeader } from './checkpoint/header.ts';
 import { readTensor, type TensorToWrite, writeSafetensors } from './checkpoint/safetensors.ts';
-import type { RunSettings, RunState } from './runState.ts';
+import type { RunSettings } from './runSettings.ts';
+import type { RunState } from './runState.ts';
 
 /** A run on disk: where it stands, and what it is a run of. */
 export interface RunCheckpoint extends RunState {

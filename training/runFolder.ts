@@ -12,7 +12,7 @@ import { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.
 import { MetricsWriter } from './metrics.ts';
 import type { Model } from './model.ts';
 import { type RunCheckpoint, readRunCheckpoint, writeRunCheckpoint } from './runCheckpoint.ts';
-import { requireSameSettings, runSettings } from './runState.ts';
+import { requireSameSettings, runSettings } from './runSettings.ts';
 
 /** What became of a run, and where its adapter lies. */
 export interface RunFolderResult extends FinetuneResult {

@@ -1,7 +1,7 @@
 import type { Curvature } from '../compute/program.ts';
-import { type AdapterLayout, trainingLayout } from './adapters/layout.ts';
 import { toBatch } from './data/batches.ts';
 import type { TokenRow } from './data/examples.ts';
+import { type AdapterLayout, trainingLayout } from './layout/layout.ts';
 import type { Model } from './model.ts';
 
 /** Which step of a long run, and of how many rows. */

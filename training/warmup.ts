@@ -1,10 +1,10 @@
 import type { Vector } from '../compute/index.ts';
 import type { Adapter } from './adapters/create.ts';
-import { layoutTensors } from './adapters/layout.ts';
 import { stepRows } from './data/batches.ts';
 import type { TokenRow } from './data/examples.ts';
 import { stepGradient } from './finetune.ts';
 import { requireFiniteLoss } from './finiteLoss.ts';
+import { layoutTensors } from './layout/layout.ts';
 import type { Model } from './model.ts';
 import { type AdamOptions, adamw } from './optimizers/adamw.ts';
 import { segmentsOf, spread } from './optimizers/groups.ts';

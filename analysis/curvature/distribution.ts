@@ -2,7 +2,7 @@ import { type SpectralDensity, spectralDensity } from '../../numerics/krylov/den
 import { lanczosQuadrature } from '../../numerics/krylov/lanczosQuadrature.ts';
 import type { SymmetricOperator } from '../../numerics/krylov/operator.ts';
 import type { Outcome } from '../../numerics/krylov/outcome.ts';
-import type { RitzPair } from '../../numerics/krylov/ritz.ts';
+import type { RitzPair } from '../../numerics/krylov/ritzValue.ts';
 import { topEigenpairs } from '../../numerics/krylov/topEigenpairs.ts';
 import { hutchPlusPlus, type TraceEstimate } from '../../numerics/krylov/trace.ts';
 

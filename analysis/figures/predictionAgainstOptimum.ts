@@ -1,7 +1,7 @@
 import type { Dash, Data } from 'plotly.js';
 import { fitPowerLaw, geometricMean } from '../../numerics/statistics.ts';
-import type { Prediction } from '../rates/predictor.ts';
-import { markedName } from '../rates/verdict.ts';
+import { markedName } from '../rates/findings.ts';
+import type { Prediction } from '../rates/prediction.ts';
 import { baseLayout, escapeMarkup, type Figure, formatPower, logAxis } from './figure.ts';
 import { methodStyles } from './methodStyle.ts';
 

@@ -1,8 +1,8 @@
 import type { Data, PlotData } from 'plotly.js';
 import { standardError } from '../../numerics/statistics.ts';
-import type { PredictionPoint } from '../rates/predictor.ts';
+import { markedName } from '../rates/findings.ts';
+import type { PredictionPoint } from '../rates/prediction.ts';
 import { isOffCliff, type RatePoint, ratePoints, type Sweep } from '../rates/sweep.ts';
-import { markedName } from '../rates/verdict.ts';
 import { baseLayout, escapeMarkup, type Figure, logAxis } from './figure.ts';
 import { methodStyles } from './methodStyle.ts';
 

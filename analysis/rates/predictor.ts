@@ -1,106 +1,14 @@
 import { LambdamaxError } from '../../errors.ts';
 import { kendall, spearman } from '../../numerics/rankCorrelation.ts';
 import { fitPowerLaw, foldError, geometricMean, mean, quantile } from '../../numerics/statistics.ts';
+import { claimsOf } from './claims.ts';
 import { limits } from './limits.ts';
-import { divergesAt, findOptimum, holdsAt, type Optimum } from './optimum.ts';
+import { divergesAt, findOptimum, holdsAt } from './optimum.ts';
+import type { PeakSpread, Prediction, PredictionPoint, PredictorSummary, RatePrediction } from './prediction.ts';
 import { othersOf, type PredictorPoint, type PredictorRule, predictorRules } from './predictorRules.ts';
 import { regretAt } from './regret.ts';
-import {
-  ratePoints,
-  type ScoreDirection,
-  type StabilityLimit,
-  type Sweep,
-  type SweepContext,
-  shortfall,
-  toldShortfall,
-} from './sweep.ts';
-import { type Claim, claimsOf, startsAtZeroB, verdictOf } from './verdict.ts';
-
-/** A predicted learning rate beside the measured optimum. */
-export interface RatePrediction {
-  readonly learningRate: number;
-  /** max(p/e, e/p), at least 1. */
-  readonly foldError: number;
-  /** What training there gives up: % of the best loss, or percentage points of accuracy. See `regretAt`. */
-  readonly regret: number;
-  /** The predicted rate lies outside the sweep, so that `regret` is a lower bound. */
-  readonly extrapolated: boolean;
-}
-
-/** One configuration: what the sweep found and what the predictors said. */
-export interface PredictionPoint {
-  readonly configuration: string;
-  readonly method: string;
-  /** Some of its runs are still to be made, so that all that is said of it may change. */
-  readonly isUnfinished: boolean;
-  readonly optimum: Optimum;
-  /** Smallest rate above the optimum where training breaks; null if it held at every rate tried. */
-  readonly divergesAt: number | null;
-  /** Largest rate tried below that one, or of all where none broke. */
-  readonly holdsAt: number | null;
-  /** The limit of stability of the optimizer in use; null: none is known. */
-  readonly limit: StabilityLimit | null;
-  readonly lambdaMax: number | null;
-  /** The adapter starts at B = 0, where lambda_max is chiefly the norm of a gradient. */
-  readonly startsAtZeroB: boolean;
-  /** By predictor; one that cannot say anything about this configuration is absent. */
-  readonly predictions: Readonly<Record<string, RatePrediction>>;
-}
-
-/** How a predictor did over all configurations. */
-export interface PredictorSummary {
-  readonly name: string;
-  readonly meaning: string;
-  /** d ln optimum / d ln prediction, before fitting; the theory says 1. Null for a constant. */
-  readonly slope: number | null;
-  readonly slopeLow: number | null;
-  readonly slopeHigh: number | null;
-  readonly spearman: number | null;
-  /** Tau-b. */
-  readonly kendall: number | null;
-  /** Of Kendall's tau: two-sided permutation test, exact up to 8 configurations. */
-  readonly pValue: number | null;
-  /** Null, as the next two, when it predicted nothing. */
-  readonly geometricMeanFoldError: number | null;
-  readonly worstFoldError: number | null;
-  readonly meanRegret: number | null;
-  /** Mean price of a prediction in gradients of one batch; null where it is not known. Sweeps of other methods are not counted. */
-  readonly price: number | null;
-  /** How many configurations it predicted. */
-  readonly count: number;
-  /** How many predictors predicted anything in this sweep: the best of many flatters itself. */
-  readonly tried: number;
-}
-
-/** How far apart the configurations' best scores lie: % of the best loss, or percentage points of accuracy. */
-export interface PeakSpread {
-  readonly value: number;
-  /** 95 % bootstrap interval over seeds of the gap between these two; null with one seed. */
-  readonly low: number | null;
-  readonly high: number | null;
-  readonly best: string;
-  readonly worst: string;
-}
-
-/** What `predict --json` prints. */
-export interface Prediction {
-  readonly points: readonly PredictionPoint[];
-  readonly predictors: readonly PredictorSummary[];
-  readonly peakSpread: PeakSpread;
-  readonly claims: readonly Claim[];
-  readonly verdict: string;
-  readonly scoreDirection: ScoreDirection;
-  /** Scores are shares, from 0 to 1. */
-  readonly isShare: boolean;
-  readonly context: SweepContext;
-  /** Configurations left out because every run of theirs diverged. */
-  readonly unusable: readonly string[];
-  /** How many runs are done, of how many as far as can be told; null of a table, which does not say how many there should be. */
-  readonly runsDone: number | null;
-  readonly runsPlanned: number | null;
-  /** Configurations of which no run is done yet. */
-  readonly notBegun: readonly string[];
-}
+import { ratePoints, type ScoreDirection, type StabilityLimit, type Sweep, shortfall, toldShortfall } from './sweep.ts';
+import { startsAtZeroB, verdictOf } from './verdict.ts';
 
 interface Measured extends PredictionPoint {
   readonly resampledPeaks: readonly number[];

@@ -1,5 +1,5 @@
 import type { UpdateCurvature } from '../curvature/updateCurvature.ts';
-import { formatRate } from '../rates/verdict.ts';
+import { formatRate } from '../rates/format.ts';
 import { fractionOfLineSearch } from './curvatureRate.ts';
 import { type RateEstimate, usualDrift } from './extrapolation.ts';
 import type { ProbeSearchResult, ProbesEnded } from './probeSearch.ts';

@@ -1,8 +1,8 @@
 import type { Adapter } from '../../training/adapters/create.ts';
-import { layoutTensors } from '../../training/adapters/layout.ts';
 import { rowsByStep } from '../../training/data/batches.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import { type FinetuneOptions, stepGradient } from '../../training/finetune.ts';
+import { layoutTensors } from '../../training/layout/layout.ts';
 import type { Model } from '../../training/model.ts';
 import { createOptimizer } from '../../training/optimizers/index.ts';
 import { type RangeTestResult, rangeTest } from './rangeTest.ts';

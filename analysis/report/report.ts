@@ -1,45 +1,14 @@
 import { type Figure, withNote } from '../figures/figure.ts';
-import { lambdaMaxByMethod, type SpectrumEnd } from '../figures/lambdaMaxByMethod.ts';
+import { lambdaMaxByMethod } from '../figures/lambdaMaxByMethod.ts';
 import { predictionAgainstOptimum } from '../figures/predictionAgainstOptimum.ts';
 import { sweepCurve } from '../figures/sweepCurve.ts';
-import { type Prediction, predict } from '../rates/predictor.ts';
-import { byLoss, type Sweep } from '../rates/sweep.ts';
-import { capital, hasCurvature, isUnfinished, limitWords, progressWords } from '../rates/verdict.ts';
+import { hasCurvature, isUnfinished, limitWords, progressWords } from '../rates/findings.ts';
+import { capital } from '../rates/format.ts';
+import { predict } from '../rates/predictor.ts';
+import { byLoss } from '../rates/sweep.ts';
 import { renderPage } from './page.ts';
+import type { ReportInput } from './reportInput.ts';
 import { claimTable, methodTable, predictorTable, scoreName, spectrumTable } from './tables.ts';
-
-/** One measured spectrum, as the report shows it. */
-export interface ReportSpectrum {
-  readonly configuration: string;
-  readonly method: string;
-  readonly lambdaMax: SpectrumEnd & { readonly residualBound: number };
-  readonly lambdaMin: (SpectrumEnd & { readonly residualBound: number }) | null;
-  /** Largest stable learning rates, by optimizer. */
-  readonly thresholds?: Readonly<Record<string, number | null>>;
-  /** Scored tokens and batches behind the Hessian. */
-  readonly tokens: number;
-  readonly batches: number;
-  /** Hessian-vector products that Lanczos took. */
-  readonly products?: number;
-  /** Why Lanczos stopped. */
-  readonly outcome?: string;
-}
-
-/** All that a report says: finished results, plain data. */
-export interface ReportInput {
-  readonly title: string;
-  /** The command line that repeats the study. */
-  readonly command: string;
-  /** The plan in words, each line a name and its value, shown in this order. */
-  readonly plan: Readonly<Record<string, string>>;
-  readonly sweep: Sweep;
-  readonly prediction: Prediction;
-  readonly spectra: readonly ReportSpectrum[];
-  /** Software and its versions. */
-  readonly versions: Readonly<Record<string, string>>;
-  /** Date to print; the report itself has no clock, so that the same study gives the same bytes. */
-  readonly generatedAt?: string;
-}
 
 /** The report's figures by name, as far as there is something to show. */
 export function reportFigures({ sweep, prediction, spectra }: ReportInput): Record<string, Figure> {

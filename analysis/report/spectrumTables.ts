@@ -1,7 +1,7 @@
+import { formatRate } from '../rates/format.ts';
 import type { Limit } from '../rates/limits.ts';
 import type { RelativeToLora } from '../rates/relativeToLora.ts';
-import { formatRate } from '../rates/verdict.ts';
-import type { PageSpectrum } from './spectrumPage.ts';
+import type { PageSpectrum } from './pageSpectrum.ts';
 import { endCells, formatNumber, missing, sampleOf, type Table, thresholdNames } from './tables.ts';
 
 const operatorWords = {

@@ -1,7 +1,8 @@
+import { hasCurvature, limitWords, markedName } from '../rates/findings.ts';
+import { capital, formatRate } from '../rates/format.ts';
 import type { Optimum } from '../rates/optimum.ts';
-import type { Prediction, RatePrediction } from '../rates/predictor.ts';
-import { capital, formatRate, hasCurvature, limitWords, markedName } from '../rates/verdict.ts';
-import type { ReportSpectrum } from './report.ts';
+import type { Prediction, RatePrediction } from '../rates/prediction.ts';
+import type { ReportSpectrum } from './reportInput.ts';
 
 /** A table of words: a header, rows of as many cells, what the columns mean, and a line on each term that needs one. */
 export interface Table {

@@ -1,7 +1,8 @@
 import type { Figure } from '../figures/figure.ts';
-import { formatRate } from '../rates/verdict.ts';
+import { formatRate } from '../rates/format.ts';
 import { renderPage } from './page.ts';
-import { type ReportInput, reportFigures, studyContent } from './report.ts';
+import { reportFigures, studyContent } from './report.ts';
+import type { ReportInput } from './reportInput.ts';
 import { formatShare, missing, scoreName, type Table } from './tables.ts';
 
 /** The report of the study of one task. */

@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import type { Figure } from '../../analysis/figures/figure.ts';
-import type { Prediction } from '../../analysis/rates/predictor.ts';
+import type { Prediction } from '../../analysis/rates/prediction.ts';
 import { UsageError } from '../../errors.ts';
 import type { Command } from '../command.ts';
 import { demand, runOption, studyOption, value } from '../options/options.ts';
@@ -38,7 +38,7 @@ export const command: Command = {
     const { writeFileWhole } = await import('../../training/checkpoint/files.ts');
     const isPage = extname(out).toLowerCase() === '.html';
     await writeFileWhole(out, isPage ? renderFigurePage(name, figure, title) : JSON.stringify(figure));
-    const { progressWords } = await import('../../analysis/rates/verdict.ts');
+    const { progressWords } = await import('../../analysis/rates/findings.ts');
     const words = counts && progressWords(counts);
     output.result({ figure: out, name, ...counts }, () => [...(words ? [words] : []), out]);
   },

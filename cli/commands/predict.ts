@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Prediction } from '../../analysis/rates/predictor.ts';
+import type { Prediction } from '../../analysis/rates/prediction.ts';
 import type { ScoreDirection } from '../../analysis/rates/sweep.ts';
 import type { ColumnChoices } from '../../analysis/table/columns.ts';
 import { LambdamaxError, UsageError } from '../../errors.ts';
@@ -57,7 +57,7 @@ export const command: Command = {
       await (csv === undefined ? sweepOfStudy(study!) : sweepOfTable(csv, { better, columns }, output)),
     );
     const fault = study && (await keepPrediction(join(study, 'prediction.json'), prediction, output));
-    const { progressWords } = await import('../../analysis/rates/verdict.ts');
+    const { progressWords } = await import('../../analysis/rates/findings.ts');
     const progress = progressWords(prediction);
     output.result(prediction, () => [
       ...(progress === null ? [] : [progress, '']),

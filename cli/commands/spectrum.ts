@@ -1,4 +1,4 @@
-import type { PageSpectrum } from '../../analysis/report/spectrumPage.ts';
+import type { PageSpectrum } from '../../analysis/report/pageSpectrum.ts';
 import { UsageError } from '../../errors.ts';
 import type { Arguments, Command } from '../command.ts';
 import { commandLine } from '../commandLine.ts';

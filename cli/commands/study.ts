@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Prediction } from '../../analysis/rates/predictor.ts';
+import type { Prediction } from '../../analysis/rates/prediction.ts';
 import type { StudyPredictorOptions } from '../../study/predictors.ts';
 import type { StudySpectraOptions } from '../../study/spectra.ts';
 import type { StudyWork } from '../../study/work.ts';

@@ -1,5 +1,5 @@
-import type { AdapterLayout } from '../../training/adapters/layout.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
+import type { AdapterLayout } from '../../training/layout/layout.ts';
 import type { Model } from '../../training/model.ts';
 import type { StepChoice } from '../../training/stepCost.ts';
 import { shortNumber } from './output.ts';

@@ -1,4 +1,4 @@
-import type { Prediction } from '../../analysis/rates/predictor.ts';
+import type { Prediction } from '../../analysis/rates/prediction.ts';
 import type { Output } from './output.ts';
 
 /** A line for each configuration: what the sweep found, and the curvature beside it. */

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { ReportInput } from '../../analysis/report/report.ts';
+import type { ReportInput } from '../../analysis/report/reportInput.ts';
 import { LambdamaxError } from '../../errors.ts';
 
 /** Writes the page of a study, or of those of several tasks that a folder holds; returns what they say. */

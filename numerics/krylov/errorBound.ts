@@ -1,4 +1,4 @@
-import type { End, RitzValue } from './ritz.ts';
+import type { End, RitzValue } from './ritzValue.ts';
 import type { Tridiagonalisation } from './tridiagonalise.ts';
 
 /** The chance that an eigenvalue lies farther out than an error bound says: over random start vectors, whatever the operator. */

@@ -1,21 +1,14 @@
 import { explore } from './explore.ts';
 import type { SymmetricOperator } from './operator.ts';
 import type { Outcome } from './outcome.ts';
-import {
-  type End,
-  type EndCoordinates,
-  type EndPair,
-  type EndValue,
-  type RitzValue,
-  ritzEnds,
-  ritzPair,
-} from './ritz.ts';
+import { ritzEnds, ritzPair } from './ritz.ts';
+import type { End, EndCoordinates, EndPair, EndValue, RitzValue } from './ritzValue.ts';
 import { roundingBounds } from './roundingBound.ts';
 import { startVector } from './startVector.ts';
 import { allowedError, checkSearch, isEndKnownTo, leastSteps } from './stoppingRule.ts';
 import { Tridiagonalisation } from './tridiagonalise.ts';
 
-export type { EndPair, EndValue, RitzPair, RitzValue } from './ritz.ts';
+export type { EndPair, EndValue, RitzPair, RitzValue } from './ritzValue.ts';
 
 /** What is known whenever the Ritz values of the Krylov space at hand are looked at. */
 export interface LanczosProgress {

@@ -2,7 +2,7 @@ import { axpy, dot, norm, roundoff, scale } from '../vectors.ts';
 import { faultOf } from './fault.ts';
 import type { SymmetricOperator } from './operator.ts';
 import type { Outcome } from './outcome.ts';
-import type { RitzPair, RitzValue } from './ritz.ts';
+import type { RitzPair, RitzValue } from './ritzValue.ts';
 import { roundingBounds } from './roundingBound.ts';
 import { startVector } from './startVector.ts';
 import { checkSearch } from './stoppingRule.ts';

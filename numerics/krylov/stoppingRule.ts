@@ -1,6 +1,6 @@
 import { LambdamaxError } from '../../errors.ts';
 import type { Precision, SymmetricOperator } from './operator.ts';
-import type { EndValue, RitzValue } from './ritz.ts';
+import type { EndValue, RitzValue } from './ritzValue.ts';
 import type { Tridiagonalisation } from './tridiagonalise.ts';
 
 /** Rounding in the products hides anything smaller. */

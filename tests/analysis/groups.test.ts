@@ -9,7 +9,7 @@ import {
   type ParameterGroup,
 } from '../../analysis/curvature/operators/groups.ts';
 import { totalSize } from '../../compute/index.ts';
-import { layoutTensors } from '../../training/adapters/layout.ts';
+import { layoutTensors } from '../../training/layout/layout.ts';
 import { referenceAdapter, referenceModel } from '../cases/reference.ts';
 import { throwsClearly } from '../oracles/throws.ts';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Prediction } from '../../analysis/rates/predictor.ts';
-import { type PredictorSummary, predict } from '../../analysis/rates/predictor.ts';
+import type { Prediction, PredictorSummary } from '../../analysis/rates/prediction.ts';
+import { predict } from '../../analysis/rates/predictor.ts';
 import type { StabilityLimit } from '../../analysis/rates/sweep.ts';
 import { readSweepCsv } from '../../analysis/rates/sweepCsv.ts';
 import { LambdamaxError } from '../../errors.ts';

@@ -2,7 +2,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { predict } from '../../analysis/rates/predictor.ts';
 import { scriptSafe } from '../../analysis/report/page.ts';
-import { type ReportInput, renderReport } from '../../analysis/report/report.ts';
+import { renderReport } from '../../analysis/report/report.ts';
+import type { ReportInput } from '../../analysis/report/reportInput.ts';
 import { faultsOf, figuresOf, hostileText, ownPart } from '../cases/pages.ts';
 import { grid, plantedSweep } from '../cases/sweeps.ts';
 

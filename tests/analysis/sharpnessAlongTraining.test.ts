@@ -6,8 +6,8 @@ import { type SharpnessOptions, sharpnessAlongTraining } from '../../analysis/cu
 import { spectrum } from '../../analysis/curvature/spectrum.ts';
 import { mean } from '../../numerics/statistics.ts';
 import { createAdapter } from '../../training/adapters/create.ts';
-import { layoutTensors } from '../../training/adapters/layout.ts';
 import { type FinetuneOptions, finetune } from '../../training/finetune.ts';
+import { layoutTensors } from '../../training/layout/layout.ts';
 import type { Sharpness, StepMetrics } from '../../training/metrics.ts';
 import type { Model } from '../../training/model.ts';
 import { finetuneInFolder } from '../../training/runFolder.ts';

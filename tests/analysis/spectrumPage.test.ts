@@ -5,7 +5,8 @@ import { moduleHeatMap } from '../../analysis/figures/moduleHeatMap.ts';
 import { ratioStrip } from '../../analysis/figures/ratioStrip.ts';
 import { limits } from '../../analysis/rates/limits.ts';
 import { relativeToLora } from '../../analysis/rates/relativeToLora.ts';
-import { type PageSpectrum, renderSpectrumPage } from '../../analysis/report/spectrumPage.ts';
+import type { PageSpectrum } from '../../analysis/report/pageSpectrum.ts';
+import { renderSpectrumPage } from '../../analysis/report/spectrumPage.ts';
 import { faultsOf, figuresOf, hostileText, ownPart } from '../cases/pages.ts';
 import { assertClose } from '../oracles/close.ts';
 

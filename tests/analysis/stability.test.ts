@@ -8,7 +8,7 @@ import type { TensorSpec } from '../../compute/tensors.ts';
 import { lanczos } from '../../numerics/krylov/lanczos.ts';
 import type { BatchedOperator, SymmetricOperator } from '../../numerics/krylov/operator.ts';
 import { norm } from '../../numerics/vectors.ts';
-import { layoutTensors } from '../../training/adapters/layout.ts';
+import { layoutTensors } from '../../training/layout/layout.ts';
 import { createOptimizer, type OptimizerOptions } from '../../training/optimizers/index.ts';
 import type { Optimizer } from '../../training/optimizers/optimizer.ts';
 import { withFrozenMoments } from '../cases/frozenMoments.ts';

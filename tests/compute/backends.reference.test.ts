@@ -4,8 +4,8 @@ import { gaussNewton } from '../../analysis/curvature/operators/gaussNewton.ts';
 import { groupOf } from '../../analysis/curvature/operators/groups.ts';
 import { hessian } from '../../analysis/curvature/operators/hessian.ts';
 import { viewTensors } from '../../compute/index.ts';
-import { layoutTensors } from '../../training/adapters/layout.ts';
 import { evaluate } from '../../training/evaluate.ts';
+import { layoutTensors } from '../../training/layout/layout.ts';
 import { replayBackends } from '../cases/backends.ts';
 import {
   llamaBatch,

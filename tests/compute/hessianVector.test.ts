@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Graph, onnxBackend, randomStream, record, type TracedLoss, viewTensors } from '../../compute/index.ts';
 import { directionName } from '../../compute/trace/record.ts';
-import { adaptedWeights } from '../../training/adapters/layout.ts';
+import { adaptedWeights } from '../../training/layout/layout.ts';
 import { shapeOf, traceCausalLoss } from '../../training/models/causal.ts';
 import { llamaBatch, referenceAdapter, referenceModel, type Variant, variants } from '../cases/reference.ts';
 import { relativeError } from '../oracles/relativeError.ts';

@@ -15,7 +15,7 @@ import {
   viewTensors,
 } from '../../compute/index.ts';
 import { directionName } from '../../compute/trace/record.ts';
-import { adaptedWeights } from '../../training/adapters/layout.ts';
+import { adaptedWeights } from '../../training/layout/layout.ts';
 import { shapeOf, traceCausalLoss } from '../../training/models/causal.ts';
 import { randomFeeds, randomLoss } from '../cases/randomGraphs.ts';
 import { llamaBatch, referenceAdapter, referenceModel } from '../cases/reference.ts';

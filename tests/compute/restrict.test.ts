@@ -19,7 +19,7 @@ import {
   type Values,
 } from '../../compute/index.ts';
 import { directionName } from '../../compute/trace/record.ts';
-import { layoutTensors } from '../../training/adapters/layout.ts';
+import { layoutTensors } from '../../training/layout/layout.ts';
 import { traceCausalLoss } from '../../training/models/causal.ts';
 import { randomFeeds, randomLoss } from '../cases/randomGraphs.ts';
 import { llamaBatch, referenceAdapter, referenceModel } from '../cases/reference.ts';

@@ -17,8 +17,9 @@ const rules: Readonly<Record<string, readonly string[]>> = {
   'workers/': [],
   'training/checkpoint/': ['compute/'],
   'training/optimizers/': ['compute/'],
-  // A model applies an adapter's layout to its layers; of the methods it knows nothing.
-  'training/models/': ['training/adapters/layout.ts', 'training/checkpoint/', 'compute/'],
+  // How an adapted layer computes: what a model applies to its layers, which knows nothing of the methods.
+  'training/layout/': ['training/checkpoint/', 'compute/'],
+  'training/models/': ['training/layout/', 'training/checkpoint/', 'compute/'],
   'training/tasks/': ['training/userModule.ts', 'compute/random.ts'],
   // Plain numbers: nothing here has seen a model.
   'analysis/rates/': ['analysis/table/', 'numerics/', 'compute/random.ts'],
@@ -60,6 +61,64 @@ test('imports go one way, those of types too: from the command line down to what
   assert.ok(sources.length > 100, `only ${sources.length} files were found`);
   assert.equal(sources.flatMap(forbidden), []);
 });
+
+/** What imports what, by the names that `nameOf` gives to files; those that it gives null are left out. */
+function arrowsBetween(sources: readonly Source[], nameOf: (path: string) => string | null): Map<string, Set<string>> {
+  const arrows = new Map<string, Set<string>>();
+  for (const source of sources)
+    for (const { target } of importsOf(source)) {
+      const [from, to] = [nameOf(source.path), target.endsWith('.ts') ? nameOf(target) : null];
+      if (from === null || to === null || from === to) continue;
+      arrows.set(from, (arrows.get(from) ?? new Set()).add(to));
+    }
+  return arrows;
+}
+
+/** The names that lie on a circle of arrows, or on a way from one circle to another; none where arrows go one way. */
+function circling(arrows: ReadonlyMap<string, ReadonlySet<string>>): string[] {
+  const left = new Map([...arrows].map(([from, targets]) => [from, [...targets]]));
+  for (let before = Infinity; left.size < before; ) {
+    before = left.size;
+    const reached = new Set([...left.values()].flat());
+    for (const [from, targets] of left)
+      if (!reached.has(from) || !targets.some((target) => left.has(target))) left.delete(from);
+  }
+  return [...left.keys()].sort();
+}
+
+/** The files and folders that lie in a folder, as names of what is somewhere in it. */
+const roomIn =
+  (folder: string) =>
+  (path: string): string | null =>
+    path.startsWith(folder) ? path.slice(folder.length).split('/')[0]! : null;
+
+test('no files import one another in a circle, types included', () => {
+  const sources = sourcesIn(...floors);
+  assert.equal(circling(arrowsBetween(sources, (path) => path)), []);
+});
+
+test('the files and folders of a folder do not import one another in a circle, types included', () => {
+  const sources = sourcesIn(...floors);
+  const folders = new Set(
+    sources.flatMap(({ path }) => [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index + 1))),
+  );
+  assert.ok(folders.size > 20, `only ${folders.size} folders were found`);
+  for (const folder of folders) assert.equal(circling(arrowsBetween(sources, roomIn(folder))), [], folder);
+});
+
+test('a circle of imports is found, and what only leads to it or away from it is not', () => {
+  const arrows = { above: ['a'], a: ['b'], b: ['c'], c: ['a', 'below'], alone: ['below'] };
+  assert.equal(circling(new Map(Object.entries(arrows).map(([from, to]) => [from, new Set(to)]))), ['a', 'b', 'c']);
+});
+
+for (const [floor, most] of [
+  ['analysis', 7],
+  ['cli', 12],
+] as const)
+  test(`${floor} has at most ${most} rooms`, () => {
+    const rooms = new Set(sourcesIn(floor).map(({ path }) => roomIn(`${floor}/`)(path)));
+    assert.ok(rooms.size <= most, [...rooms].join(', '));
+  });
 
 test('errors.ts, which everything may import, imports nothing', () => {
   assert.equal(importsOf({ path: 'errors.ts', text: textOf('errors.ts') }), []);

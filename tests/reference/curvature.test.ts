@@ -6,7 +6,7 @@ import { hessian } from '../../analysis/curvature/operators/hessian.ts';
 import { type Precision, randomStream, type Vector } from '../../compute/index.ts';
 import { lanczos } from '../../numerics/krylov/lanczos.ts';
 import { dot } from '../../numerics/vectors.ts';
-import type { AdapterLayout } from '../../training/adapters/layout.ts';
+import type { AdapterLayout } from '../../training/layout/layout.ts';
 import {
   adapterCases,
   llamaBatch,

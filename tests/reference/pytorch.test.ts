@@ -2,9 +2,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Precision } from '../../compute/index.ts';
 import { type Adapter, emptyLayout } from '../../training/adapters/create.ts';
-import { layoutTensors, trainingLayout } from '../../training/adapters/layout.ts';
 import { toBatch } from '../../training/data/batches.ts';
 import { evaluate } from '../../training/evaluate.ts';
+import { layoutTensors, trainingLayout } from '../../training/layout/layout.ts';
 import {
   adapterCases,
   architectures,

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { constant } from '../../compute/index.ts';
 import { LambdamaxError } from '../../errors.ts';
-import type { AdapterForm, AdapterSize, LinearShape } from './adapter.ts';
+import type { AdapterForm, AdapterSize, LinearShape } from '../layout/form.ts';
 import { checkRank } from './rank.ts';
 import { tensorOf } from './tensorOf.ts';
 

@@ -1,8 +1,8 @@
 import { totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
 import { precisionOf } from '../../compute/tensors.ts';
-import type { AdaptedModule, AdapterForm } from './adapter.ts';
+import type { AdaptedModule, AdapterForm } from '../layout/form.ts';
+import { type AdapterLayout, layoutTensors } from '../layout/layout.ts';
 import type { Adapter } from './create.ts';
-import { type AdapterLayout, layoutTensors } from './layout.ts';
 
 // An adapter on residual weights, W - s B0 A0 + s B A, is W + s [B, -B0] [A; A0] on the base as it is: of twice the rank,
 // as PEFT converts it (`path_initial_model_for_weight_conversion`). Nothing is lost: both halves are there to the last bit.

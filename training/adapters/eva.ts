@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { LambdamaxError } from '../../errors.ts';
 import { leadingEigen } from '../../numerics/dense/leadingEigen.ts';
-import type { AdapterMethod, AdapterSize, InitialisedModule } from './adapter.ts';
+import type { AdapterSize } from '../layout/form.ts';
+import type { AdapterMethod, InitialisedModule } from './adapter.ts';
 import type { InputStatistics } from './inputStatistics.ts';
 import { lowRank } from './lowRank.ts';
 import { checkRank } from './rank.ts';

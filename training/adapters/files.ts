@@ -6,12 +6,12 @@ import { type AdapterRecord, adaptedModules, type PeftAdapter, readAdapter, writ
 import type { PeftConfig } from '../checkpoint/peftConfig.ts';
 import { isTargeted } from '../checkpoint/peftTargets.ts';
 import type { TensorValues } from '../checkpoint/safetensors.ts';
+import { type AdapterLayout, layoutKey, layoutTensors, sharedTensors } from '../layout/layout.ts';
 import type { Model } from '../model.ts';
 import type { AdapterMethod } from './adapter.ts';
 import { type Adapter, frozenWeights, layoutFor } from './create.ts';
 import { doubledLayout, doubledRank, halvesOf, hasFactors } from './doubledRank.ts';
 import { knownMethod } from './index.ts';
-import { type AdapterLayout, layoutKey, layoutTensors, sharedTensors } from './layout.ts';
 import { formOfKind } from './peftForms.ts';
 import { repeatedInitial } from './repeatedInitial.ts';
 import { replacedTensors, replacementOf } from './replaced.ts';

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import type { AdapterForm, AdapterMethod } from './adapter.ts';
+import type { AdapterForm } from '../layout/form.ts';
+import type { AdapterMethod } from './adapter.ts';
 import { tensorOf } from './tensorOf.ts';
 
 const name = 'full_weight';

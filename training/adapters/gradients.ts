@@ -1,11 +1,11 @@
 import { compile, type Point, totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
 import { batchesOf, type TokenBatch, toBatch } from '../data/batches.ts';
 import { scoredPositions, type TokenRow } from '../data/examples.ts';
+import type { AdaptedModule } from '../layout/form.ts';
+import { type AdapterLayout, layoutTensors } from '../layout/layout.ts';
 import type { Model } from '../model.ts';
 import { shapeOf, traceCausalLoss } from '../models/causal.ts';
-import type { AdaptedModule } from './adapter.ts';
 import { wholeWeight } from './full.ts';
-import { type AdapterLayout, layoutTensors } from './layout.ts';
 import { moduleGroups } from './moduleGroups.ts';
 
 /** Rows computed at once. */

@@ -2,9 +2,9 @@ import type * as tf from '@tensorflow/tfjs';
 import { type Batch, type TensorSpec, totalSize, type Vector, zeros } from '../../compute/index.ts';
 import { toBatch } from '../data/batches.ts';
 import { notScored, type TokenRow } from '../data/examples.ts';
+import type { AdaptedModule } from '../layout/form.ts';
 import type { Model } from '../model.ts';
 import { type BatchShape, recordInputs, shapeOf } from '../models/causal.ts';
-import type { AdaptedModule } from './adapter.ts';
 import { moduleGroups } from './moduleGroups.ts';
 
 /** Sums over the rows of data of something that the inputs of a linear layer make. */

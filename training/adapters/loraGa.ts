@@ -1,7 +1,8 @@
 import type { RandomStream } from '../../compute/random.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { extremeSingularValues, type SingularValueResult, weightMatrix } from '../../numerics/dense/decompositions.ts';
-import type { AdapterMethod, AdapterSize, LinearShape } from './adapter.ts';
+import type { AdapterSize, LinearShape } from '../layout/form.ts';
+import type { AdapterMethod } from './adapter.ts';
 import { lowRank } from './lowRank.ts';
 import { checkRank } from './rank.ts';
 import type { Settings } from './settings.ts';

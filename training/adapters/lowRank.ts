@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { constant, withoutGradient } from '../../compute/index.ts';
-import type { AdapterForm, AdapterSize } from './adapter.ts';
+import type { AdapterForm, AdapterSize } from '../layout/form.ts';
 import { tensorOf } from './tensorOf.ts';
 
 /** LoRA's factor s = alpha / rank. Hu et al. 2021, arXiv 2106.09685, section 4.1. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { constant, withoutGradient } from '../../compute/index.ts';
-import type { AdapterForm } from './adapter.ts';
+import type { AdapterForm } from '../layout/form.ts';
 import { lowRank, rankStabilised } from './lowRank.ts';
 import { tensorOf } from './tensorOf.ts';
 

@@ -1,4 +1,4 @@
-import type { AdaptedModule, LinearShape } from './adapter.ts';
+import type { AdaptedModule, LinearShape } from '../layout/form.ts';
 
 /** Numbers that a group of modules may need together: 2^25, 134 MB in float32. */
 const mostNumbers = 2 ** 25;

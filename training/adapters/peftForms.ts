@@ -1,6 +1,6 @@
 import { LambdamaxError } from '../../errors.ts';
 import type { PeftKind } from '../checkpoint/peftConfig.ts';
-import type { AdapterForm } from './adapter.ts';
+import type { AdapterForm } from '../layout/form.ts';
 import { blockForm } from './blocks.ts';
 import { lowRank, rankStabilised } from './lowRank.ts';
 import { magnitudes, rankStabilisedMagnitudes } from './magnitude.ts';

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { constant, sizeOf } from '../../compute/index.ts';
-import type { AdapterForm, AdapterMethod, LinearShape } from './adapter.ts';
+import type { AdapterForm, LinearShape } from '../layout/form.ts';
+import type { AdapterMethod } from './adapter.ts';
 import { alphaOverRank } from './lowRank.ts';
 import { tensorOf } from './tensorOf.ts';
 

@@ -1,5 +1,5 @@
 import { LambdamaxError } from '../../errors.ts';
-import type { LinearShape } from './adapter.ts';
+import type { LinearShape } from '../layout/form.ts';
 
 /**
  * Refuses a rank that no matrix of this shape has: anything but a whole number from 1 to min(out, in).

@@ -1,11 +1,12 @@
 import { randomStream, transposed, type Vector, viewTensors } from '../../compute/index.ts';
 import { LambdamaxError } from '../../errors.ts';
 import type { RepeatedInitialisation } from '../checkpoint/peftInitialisation.ts';
+import type { AdaptedModule } from '../layout/form.ts';
+import { type AdapterLayout, layoutTensors } from '../layout/layout.ts';
 import type { Model } from '../model.ts';
 import type { LinearModule } from '../models/decoder.ts';
-import type { AdaptedModule, InitialValues } from './adapter.ts';
+import type { InitialValues } from './adapter.ts';
 import { adapterMethod } from './index.ts';
-import { type AdapterLayout, layoutTensors } from './layout.ts';
 
 /**
  * An adapter's parameters with the B and A whose s B A PEFT takes off every module's base weight while it loads an adapter with

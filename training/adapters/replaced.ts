@@ -5,9 +5,9 @@ import type { PeftConfig } from '../checkpoint/peftConfig.ts';
 import { isSaved } from '../checkpoint/peftTargets.ts';
 import type { TensorValues } from '../checkpoint/safetensors.ts';
 import { knownName } from '../checkpoint/weightNames.ts';
+import type { AdapterLayout, ReplacedWeights } from '../layout/layout.ts';
 import type { Model } from '../model.ts';
 import type { Decoder } from '../models/decoder.ts';
-import type { AdapterLayout, ReplacedWeights } from './layout.ts';
 
 /** Weights of the base that an adapter's file has values of, and those values by the weights' names. */
 export interface Replacement {

@@ -1,5 +1,5 @@
 import { LambdamaxError } from '../../errors.ts';
-import type { LinearShape } from './adapter.ts';
+import type { LinearShape } from '../layout/form.ts';
 
 /**
  * The residual weight W - s B A [out, in] that is frozen in place of W, so that the adapted layer computes at step 0 what

@@ -1,11 +1,11 @@
 import { LambdamaxError } from '../../errors.ts';
 import { stepRows } from '../data/batches.ts';
 import type { TokenRow } from '../data/examples.ts';
+import type { AdapterLayout } from '../layout/layout.ts';
 import type { Model } from '../model.ts';
 import type { AdapterMethod, InitialiseContext } from './adapter.ts';
 import { weightGradients } from './gradients.ts';
 import { inputStatistics } from './inputStatistics.ts';
-import type { AdapterLayout } from './layout.ts';
 
 /** What a method's initial values follow from besides weight and seed. */
 export type Sample = Pick<InitialiseContext, 'gradient' | 'statistics'>;

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { sizeOf } from '../../compute/index.ts';
 import { LambdamaxError } from '../../errors.ts';
-import type { AdapterForm, AdapterMethod } from './adapter.ts';
+import type { AdapterForm } from '../layout/form.ts';
+import type { AdapterMethod } from './adapter.ts';
 import { kaimingUniform } from './kaimingUniform.ts';
 import type { Settings } from './settings.ts';
 import { tensorOf } from './tensorOf.ts';

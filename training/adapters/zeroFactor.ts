@@ -1,6 +1,6 @@
 import { viewTensors } from '../../compute/index.ts';
+import { layoutTensors } from '../layout/layout.ts';
 import type { Adapter } from './create.ts';
-import { layoutTensors } from './layout.ts';
 
 /** Whether each module starts with a factor of its update that is wholly zero, as B is in LoRA: told from the initial values. */
 export function startsAtZeroB({ layout, initial }: Pick<Adapter, 'layout' | 'initial'>): boolean {

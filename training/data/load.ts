@@ -1,9 +1,17 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Model } from '../model.ts';
 import { isTokenised, type TokenRow, type TokenRows, type TrainOn, toTokenRows } from './examples.ts';
 import type { PromptOptions } from './prompts.ts';
 import { type DataRow, readRows } from './rows.ts';
+import type { TextTokenizer } from './tokenizer.ts';
+
+/** What of a model decides how rows become its tokens; a `Model` has it all. */
+export interface TokenReader {
+  readonly checkpoint: { readonly directory: string };
+  readonly config: { readonly vocabSize: number };
+  readonly decoder: { readonly learnedPositions?: number; readonly addsTokenTypes?: boolean };
+  tokenizer(): Promise<TextTokenizer>;
+}
 
 /** Which rows are read, and how they become tokens. */
 export interface LoadRowsOptions extends PromptOptions {
@@ -19,7 +27,11 @@ export interface LoadRowsOptions extends PromptOptions {
  * The token rows of data files for a model. The model's tokenizer is read only if some row is text, so that tokenised data
  * needs none. Throws a LambdamaxError that names the file and line, row or field that is wrong.
  */
-export async function loadRows(model: Model, files: readonly string[], options: LoadRowsOptions): Promise<TokenRows> {
+export async function loadRows(
+  model: TokenReader,
+  files: readonly string[],
+  options: LoadRowsOptions,
+): Promise<TokenRows> {
   const { limit = Number.POSITIVE_INFINITY, ...reading } = options;
   const loaded: TokenRow[] = [];
   const numbers: number[] = [];
@@ -48,7 +60,7 @@ export async function loadRows(model: Model, files: readonly string[], options: 
 }
 
 /** What a model can be given. */
-function rowLimits({ config, decoder }: Model) {
+function rowLimits({ config, decoder }: TokenReader) {
   const { learnedPositions, addsTokenTypes = false } = decoder;
   return {
     vocabSize: config.vocabSize,
@@ -57,7 +69,7 @@ function rowLimits({ config, decoder }: Model) {
   };
 }
 
-async function tokenizerFor(rows: readonly DataRow[], model: Model) {
+async function tokenizerFor(rows: readonly DataRow[], model: TokenReader) {
   const isThere = existsSync(join(model.checkpoint.directory, 'tokenizer.json'));
   // Without one the row that needs it is named.
   return rows.every(isTokenised) || !isThere ? {} : { tokenizer: await model.tokenizer() };

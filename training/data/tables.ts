@@ -1,5 +1,4 @@
 import { LambdamaxError } from '../../errors.ts';
-import type { DataRow } from './rows.ts';
 
 /** Fields under which people put all rows of a file. */
 const containers = new Set([
@@ -18,7 +17,7 @@ const containers = new Set([
  * Throws a LambdamaxError for the only row of a file if it is a whole table: an object that holds the rows under a name, or
  * columns, as pandas writes them when nothing else is asked for.
  */
-export function refuseTable(file: string, row: DataRow): void {
+export function refuseTable(file: string, row: Readonly<Record<string, unknown>>): void {
   const container = Object.keys(row).find((name) => containers.has(name) && isRows(row[name]));
   if (container !== undefined)
     throw new LambdamaxError({
@@ -37,7 +36,7 @@ function isRows(value: unknown): boolean {
 }
 
 /** Columns are texts, numbers or arrays by number of row; a single row has at least one field that is a text. */
-function isColumns(row: DataRow): boolean {
+function isColumns(row: Readonly<Record<string, unknown>>): boolean {
   const columns = Object.values(row);
   if (columns.length < 2) return false;
   if ('columns' in row && 'data' in row) return true;

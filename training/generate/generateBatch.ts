@@ -6,8 +6,8 @@ import {
   type Values,
   type Vector,
 } from '../../compute/index.ts';
-import { type AdapterLayout, layoutKey } from '../adapters/layout.ts';
 import { bucketLength } from '../data/batches.ts';
+import { type AdapterLayout, layoutKey } from '../layout/layout.ts';
 import type { Model } from '../model.ts';
 import { KeyValueCache } from './cache.ts';
 import { type CacheShape, logitsName, recordPrompt, recordStep, stepInputs } from './graphs.ts';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Graph, type InputSpec, record, simplify, type TracedTensors } from '../../compute/index.ts';
-import type { AdapterLayout } from '../adapters/layout.ts';
+import type { AdapterLayout } from '../layout/layout.ts';
 import { cachedTokens, type KeysAndValues } from '../models/cachedTokens.ts';
 import { hiddenStates, outputNameOf, signature, weightOf } from '../models/causal.ts';
 import type { Decoder, DecoderConfig, Positions } from '../models/decoder.ts';

@@ -10,7 +10,7 @@ import {
   type TracedTensors,
   trace,
 } from '../../compute/index.ts';
-import { type AdapterLayout, applyLayout, broughtTensors, layoutTensors } from '../adapters/layout.ts';
+import { type AdapterLayout, applyLayout, broughtTensors, layoutTensors } from '../layout/layout.ts';
 import { greedyTokens, logitLosses, positionLosses, weightedLoss } from './causalLoss.ts';
 import type { Decoder, DecoderContext } from './decoder.ts';
 import { type RowInputs, wholeRows } from './wholeRows.ts';

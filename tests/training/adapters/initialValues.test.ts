@@ -3,10 +3,11 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../../compute/random.ts';
 import { LambdamaxError, UsageError } from '../../../errors.ts';
-import type { AdapterMethod, InitialiseContext, LinearShape } from '../../../training/adapters/adapter.ts';
+import type { AdapterMethod, InitialiseContext } from '../../../training/adapters/adapter.ts';
 import { adapterMethod, adapterMethods } from '../../../training/adapters/index.ts';
 import { lowRank } from '../../../training/adapters/lowRank.ts';
 import { residualWeight } from '../../../training/adapters/residual.ts';
+import type { LinearShape } from '../../../training/layout/form.ts';
 import { relativeError } from '../../oracles/relativeError.ts';
 import { throwsClearly } from '../../oracles/throws.ts';
 

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { trainingLayout } from '../../../training/adapters/layout.ts';
 import { toBatch } from '../../../training/data/batches.ts';
+import { trainingLayout } from '../../../training/layout/layout.ts';
 import { llamaBatch, referenceAdapter, referenceModel } from '../../cases/reference.ts';
 import { relativeError } from '../../oracles/relativeError.ts';
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TensorSpec } from '../../compute/index.ts';
-import type { AdaptedModule, AdapterForm } from './adapter.ts';
+import type { AdaptedModule, AdapterForm } from './form.ts';
 
 /** Which modules are adapted, how, and how large: all of an adapter that its compiled graph depends on. */
 export interface AdapterLayout {
