@@ -20,6 +20,7 @@ export const architectures = [
   'llama-tied',
   'mistral',
   'olmo2',
+  'phi3',
   'qwen2',
   'qwen3',
   'smollm3',
@@ -48,14 +49,21 @@ export const points = ['init', 'perturbed'] as const;
 export type ReferencePoint = (typeof points)[number];
 
 /** The architectures and variants whose adapters are here. */
-export const adapterCases: readonly AdapterCase[] = (['llama', 'qwen3', 'gpt2'] as const).flatMap((architecture) =>
-  peftVariants.map((variant) => ({
+export const adapterCases: readonly AdapterCase[] = [
+  ...(['llama', 'qwen3', 'gpt2'] as const).flatMap((architecture) =>
+    peftVariants.map((variant) => adapterCase(architecture, variant)),
+  ),
+  adapterCase('phi3', 'lora'),
+];
+
+function adapterCase(architecture: AdapterCase['architecture'], variant: string): AdapterCase {
+  return {
     architecture,
     variant,
     points: points.filter((point) => existsSync(referenceFile(`adapters/${architecture}/${variant}/${point}`))),
     hasCurvature: existsSync(referenceFile(`curvature/${architecture}/${variant}.json`)),
-  })),
-);
+  };
+}
 
 /** A file of the reference. */
 export function referenceFile(path: string): URL {

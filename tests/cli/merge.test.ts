@@ -26,7 +26,7 @@ const shortRun = {
   schedule: 'constant',
 } as const;
 
-for (const architecture of ['llama', 'gpt2'])
+for (const architecture of ['llama', 'gpt2', 'phi3'])
   for (const { name } of adapterMethods)
     test(`${architecture} with ${name} merged into it is the adapted model`, () =>
       inTemporaryFolder(async (folder) => {

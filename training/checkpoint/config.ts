@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
 import { readJson } from './files.ts';
@@ -47,7 +48,7 @@ export function requireValues(
 ): void {
   for (const [key, allowed] of Object.entries(allowedValues)) {
     const value = values[key] ?? undefined;
-    if (value === undefined || allowed.includes(value)) continue;
+    if (value === undefined || allowed.some((one) => isDeepStrictEqual(one, value))) continue;
     const expected = allowed.length === 0 ? 'no such key' : allowed.map((one) => JSON.stringify(one)).join(' or ');
     throw new LambdamaxError({
       subject: `${key} in ${file}`,

@@ -35,9 +35,9 @@ export function cachedTokens({ positions, capacity, kept, onNew }: CachedTokens)
     [1, capacity],
   );
   const tablesOf = remembered((headSize: number, embedding: RotaryEmbedding) => {
-    const { cos, sin } = rotaryTables(capacity, headSize, embedding);
+    const tables = rotaryTables(capacity, headSize, embedding);
     const own = (table: tf.Tensor) => tf.reshape(tf.gather(table, positions), [rows, 1, 1, headSize]);
-    return { cos: own(cos), sin: own(sin) };
+    return { ...tables, cos: own(tables.cos), sin: own(tables.sin) };
   });
   const maskOf = remembered((window: number | null) => {
     const place = tf.reshape(tf.cast(positions, 'float32'), [rows, 1]);

@@ -57,9 +57,15 @@ const harmless = [
 /** Notes of a program to itself. */
 const notes = /^_|^unsloth_|^transformers_version$/;
 
+/** The fields that must have certain values: a family may compute with what the others do not. */
+function conditionsOf({ used, only: own }: ConfigFields): Readonly<Record<string, readonly unknown[]>> {
+  const general = Object.entries(only).filter(([field]) => !used.includes(field));
+  return { ...Object.fromEntries(general), ...own };
+}
+
 /** What is done with a field: computed with, asked to be off, said, or passed over; null if it is not known. */
 export function treatmentOf(field: string, family: ConfigFields): 'used' | 'only' | 'dropout' | 'harmless' | null {
-  if (Object.hasOwn({ ...only, ...family.only }, field)) return 'only';
+  if (Object.hasOwn(conditionsOf(family), field)) return 'only';
   if (family.used.includes(field)) return 'used';
   if (dropout.includes(field)) return 'dropout';
   return harmless.includes(field) || notes.test(field) ? 'harmless' : null;
@@ -70,7 +76,7 @@ export function treatmentOf(field: string, family: ConfigFields): 'used' | 'only
  * whose value a family would have to compute with and does not.
  */
 export function requireKnownFields(config: ConfigFile, family: ConfigFields): void {
-  requireValues(config, { ...only, ...family.only });
+  requireValues(config, conditionsOf(family));
   for (const [field, value] of Object.entries(config.values))
     if (treatmentOf(field, family) === null && !isOff(value))
       throw new LambdamaxError({

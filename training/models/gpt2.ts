@@ -6,6 +6,7 @@ import { type ConfigFile, parseConfig, requireValues, withValues } from '../chec
 import { splitHeads } from './attention.ts';
 import type { Decoder, DecoderConfig, DecoderContext, Family, LinearModule } from './decoder.ts';
 import { type ActivationName, activationNames, activations, embed, layerNorm } from './layers.ts';
+import { projector } from './projections.ts';
 import { count, endTokens, layerCount, tokenId } from './rotaryConfig.ts';
 import { moduleWeights } from './rotaryDecoder.ts';
 
@@ -132,17 +133,18 @@ function hiddenStates(config: Gpt2Config, blocks: readonly string[], context: De
   return norm(x, finalNorm);
 }
 
+const fused = { c_attn: ['q', 'k', 'v'] } as const;
+
 function selfAttention(
-  { headSize, scalesAttention, scalesByLayer }: Gpt2Config,
+  { hiddenSize, headSize, scalesAttention, scalesByLayer }: Gpt2Config,
   { rows, linear, attend }: DecoderContext,
   x: tf.Tensor2D,
   name: string,
   layer: number,
 ): tf.Tensor2D {
   const scale = (scalesAttention ? 1 / Math.sqrt(headSize) : 1) / (scalesByLayer ? layer + 1 : 1);
-  const [q, k, v] = tf
-    .split(linear(x, `${name}.c_attn`), 3, -1)
-    .map((part) => splitHeads(part as tf.Tensor2D, rows, headSize));
+  const part = projector(fused, { q: hiddenSize, k: hiddenSize, v: hiddenSize }, (own) => linear(x, `${name}.${own}`));
+  const [q, k, v] = [part('q'), part('k'), part('v')].map((one) => splitHeads(one, rows, headSize));
   return linear(attend(layer, q!, k!, v!, { scale, window: null }), `${name}.c_proj`);
 }
 

@@ -6,12 +6,13 @@ import { gpt2 } from './gpt2.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
 import { olmo2 } from './olmo2.ts';
+import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
 import { smollm3 } from './smollm3.ts';
 
 /** Every family that can be loaded. */
-export const families: readonly Family[] = [gemma3Text, gpt2, llama, mistral, olmo2, qwen2, qwen3, smollm3];
+export const families: readonly Family[] = [gemma3Text, gpt2, llama, mistral, olmo2, phi3, qwen2, qwen3, smollm3];
 
 /**
  * The decoder that a checkpoint folder's config.json describes. Throws a LambdamaxError that names the file and the key if

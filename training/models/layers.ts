@@ -20,17 +20,6 @@ export function embed({ rows, length, inputIds }: DecoderContext, matrix: tf.Ten
   return tf.gather(matrix, tf.reshape(inputIds, [rows * length])) as tf.Tensor2D;
 }
 
-/** down(activation(gate(x)) * up(x)) of the three linear layers in `block`. Shazeer 2020, arXiv 2002.05202. */
-export function gatedFeedForward(
-  { linear }: DecoderContext,
-  x: tf.Tensor2D,
-  block: string,
-  activation: Activation,
-): tf.Tensor2D {
-  const hidden = tf.mul(activation(linear(x, `${block}.gate_proj`)), linear(x, `${block}.up_proj`));
-  return linear(hidden as tf.Tensor2D, `${block}.down_proj`);
-}
-
 /** A function of each entry. */
 export type Activation = (x: tf.Tensor2D) => tf.Tensor2D;
 

@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import type { TensorSpec } from '../../compute/index.ts';
 import { splitHeads } from './attention.ts';
 import type { Decoder, DecoderContext, LinearModule } from './decoder.ts';
-import { activations, embed, gatedFeedForward, rmsNorm } from './layers.ts';
+import { activations, embed, rmsNorm } from './layers.ts';
+import { type Projections, projector, widthOf } from './projections.ts';
 import type { RotaryEmbedding } from './rotary.ts';
 import type { RotaryConfig } from './rotaryConfig.ts';
 
@@ -13,7 +14,7 @@ export interface Block {
   norm<T extends tf.Tensor>(x: T, name: string): T;
   /** The attention of this block: projections of x [positions, hidden], rotary embedding, mixing, output projection. */
   selfAttention(x: tf.Tensor2D, options: SelfAttentionOptions): tf.Tensor2D;
-  /** The gated feed-forward layer of this block. */
+  /** The gated feed-forward layer of this block, down(activation(gate(x)) * up(x)). Shazeer 2020, arXiv 2002.05202. */
   feedForward(x: tf.Tensor2D): tf.Tensor2D;
 }
 
@@ -36,9 +37,16 @@ export interface RotaryFamily {
   block(x: tf.Tensor2D, block: Block): tf.Tensor2D;
   /** Before the first block; default: nothing. */
   scaleEmbedding?(x: tf.Tensor2D): tf.Tensor2D;
+  /** The linear layers that compute queries, keys and values; default: one for each. */
+  readonly attention?: Projections<'q' | 'k' | 'v'>;
+  /** The linear layers that compute the gate and what it is multiplied with; default: one for each. */
+  readonly feedForward?: Projections<'gate' | 'up'>;
   /** Default: `rmsNorm`. */
   norm?<T extends tf.Tensor>(x: T, weight: tf.Tensor, eps: number): T;
 }
+
+const separateAttention: Projections<'q' | 'k' | 'v'> = { q_proj: ['q'], k_proj: ['k'], v_proj: ['v'] };
+const separateFeedForward: Projections<'gate' | 'up'> = { gate_proj: ['gate'], up_proj: ['up'] };
 
 const embeddingName = 'model.embed_tokens.weight';
 const headName = 'lm_head.weight';
@@ -47,10 +55,10 @@ const finalNormName = 'model.norm.weight';
 /** A decoder whose weights are called as Llama's are: embedding, blocks, a final norm. */
 export function rotaryDecoder(config: RotaryConfig, family: RotaryFamily): Decoder {
   const { hiddenSize, vocabSize, tieWordEmbeddings, layers, rmsNormEps } = config;
-  const norm = family.norm ?? rmsNorm;
+  const { norm = rmsNorm } = family;
   const outputName = tieWordEmbeddings ? embeddingName : headName;
   const blocks = Array.from({ length: layers }, (_, layer) => `model.layers.${layer}`);
-  const modules = new Map(blocks.map((block) => [block, blockModules(config, block)]));
+  const modules = new Map(blocks.map((block) => [block, blockModules(config, family, block)]));
   return {
     config,
     modules: [...modules.values()].flat(),
@@ -67,7 +75,7 @@ export function rotaryDecoder(config: RotaryConfig, family: RotaryFamily): Decod
     hiddenStates: (context) => {
       const embedded = embed(context, context.weight(embeddingName));
       const last = blocks.reduce(
-        (x, name, layer) => family.block(x, blockOf(config, norm, context, name, layer)),
+        (x, name, layer) => family.block(x, blockOf(config, family, context, name, layer)),
         family.scaleEmbedding?.(embedded) ?? embedded,
       );
       return norm(last, context.weight(finalNormName), rmsNormEps);
@@ -77,24 +85,29 @@ export function rotaryDecoder(config: RotaryConfig, family: RotaryFamily): Decod
 
 function blockOf(
   config: RotaryConfig,
-  norm: typeof rmsNorm,
+  { norm = rmsNorm, attention = separateAttention, feedForward = separateFeedForward }: RotaryFamily,
   context: DecoderContext,
   name: string,
   layer: number,
 ): Block {
   const { headSize, rmsNormEps, activation } = config;
+  const widths = widthsOf(config);
   return {
     layer,
     norm: (x, own) => norm(x, context.weight(`${name}.${own}.weight`), rmsNormEps),
-    feedForward: (x) => gatedFeedForward(context, x, `${name}.mlp`, activations[activation]),
+    feedForward: (x) => {
+      const part = projector(feedForward, widths, (own) => context.linear(x, `${name}.mlp.${own}`));
+      const hidden = tf.mul(activations[activation](part('gate')), part('up')) as tf.Tensor2D;
+      return context.linear(hidden, `${name}.mlp.down_proj`);
+    },
     selfAttention: (x, { rotary, window = null, scale = 1 / Math.sqrt(headSize), normalise }) => {
-      const project = (own: string) => context.linear(x, `${name}.self_attn.${own}`);
+      const part = projector(attention, widths, (own) => context.linear(x, `${name}.self_attn.${own}`));
       const heads = (own: 'q' | 'k') => {
-        const projected = project(`${own}_proj`);
+        const projected = part(own);
         const split = splitHeads(normalise?.(projected, `self_attn.${own}_norm`) ?? projected, context.rows, headSize);
         return rotary === null ? split : context.rotate(split, rotary);
       };
-      const [q, k, v] = [heads('q'), heads('k'), splitHeads(project('v_proj'), context.rows, headSize)];
+      const [q, k, v] = [heads('q'), heads('k'), splitHeads(part('v'), context.rows, headSize)];
       return context.linear(context.attend(layer, q, k, v, { scale, window }), `${name}.self_attn.o_proj`);
     },
   };
@@ -125,20 +138,31 @@ export function normHeads(x: tf.Tensor2D, { norm }: Block, name: string, headSiz
   return tf.reshape(norm(tf.reshape(x, [-1, headSize]), name), x.shape);
 }
 
-function blockModules(config: RotaryConfig, block: string): LinearModule[] {
-  const { hiddenSize, intermediateSize, heads, keyValueHeads, headSize, attentionBias, feedForwardBias } = config;
+/** The widths of the projections of a block. */
+function widthsOf({ heads, keyValueHeads, headSize, intermediateSize }: RotaryConfig) {
+  const [q, k] = [heads * headSize, keyValueHeads * headSize];
+  return { q, k, v: k, gate: intermediateSize, up: intermediateSize };
+}
+
+function blockModules(
+  config: RotaryConfig,
+  { attention = separateAttention, feedForward = separateFeedForward }: RotaryFamily,
+  block: string,
+): LinearModule[] {
+  const { hiddenSize, attentionBias, feedForwardBias } = config;
+  const widths = widthsOf(config);
   const module = (name: string, out: number, inputs: number, bias: boolean): LinearModule => ({
     ...{ name: `${block}.${name}`, out, in: inputs, bias, transposed: false },
   });
-  const inputBias = attentionBias !== 'none';
   return [
-    module('self_attn.q_proj', heads * headSize, hiddenSize, inputBias),
-    module('self_attn.k_proj', keyValueHeads * headSize, hiddenSize, inputBias),
-    module('self_attn.v_proj', keyValueHeads * headSize, hiddenSize, inputBias),
-    module('self_attn.o_proj', hiddenSize, heads * headSize, attentionBias === 'all'),
-    module('mlp.gate_proj', intermediateSize, hiddenSize, feedForwardBias),
-    module('mlp.up_proj', intermediateSize, hiddenSize, feedForwardBias),
-    module('mlp.down_proj', hiddenSize, intermediateSize, feedForwardBias),
+    ...Object.entries(attention).map(([name, parts]) =>
+      module(`self_attn.${name}`, widthOf(parts, widths), hiddenSize, attentionBias !== 'none'),
+    ),
+    module('self_attn.o_proj', hiddenSize, widths.q, attentionBias === 'all'),
+    ...Object.entries(feedForward).map(([name, parts]) =>
+      module(`mlp.${name}`, widthOf(parts, widths), hiddenSize, feedForwardBias),
+    ),
+    module('mlp.down_proj', hiddenSize, widths.up, feedForwardBias),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
 import { type ConfigFile, parseConfig, requireValues } from '../checkpoint/config.ts';
-import type { RotaryEmbedding, RotaryScaling } from './rotary.ts';
+import { type LongRopeScaling, type RotaryEmbedding, type RotaryScaling, turningPairs } from './rotary.ts';
 
 /** What stands outside the object that describes a rotary embedding. */
 export interface RotarySurroundings {
@@ -10,6 +10,17 @@ export interface RotarySurroundings {
   readonly maxPositions: number;
   /** `original_max_position_embeddings` beside the object, which comes before the one in it; null if there is none. */
   readonly originalMaxPositions: number | null;
+  /** The values of `rope_type` that the class in transformers knows; default: all but longrope. */
+  readonly types?: readonly RotaryType[];
+  /** What the class computes with beside whole heads; absent: it turns whole heads. */
+  readonly partial?: PartialRotary;
+}
+
+/** A class that turns a share of each head. */
+export interface PartialRotary {
+  /** `partial_rotary_factor` beside the object, for one that names none. */
+  readonly factor: number;
+  readonly headSize: number;
 }
 
 type Values = ConfigFile['values'];
@@ -32,7 +43,7 @@ const shared = z.looseObject({
   rope_theta: positive.nullish(),
   rope_type: z.string().nullish(),
   type: z.string().nullish(),
-  partial_rotary_factor: z.number().nullish(),
+  partial_rotary_factor: z.number().positive().max(1).nullish(),
 });
 const kinds = {
   default: z.looseObject({}),
@@ -54,19 +65,33 @@ const kinds = {
     mscale_all_dim: z.number().min(0).nullish(),
     truncate: z.boolean().default(true),
   }),
+  longrope: z.looseObject({
+    short_factor: z.array(positive),
+    long_factor: z.array(positive),
+    factor: positive.nullish(),
+    original_max_position_embeddings: places,
+    attention_factor: z.number().min(0).nullish(),
+  }),
 };
+
+/** A value of `rope_type` that some class is computed with here. */
+export type RotaryType = keyof typeof kinds;
+
+const usualTypes: readonly RotaryType[] = ['default', 'linear', 'llama3', 'yarn'];
 
 /** The rotary embedding that one object of a config.json describes. Throws as `rotaryEmbedding`. */
 export function rotaryParameters(own: ConfigFile, surroundings: RotarySurroundings): RotaryEmbedding {
-  requireValues(own, { partial_rotary_factor: [1] });
-  const { rope_theta, rope_type, type: olderName } = parseConfig(own, shared);
-  const type = rope_type ?? olderName ?? 'default';
-  if (!Object.hasOwn(kinds, type)) {
-    const known = Object.keys(kinds).map((kind) => JSON.stringify(kind));
-    const expected = `rope_type ${known.slice(0, -1).join(', ')} or ${known.at(-1)}`;
-    throw new LambdamaxError({ subject: own.file, expected, got: type });
+  const { types = usualTypes, partial } = surroundings;
+  if (partial === undefined) requireValues(own, { partial_rotary_factor: [1] });
+  const { rope_theta, rope_type, type: olderName, partial_rotary_factor } = parseConfig(own, shared);
+  const named = rope_type ?? olderName ?? 'default';
+  const type = types.find((one) => one === named);
+  if (type === undefined) {
+    const quoted = types.map((kind) => JSON.stringify(kind));
+    const expected = `rope_type ${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
+    throw new LambdamaxError({ subject: own.file, expected, got: named });
   }
-  const known = { ...shared.shape, ...kinds[type as keyof typeof kinds].shape };
+  const known = { ...shared.shape, ...kinds[type].shape };
   const unknown = Object.keys(own.values).find((key) => !Object.hasOwn(known, key));
   if (unknown !== undefined)
     throw new LambdamaxError({
@@ -74,16 +99,42 @@ export function rotaryParameters(own: ConfigFile, surroundings: RotarySurroundin
       expected: `no such key for rope_type ${JSON.stringify(type)}`,
       got: own.values[unknown],
     });
-  return { theta: rope_theta ?? surroundings.theta, scaling: scalingOf(own, type as keyof typeof kinds, surroundings) };
+  const embedding: RotaryEmbedding = {
+    theta: rope_theta ?? surroundings.theta,
+    scaling: scalingOf(own, type, surroundings),
+    ...(partial && { partialFactor: partial_rotary_factor ?? partial.factor }),
+  };
+  if (partial) requirePairs(own, partial.headSize, embedding);
+  return embedding;
+}
+
+/** Throws a LambdamaxError unless some pair turns, and a LongRoPE has one factor for each that does. */
+function requirePairs(own: ConfigFile, headSize: number, embedding: RotaryEmbedding): void {
+  const pairs = turningPairs(headSize, embedding);
+  if (pairs === 0)
+    throw new LambdamaxError({
+      subject: `partial_rotary_factor for ${own.file}`,
+      expected: `a share that leaves some of ${headSize} entries of a head to turn`,
+      got: embedding.partialFactor,
+    });
+  if (embedding.scaling?.type !== 'longrope') return;
+  for (const key of ['short_factor', 'long_factor'])
+    if ((own.values[key] as number[]).length !== pairs)
+      throw new LambdamaxError({
+        subject: `${key} in ${own.file}`,
+        expected: `one number for each of ${pairs} pairs that turn`,
+        got: `${(own.values[key] as number[]).length}`,
+      });
 }
 
 function scalingOf(
   own: ConfigFile,
-  type: keyof typeof kinds,
+  type: RotaryType,
   { maxPositions, originalMaxPositions }: RotarySurroundings,
 ): RotaryScaling | null {
   if (type === 'default') return null;
   if (type === 'linear') return { type, factor: parseConfig(own, kinds.linear).factor };
+  if (type === 'longrope') return longRope(own, originalMaxPositions, maxPositions);
   if (type === 'yarn') {
     const raw = parseConfig(own, kinds.yarn);
     const original = originalMaxPositions ?? raw.original_max_position_embeddings ?? maxPositions;
@@ -108,6 +159,17 @@ function scalingOf(
     lowFrequencyFactor: raw.low_freq_factor,
     highFrequencyFactor: raw.high_freq_factor,
     originalMaxPositions: originalMaxPositions ?? raw.original_max_position_embeddings ?? maxPositions,
+  };
+}
+
+function longRope(own: ConfigFile, outside: number | null, maxPositions: number): LongRopeScaling {
+  const raw = parseConfig(own, kinds.longrope);
+  const originalMaxPositions = outside ?? raw.original_max_position_embeddings ?? maxPositions;
+  const factor = raw.factor ?? maxPositions / originalMaxPositions;
+  const suggested = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalMaxPositions));
+  return {
+    ...{ type: 'longrope', factor, originalMaxPositions, shortFactors: raw.short_factor },
+    attentionFactor: raw.attention_factor ?? suggested,
   };
 }
 

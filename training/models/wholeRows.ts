@@ -25,7 +25,7 @@ export function wholeRows(length: number, { keyMask, places, positions }: RowInp
     const tables = rotaryTables(length, headSize, embedding);
     if (places === undefined) return tables;
     const own = (table: tf.Tensor) => tf.expandDims(tf.gather(table, places), 1);
-    return { cos: own(tables.cos), sin: own(tables.sin) };
+    return { ...tables, cos: own(tables.cos), sin: own(tables.sin) };
   });
   const maskOf = remembered((block: QueryBlock, window: number | null) => {
     const { from, end } = block;

@@ -18,6 +18,8 @@ const millions: Readonly<Record<string, number>> = {
   'google/gemma-3-1b-it': 1000,
   'google/gemma-3-270m': 268,
   'mistralai/Mistral-7B-v0.1': 7242,
+  'microsoft/Phi-3-mini-4k-instruct': 3821,
+  'microsoft/phi-4': 14660,
   'allenai/OLMo-2-0425-1B': 1485,
   'HuggingFaceTB/SmolLM3-3B': 3075,
   'openai-community/gpt2': 124,
