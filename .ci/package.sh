@@ -12,9 +12,17 @@ cd "$project"
 printf '{ "private": true, "type": "module" }\n' > package.json
 npm install --ignore-scripts --no-audit --no-fund ./lambdamax-*.tgz
 
-# The one TypeScript example of the README, word for word.
+# The one TypeScript example of the README, word for word; and of the pages those that begin with the name of their file.
 sed -n '/^```ts$/,/^```$/p' "$repository/README.md" | sed '/^```/d' > example.ts
 test -s example.ts
+mkdir pages
+for page in "$repository"/docs/*.md; do
+  awk -v folder=pages '/^```/ { file = ""; block = ($0 == "```ts"); next }
+    block && /^\/\/ [a-z-]+\.ts$/ { file = folder "/" $2; block = 0 }
+    file != "" { print > file }' "$page"
+done
+test -s pages/my-variant.ts
+test -s pages/my-task.ts
 cp "$repository"/notebooks/*.ts .
 cat > tsconfig.json <<JSON
 {

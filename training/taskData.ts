@@ -51,7 +51,10 @@ export async function readProblemRows(
   return found;
 }
 
-/** Problems of a family. Throws as {@link readProblemRows}, and a LambdamaxError that names a row that is no problem. */
+/**
+ * Problems of a family, from files or of its own. Throws a LambdamaxError that names the file or the row that cannot be read, or that
+ * is no problem.
+ */
 export async function readProblems(family: TaskFamily, options: ReadProblemsOptions = {}): Promise<TaskProblem[]> {
   return (await readProblemRows(family, options)).map(({ row, subject }) => family.read(row, subject));
 }

@@ -21,7 +21,7 @@ export interface SharpnessOptions
 
 /**
  * What `finetune` takes as `measureSharpness`: lambda_max of the Hessian at a point of a run, lambda_max of what the optimizer's
- * steps see of it (see {@link asStepsSee}), and the threshold of the latter at the rate in use. Progressive sharpening is the rise
+ * steps see of it (see `asStepsSee`), and the threshold of the latter at the rate in use. Progressive sharpening is the rise
  * of these towards the threshold, the edge of stability their staying about there: Cohen et al. 2021, arXiv 2103.00065, and for
  * Adam 2022, arXiv 2207.14484.
  *

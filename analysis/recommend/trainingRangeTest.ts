@@ -10,7 +10,10 @@ import { type RangeTestResult, rangeTest } from './rangeTest.ts';
 /** What of a run a range test takes over. */
 export type RangeTestedRun = Pick<FinetuneOptions, 'optimizer' | 'optimizerOptions' | 'batchSize' | 'seed' | 'shuffle'>;
 
-/** The learning-rate range test of an adapter on its way through these rows. The adapter is left as it is. See {@link rangeTest}. */
+/**
+ * The learning-rate range test of an adapter on its way through these rows: the rate grows by a constant factor from step to step,
+ * from 1e-6 to 1 in 80 steps, until the loss breaks. Smith 2015, arXiv 1506.01186. The adapter is left as it is.
+ */
 export async function trainingRangeTest(
   model: Model,
   start: Adapter,

@@ -45,7 +45,7 @@ export interface LanczosResult {
 
 /**
  * The ends of a symmetric operator's spectrum by the Lanczos method with full reorthogonalisation (Lanczos 1950; see
- * {@link Tridiagonalisation}), from a random start vector.
+ * `numerics/krylov/tridiagonalise.ts`), from a random start vector.
  *
  * It stops when the error bound of each end asked for (see `errorBound`) is at most tolerance max(|theta|, 0.01 scale): theta
  * is the Ritz value and scale T_k's largest entry, which comes close to |H|. The second term is for an end near zero, such as the
