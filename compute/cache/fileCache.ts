@@ -22,6 +22,11 @@ const mostBytes = 256e6;
 /** The variable that names another folder for compiled graphs, or turns their cache off: `LAMBDAMAX_CACHE=off`. */
 const variable = 'LAMBDAMAX_CACHE';
 
+/** What this process has written to each folder since it last looked how much is there: to look takes long where there is much. */
+const unseenBytes = new Map<string, number>();
+/** The part of the most bytes that a process may write before it looks. */
+const unseenShare = 1 / 64;
+
 /** The cache of compiled graphs, or undefined if it is turned off. */
 export function graphCache(environment: Environment = process.env): FileCache | undefined {
   const wanted = environment[variable];
@@ -33,8 +38,8 @@ export function graphCache(environment: Environment = process.env): FileCache | 
  * Files under keys that say all about their contents, so that a file is either what its key says or not there. Each names the
  * key that it was written for, and only files of this user that nobody else can write are believed: they hold graphs, which
  * are run. Several processes may use one folder. A file is written under a temporary name and renamed; one that is damaged counts as none and
- * is removed; the ones that were not used for longest give way when all together exceed `mostBytes`. A folder that cannot
- * be read or written is a cache in which nothing is found: an error of it is nobody's.
+ * is removed; the ones that were not used for longest give way when all together exceed `mostBytes`, by a 64th for each process that
+ * writes. A folder that cannot be read or written is a cache in which nothing is found: an error of it is nobody's.
  */
 export class FileCache {
   readonly #folder: string;
@@ -68,8 +73,12 @@ export class FileCache {
   write(key: string, content: Uint8Array): void {
     try {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-      this.#writeWhole(this.#path(key), Buffer.concat([digestOf(key, content), content]));
-      this.#makeRoom();
+      const bytes = Buffer.concat([digestOf(key, content), content]);
+      this.#writeWhole(this.#path(key), bytes);
+      const unseen = (unseenBytes.get(this.#folder) ?? Number.POSITIVE_INFINITY) + bytes.length;
+      const isMuch = unseen > this.#mostBytes * unseenShare;
+      if (isMuch) this.#makeRoom();
+      unseenBytes.set(this.#folder, isMuch ? 0 : unseen);
     } catch {
       // A full or read-only disk: it is made anew next time.
     }
