@@ -17,7 +17,7 @@ export class LambdamaxError extends Error {
   override readonly name = 'LambdamaxError';
   readonly subject: string;
   readonly expected: string;
-  /** As the message has it. */
+  /** What was found, as the message has it. */
   readonly got: string | undefined;
   readonly remedy: string | undefined;
 

@@ -13,7 +13,7 @@ export const trueTolerance = 1e-3;
 
 /** Somebody who searches for the largest eigenvalue. */
 export interface Searcher {
-  /** As in the tables: `lambdamax onnx`, `paper`. */
+  /** Name in the tables: `lambdamax onnx`, `paper`. */
   readonly name: string;
   readonly command: string;
   /** What stands before the task's own arguments. */
@@ -31,7 +31,7 @@ export interface SearchTask {
   /** The folder with weights, adapter and tokens; see `problem.ts`. */
   readonly problem: string;
   readonly threads: number;
-  /** Of the random start vector. */
+  /** Seed of the random start vector. */
   readonly seed: number;
   /** A folder for what is to be kept from process to process, such as compiled graphs. */
   readonly kept: string;

@@ -36,7 +36,7 @@ async function timed(repeats: number, action: () => Promise<unknown>): Promise<n
   return seconds;
 }
 
-/** The same in words. */
+/** What the bench found, in words. */
 export function generationLines({ threads, generated, teacherForced }: GenerateTimes): string[] {
   const line = (what: string, [first, ...others]: readonly number[]) =>
     `${what}: ${first!.toFixed(2)} s with compilation, then ${Math.min(...others).toFixed(2)} s at best`;

@@ -30,7 +30,7 @@ const report = z.object({
   loss: z.number(),
   /** <v, H v> / <v, v> of a random direction v. */
   curvature: z.number(),
-  /** Of all weights, in float32. */
+  /** Bytes of all weights, in float32. */
   weightBytes: z.number(),
   /** The project's own estimate of the product's memory, without weights. */
   estimatedBytes: z.number(),

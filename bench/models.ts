@@ -10,7 +10,7 @@ export interface ModelShape {
   readonly rows: number;
   /** Tokens a row. */
   readonly length: number;
-  /** Of LoRA on all seven modules of every layer; alpha is twice as much. */
+  /** Rank of LoRA on all seven modules of every layer; alpha is twice as much. */
   readonly rank: number;
 }
 

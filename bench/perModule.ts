@@ -61,7 +61,7 @@ interface Measured {
   readonly products: number;
   readonly milliseconds: number;
   readonly cpuMilliseconds: number;
-  /** Of these, until the curvature is linearised. */
+  /** The part of `milliseconds` until the curvature is linearised. */
   readonly setupMilliseconds: number;
   readonly loss: number;
 }

@@ -18,7 +18,7 @@ export interface Row {
   readonly loss: number | null;
   /** |x - y| / |y| of the result x, where y is known better: from float64, say. */
   readonly trueError: number | null;
-  /** Of the speed that this machine has in products of large matrices: operations at the least / (time x that speed). */
+  /** Share of the speed that this machine has in products of large matrices: operations at the least / (time x that speed). */
   readonly gemmFraction: number | null;
 }
 

@@ -28,7 +28,7 @@ export interface Soak {
 
 /** Products after which all is compiled, and garbage has been collected a first time: 50 of one batch, or of 50 batches. */
 const settled = { 'one point': 50, 'new batches': 500 } as const;
-/** Of what is resident by then: as much as the moments of garbage collection make of it. */
+/** Allowed growth as a share of what is resident by then: as much as the moments of garbage collection make of it. */
 const mostGrowth = 0.02;
 const productsPerBatch = 10;
 

@@ -20,7 +20,7 @@ export interface SpectrumRow {
   readonly peakMegabytes: number | null;
   /** Products with the Hessian, one number for each start vector. */
   readonly products: readonly number[];
-  /** Of the last start vector. */
+  /** lambda_max as found from the last start vector. */
   readonly value: number;
   /** |value / truth - 1|, the largest over the start vectors. */
   readonly trueError: number;

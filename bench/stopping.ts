@@ -8,7 +8,7 @@ import { type StoppingRule, stoppingRules, tolerance } from './stoppingRules.ts'
 
 /** How close to the truth one rule stopped, over many operators. */
 export interface StoppingRow {
-  /** Of which operators. */
+  /** Which operators the rule was tried on. */
   readonly cases: string;
   readonly rule: string;
   readonly count: number;

@@ -28,8 +28,8 @@ const ours: StoppingRule = {
 };
 
 /**
- * Of Lee et al., arXiv 2602.04998: Lanczos until the largest Ritz value moves by less than 5e-3 (their scripts' `--tol`; absolute)
- * after one of the products from the fifth on.
+ * The rule of Lee et al., arXiv 2602.04998: Lanczos until the largest Ritz value moves by less than 5e-3 after one of the
+ * products from the fifth on (their scripts' `--tol`; absolute).
  */
 const absoluteChange: StoppingRule = {
   name: 'paper',

@@ -18,7 +18,7 @@ export type Quantity = (typeof quantities)[number];
 
 /** Somebody who computes: a program that is started once for every measurement, so that nobody warms another's caches. */
 export interface Subject {
-  /** As in the tables: `lambdamax onnx`, `torch retained`. */
+  /** Name in the tables: `lambdamax onnx`, `torch retained`. */
   readonly name: string;
   readonly command: string;
   /** What stands before the task's own arguments. */

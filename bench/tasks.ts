@@ -40,7 +40,7 @@ export interface TaskResult {
   readonly subject: string;
   readonly learningRate: number | null;
   readonly accuracy: Proportion;
-  /** Of the right responses; null after a divergence. */
+  /** Loss on the right responses; null after a divergence. */
   readonly loss: number | null;
 }
 
@@ -135,7 +135,7 @@ function inWords({ value, low, high }: Proportion): string {
   return `${percent(value)} % (${percent(low)} to ${percent(high)})`;
 }
 
-/** The same as a table, a line for each family and subject. */
+/** What the bench found as a table, a line for each family and subject. */
 export function taskLines(rows: readonly TaskResult[]): string[] {
   const header = ['task', 'trained', 'rate', 'accuracy', '95 % interval', 'loss'];
   const cells = rows.map(({ task, subject, learningRate, accuracy, loss }) => [

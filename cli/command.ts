@@ -9,7 +9,7 @@ export type OptionGroup = Readonly<Record<string, Options>>;
 
 /** One command of the command line: a name and options in, a library call, words and exit code out. */
 export interface Command {
-  /** As typed, with its positional arguments in yargs's notation: `predict [study]`. */
+  /** What is typed, with positional arguments in yargs's notation: `predict [study]`. */
   readonly usage: string;
   /** What it does, in a line. */
   readonly summary: string;

@@ -35,7 +35,7 @@ export class CurvatureGraphs {
     return this.#whole;
   }
 
-  /** The same in two: what is independent of the direction, and the product. */
+  /** The product's graph in two: what is independent of the direction, and the product itself. */
   get split(): SplitGraph {
     if (this.#split !== undefined) return this.#split;
     const directions = new Set(this.#names.map(directionName));

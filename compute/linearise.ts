@@ -15,8 +15,8 @@ export function linearise(
 }
 
 /**
- * The same matrix with nothing kept: each product computes everything anew, at two to three times the cost. For batches
- * whose kept values would not fit in memory.
+ * The curvature matrix of `linearise`, with nothing kept: each product computes everything anew, at two to three times the
+ * cost. For batches whose kept values would not fit in memory.
  */
 export function recompute(
   program: Program,

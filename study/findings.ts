@@ -25,7 +25,7 @@ const end = z.object({
   standardError: z.number().nullish(),
 });
 
-/** As much of `spectrum`'s JSON object as predictions and reports need. */
+/** The part of `spectrum`'s JSON object that predictions and reports need. */
 const spectrumSchema = z.looseObject({
   operator: z.string(),
   method: z.string(),

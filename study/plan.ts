@@ -11,7 +11,7 @@ export interface OptimizerConfiguration {
   readonly eps: number;
   readonly weightDecay: number;
   readonly momentum: number;
-  /** Of lora+, if it is not the usual one. */
+  /** LoRA+'s ratio of rates, if it is not the usual one. */
   readonly loraPlusRatio?: number | undefined;
 }
 
@@ -46,7 +46,7 @@ export function isShare(measure: ScoreMeasure): measure is 'accuracy' | 'exactMa
 
 /** The task on whose problems runs are examined; its validation data's hash identifies them. */
 export interface TaskConfiguration {
-  /** As `--task` names it. */
+  /** The task's name or file, for `loadTask`. */
   readonly name: string;
   /** Whether the responses are counted that greedy decoding would write word for word, and none is generated. */
   readonly exactOnly: boolean;

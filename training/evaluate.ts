@@ -17,7 +17,7 @@ export interface EvaluateResult {
   /** The mean of each row alone. */
   readonly rowLosses: readonly number[];
   /**
-   * Of each row, where asked for: whether greedy decoding would write all of its scored tokens. It would exactly if each of
+   * Where asked for, whether greedy decoding would write all scored tokens of each row. It would exactly if each of
    * them has the largest logit behind those before it, which one pass over the row tells: nothing is generated.
    */
   readonly exactRows?: readonly boolean[];

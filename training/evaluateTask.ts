@@ -32,9 +32,9 @@ export interface EvaluateTaskResult {
   readonly metrics: Readonly<Record<string, Proportion>>;
   /** What the share of is taken, in words: of `accuracy`, or with `exactOnly` of `exactMatch`. */
   readonly metric: string;
-  /** Of the problems' own responses; undefined if they have none. */
+  /** Loss on the problems' own responses; undefined if they have none. */
   readonly loss: Omit<EvaluateResult, 'seconds'> | undefined;
-  /** Of each problem. */
+  /** Whether each problem's response is right, in their order. */
   readonly correct: readonly boolean[];
   /** What the model wrote, up to the first of the family's stop texts or its own end; undefined with `exactOnly`. */
   readonly responses: readonly string[] | undefined;

@@ -20,7 +20,7 @@ import { unscored, type Validation, type ValidationScore, validate } from './val
 export interface TrainingPoint {
   /** Training moves its parameters on; they may be read only until the measurement is done. */
   readonly adapter: Adapter;
-  /** Of the step. */
+  /** The step's learning rate. */
   readonly learningRate: number;
   /** What the optimizer did in it; absent where that is no linear rule. */
   readonly rule?: StepRule | undefined;
@@ -35,7 +35,7 @@ export interface FinetuneOptions extends Schedule {
   readonly batchSize: number;
   /** Rows computed at once; gradients are added up over a step. Default: all rows of the step. */
   readonly microBatch?: number;
-  /** Of the order of the rows. */
+  /** Seed of the order of the rows. */
   readonly seed: number;
   readonly shuffle: boolean;
   /** Gradients with a larger norm are scaled down to it; null or absent: never. */
@@ -68,7 +68,7 @@ export interface FinetuneResult extends ValidationScore {
   readonly trained: boolean;
   /** Tokens seen, padding not counted. */
   readonly tokens: number;
-  /** Of the first step's batch, before training. */
+  /** Mean loss over the first step's batch, before training. */
   readonly initialLoss: number;
   /** After the last step, on the rows that the last tenth of the steps saw (at most 512); null after a divergence. */
   readonly finalLoss: number | null;

@@ -13,7 +13,7 @@ import type { Model } from './model.ts';
 
 /** How a merged checkpoint is written. */
 export interface MergeOptions {
-  /** Of all weights; default: of each what it is in the base. */
+  /** Dtype of all weights; default: for each what it is in the base. */
   readonly dtype?: FloatDtype;
   /** Replaces a checkpoint that lies in the folder; absent: such a folder is refused. */
   readonly overwrite?: boolean;

@@ -6,7 +6,7 @@ import { fileFault } from './checkpoint/files.ts';
 export interface Sharpness {
   /** lambda_max of the Hessian. */
   readonly hessian: number | null;
-  /** The same of the curvature that the optimizer's steps see: for Adam P^-1/2 H P^-1/2. */
+  /** lambda_max of the curvature that the optimizer's steps see: for Adam P^-1/2 H P^-1/2. */
   readonly effective: number | null;
   /** Above it, at this rate, steps along the top eigenvector overshoot more and more: 2 / rate, for Adam 38 / rate. */
   readonly threshold: number | null;
@@ -18,7 +18,7 @@ export interface Sharpness {
 export interface StepMetrics {
   /** Counted from 1. */
   readonly step: number;
-  /** Of this step's batch, before the step. */
+  /** Mean loss over this step's batch, before the step. */
   readonly loss: number;
   readonly learningRate: number;
   /** Before clipping. */

@@ -7,9 +7,9 @@ export interface RunState {
   readonly steps: number;
   /** Tokens seen, padding not counted. */
   readonly tokens: number;
-  /** Of the first step's batch, before training. */
+  /** Mean loss over the first step's batch, before training. */
   readonly initialLoss: number;
-  /** Of training so far. */
+  /** Seconds that training has taken so far. */
   readonly seconds: number;
   /** The adapter's parameters. */
   readonly parameters: Vector;

@@ -10,11 +10,11 @@ import type { TaskFamily, TaskProblem, TaskRow, TaskSplit } from './tasks/task.t
 export interface ReadProblemsOptions {
   /** .jsonl and .json files in a format that the family knows; default: problems of its own. */
   readonly files?: readonly string[];
-  /** Of its own; default `test`. */
+  /** Split of the family's own problems; default `test`. */
   readonly split?: TaskSplit;
   /** Only the first so many; of its own default that of `defaultSplits`. */
   readonly limit?: number;
-  /** Of its own; default 1, that of the stored splits. */
+  /** Seed of the family's own problems; default 1, that of the stored splits. */
   readonly seed?: number;
 }
 

@@ -17,9 +17,9 @@ export interface Examination extends ExaminationSettings {
   readonly problems: readonly TaskProblem[];
 }
 
-/** The same as plain data, which another process can be sent. */
+/** An examination as plain data, which another process can be sent. */
 export interface ExaminationSource extends ExaminationSettings {
-  /** As `loadTask` takes it. */
+  /** The task's name or file, for `loadTask`. */
   readonly task: string;
   readonly rows: readonly ProblemRow[];
 }

@@ -16,7 +16,7 @@ export interface WarmupOptions {
   /** Constant. */
   readonly learningRate: number;
   readonly batchSize: number;
-  /** Of the order of the rows. */
+  /** Seed of the order of the rows. */
   readonly seed: number;
   /** Default true. */
   readonly shuffle?: boolean;

@@ -12,7 +12,10 @@ export interface LineSearchPoint {
 export interface LineSearchResult {
   /** The rate of the least loss; null where no rate lowered the loss. */
   readonly learningRate: number | null;
-  /** Of its logarithm, over the directions (jackknife); null for a single direction, or where leaving one out leaves no minimum. */
+  /**
+   * Standard error of the rate's logarithm over the directions (jackknife); null for a single direction, or where leaving one
+   * out leaves no minimum.
+   */
   readonly logStandardError: number | null;
   /** Ascending in rate. */
   readonly points: readonly LineSearchPoint[];

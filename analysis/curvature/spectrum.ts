@@ -42,7 +42,7 @@ export interface ModuleSpectrum {
   /** How far off either may be, as that of an {@link Eigenvalue}. */
   readonly errorBounds: { readonly lambdaMax: number; readonly lambdaMin: number };
   readonly outcome: Outcome;
-  /** As that of the whole. */
+  /** With notFinite: the batch and tensor where it arose, in words. */
   readonly fault?: string;
   readonly products: number;
 }
@@ -78,7 +78,7 @@ export interface SpectrumResult {
   readonly density?: Distribution['density'];
   readonly modules?: readonly ModuleSpectrum[];
   readonly thresholds: Thresholds;
-  /** The same with formulas, assumptions and sources. */
+  /** The thresholds with their formulas, assumptions and sources. */
   readonly limits: readonly Limit[];
 }
 

@@ -5,7 +5,7 @@ import { baseLayout, type Figure, logAxis } from './figure.ts';
 export interface DensityOfSpectrum {
   readonly density: {
     readonly grid: readonly number[];
-    /** Of integral 1. */
+    /** Values of the density on the grid; their integral is 1. */
     readonly density: readonly number[];
     readonly standardError: readonly number[] | null;
     /** The standard deviation of the normal density that stands for each eigenvalue. */

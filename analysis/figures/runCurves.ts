@@ -47,7 +47,7 @@ export function gradientNormCurve(steps: readonly RunStep[]): Figure {
   };
 }
 
-/** The same range in every figure of a run, so that they can be read one above the other. */
+/** The axis of steps: its range is equal in all figures of a run, so that they can be read one above the other. */
 export function stepAxis(steps: readonly RunStep[]): Partial<LayoutAxis> {
   return { title: { text: 'step' }, range: [0, 1.02 * (steps.at(-1)?.step ?? 1)] };
 }

@@ -5,7 +5,7 @@ export interface Limit {
   readonly optimizer: keyof Thresholds;
   /** Null where there is no limit, or it is not known. */
   readonly learningRate: number | null;
-  /** As a formula in the names of {@link ThresholdOptions}. */
+  /** The limit's formula, in the names of {@link ThresholdOptions}. */
   readonly formula: string;
   /** What must hold for it to hold, each a sentence. */
   readonly assumptions: readonly string[];

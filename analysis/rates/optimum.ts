@@ -11,8 +11,9 @@ export interface Optimum {
   readonly high: number;
   /** Best mean score that was measured. */
   readonly score: number;
-  /** Of a share its confidence interval, and the loss beside it. */
+  /** 95 % confidence interval of a score that is a share; absent for a loss. */
   readonly scoreInterval?: readonly [low: number, high: number];
+  /** Loss of the runs whose score is a share. */
   readonly loss?: number;
   /** The best rate is the first or the last one tried, so that the true optimum may lie beyond it. */
   readonly atGridEdge: boolean;

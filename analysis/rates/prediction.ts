@@ -43,7 +43,7 @@ export interface PredictorSummary {
   readonly spearman: number | null;
   /** Tau-b. */
   readonly kendall: number | null;
-  /** Of Kendall's tau: two-sided permutation test, exact up to 8 configurations. */
+  /** p of Kendall's tau by a two-sided permutation test, exact up to 8 configurations. */
   readonly pValue: number | null;
   /** Null, as the next two, when it predicted nothing. */
   readonly geometricMeanFoldError: number | null;

@@ -103,7 +103,7 @@ const constantRules: readonly PredictorRule[] = [
   },
 ];
 
-/** Of the further rates that a study measures. */
+/** What the further rates are that a study measures, in words. */
 const meanings: Readonly<Record<string, string>> = {
   'adam-threshold':
     "Adam's limit of stability, 38 / lambda_max(P^-1/2 H P^-1/2) at beta1 = 0.9, P after a warm-up. Nothing is fitted.",

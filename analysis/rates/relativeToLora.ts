@@ -1,6 +1,6 @@
 import { quantile } from '../../numerics/statistics.ts';
 
-/** As much of a spectrum as a comparison needs. */
+/** The part of a spectrum that a comparison needs. */
 export interface ComparedSpectrum {
   readonly lambdaMax: { readonly value: number };
   readonly modules?: readonly { readonly name: string; readonly lambdaMax: number }[] | undefined;

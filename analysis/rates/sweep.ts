@@ -13,7 +13,7 @@ export interface SweepRun {
   /** Null or not finite: the run diverged. */
   readonly score: number | null;
   readonly status: 'finished' | 'diverged';
-  /** Of a score that is a share of problems solved: its 95 % confidence interval (Wilson). */
+  /** 95 % confidence interval (Wilson) of a score that is a share of problems solved. */
   readonly interval?: readonly [low: number, high: number] | null;
   /** The loss beside such a score, which decides between equal ones. */
   readonly loss?: number | null;
@@ -131,7 +131,7 @@ function meanOfAll(values: readonly (number | null | undefined)[]): number | nul
   return values.length > 0 && values.every((value) => value != null) ? mean(values as number[]) : null;
 }
 
-/** The same runs, compared by the loss beside their shares; null where a run that finished has none. */
+/** The sweep with its runs compared by the loss beside their shares; null where a run that finished has none. */
 export function byLoss(sweep: Sweep): Sweep | null {
   const { isShare: _, runs, ...rest } = sweep;
   if (!runs.every((run) => isDiverged(run) || run.loss != null)) return null;

@@ -6,7 +6,7 @@ export interface ThresholdOptions {
   readonly lambdaMax: number;
   /** The largest eigenvalue of P^-1/2 H P^-1/2, P = diag(sqrt(v) + eps) with Adam's own second moments v. */
   readonly preconditionedLambdaMax?: number | undefined;
-  /** The same of D^1/2 P^-1/2 H P^-1/2 D^1/2, D being each parameter's rate over the base rate: two values in LoRA+. */
+  /** The largest eigenvalue of D^1/2 P^-1/2 H P^-1/2 D^1/2, D being each parameter's rate over the base rate: two values in LoRA+. */
   readonly twoRateLambdaMax?: number | undefined;
   /** Heavy-ball momentum mu, from 0 to below 1. Default 0.9. */
   readonly momentum?: number;
@@ -40,7 +40,7 @@ export interface Thresholds {
    */
   readonly adam: number | null;
   /**
-   * The same for the base rate of Adam with a rate of its own for each parameter, from the curvature scaled by these; only
+   * Limit of the base rate of Adam with a rate of its own for each parameter, from the curvature scaled by these; only
    * where that was measured. In y = D^-1/2 x it is Adam with one rate. LoRA+: Hayou, Ghosh and Yu 2024, arXiv 2402.12354.
    */
   readonly loraPlus?: number | null;

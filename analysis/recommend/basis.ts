@@ -12,7 +12,7 @@ const endings: Readonly<Record<ProbesEnded, string>> = {
   'full length': 'the last were as long as the run',
 };
 
-/** Of probe runs: how many, how long, how their best rate drifts, and what the interval takes in. */
+/** What a rate from probe runs rests on: how many, how long, how their best rate drifts, and what the interval takes in. */
 export function basisOfProbes(
   { probes, rounds, drift, ended }: ProbeSearchResult,
   {
@@ -44,7 +44,7 @@ export function basisOfProbes(
   ].join(' ');
 }
 
-/** Of curvature: the line search, the constant, and what the interval takes in. */
+/** What a rate from curvature rests on: the line search, the constant, and what the interval takes in. */
 export function basisOfCurvature(
   { lineSearch, warmup, directions }: UpdateCurvature,
   steps: number,

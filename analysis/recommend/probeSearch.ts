@@ -42,7 +42,7 @@ export interface ProbeSearchResult extends Extrapolation {
 
 /** How much may be spent, and on what. */
 export interface ProbeSearchOptions {
-  /** Of the run that the rate is for. */
+  /** Optimizer steps of the run that the rate is for. */
   readonly steps: number;
   /** The rate at which the first probe is made, if that is of so many steps. */
   readonly start: (steps: number) => number;

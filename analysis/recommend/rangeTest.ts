@@ -21,7 +21,7 @@ export interface RangeTestOptions {
   readonly steps?: number;
 }
 
-/** Of the mean of losses so far in each smoothed one: half the weight lies on the last seven. */
+/** Share of the mean of losses so far in each smoothed one: half the weight lies on the last seven. */
 const memory = 0.9;
 
 /** The test ends where the smoothed loss is so many times its least. */

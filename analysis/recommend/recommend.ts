@@ -22,7 +22,7 @@ export interface Recommendation {
   readonly by: 'probes' | 'curvature';
   /** What it rests on, in words. */
   readonly basis: string;
-  /** Of the run that it is for. */
+  /** Optimizer steps of the run that the rate is for. */
   readonly steps: number;
   /** Exact products with a curvature matrix. */
   readonly products: number;
@@ -60,7 +60,7 @@ export interface RecommendOptions extends Omit<FinetuneOptions, 'learningRate' |
   readonly validation?: readonly TokenRow[];
   /** Whether the published rule of thumb counts too, where there is one; default true. */
   readonly prior?: boolean;
-  /** Of the line search. */
+  /** Steps of Adam before the line search, and their learning rate. */
   readonly warmup?: { readonly steps: number; readonly learningRate: number };
   readonly onProgress?: (progress: RecommendProgress) => void;
 }

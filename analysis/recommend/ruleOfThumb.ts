@@ -3,7 +3,7 @@ import type { RateEstimate } from './extrapolation.ts';
 
 /** What the rule of thumb knows of a model. */
 export interface RuledModel {
-  /** As in config.json: `llama`. */
+  /** `model_type` of config.json: `llama`. */
   readonly modelType: string;
   readonly hiddenSize: number;
 }
@@ -39,5 +39,5 @@ export function priorRate(model: RuledModel, alphas: readonly number[]): RateEst
   return { learningRate: rate / Math.sqrt(geometricMean(alphas) / publishedAlpha), logError: priorError };
 }
 
-/** As far as the best rates of variants, tasks and lengths lie from it: a factor of 1.7. */
+/** How far the best rates of variants, tasks and lengths lie from the rule's, as an error of ln rate: a factor of 1.7. */
 const priorError = 0.5;

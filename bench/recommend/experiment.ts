@@ -27,7 +27,7 @@ export interface Experiment extends AsyncDisposable {
   start(configuration: Configuration): Promise<Adapter>;
 }
 
-/** Of `math`: a thousand steps of four rows see each row once, so that none of the runs is held back by learning by heart. */
+/** Rows of `math`: a thousand steps of four rows see each row once, so that none of the runs is held back by learning by heart. */
 const data = { task: 'math', trained: 4000, scored: 200 } as const;
 
 /** The command's own, at any rank. */

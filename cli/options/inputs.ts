@@ -70,7 +70,7 @@ export async function openAdapter(
   return createAdapter(model, { method, ...size, rows });
 }
 
-/** The same for a command that cannot do without. */
+/** The adapter that the options ask for, for a command that cannot do without one. */
 export async function demandAdapter(
   model: Model,
   options: AdapterOptions,

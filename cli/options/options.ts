@@ -147,7 +147,7 @@ export function parseModules(args: Arguments): string | undefined {
   return optional(args, 'modules', pattern);
 }
 
-/** Of the curvature that Adam sees, which is measured after some steps of Adam */
+/** Options of the curvature that Adam sees, which is measured after some steps of Adam. */
 export const warmupOptions: OptionGroup = {
   warmup: value('Curvature', 'N', "steps of Adam before Adam's own curvature is measured", '10'),
   'warmup-lr': value('Curvature', 'RATE', 'their learning rate; the result depends on it', '1e-3'),

@@ -32,7 +32,7 @@ export type StudyOptions = ModelOptions &
 /** Studies of one model, on files or on each of some tasks. */
 export interface StudyInputs {
   readonly model: Model;
-  /** Of a single study its own, of several the one that holds theirs. */
+  /** The study's own folder; where there are several studies, the one that holds theirs. */
   readonly folder: string;
   readonly studies: readonly PlannedStudy[];
 }

@@ -20,10 +20,10 @@ export interface SpectrumSettings
     'tolerance' | 'maxSteps' | 'perModule' | 'topK' | 'traceProducts' | 'density' | 'schedule' | 'workers'
   > {
   readonly operator: SpectrumResult['operator'];
-  /** Of the warm-up of `adam`, and of the limits. */
+  /** The optimizer of the warm-up of `adam`, and of the limits. */
   readonly optimizer: OptimizerSettings;
   readonly warmup: WarmupSettings;
-  /** Of `--along-update`: steps from so many batches; absent: not measured. */
+  /** Number of batches from which `--along-update` takes a step each; absent: not measured. */
   readonly directions?: number;
   /** Seconds after which a silent worker is ended; absent: never. */
   readonly workerTimeout?: number;
@@ -31,7 +31,7 @@ export interface SpectrumSettings
   readonly modulePattern?: string;
 }
 
-/** The same, with how rows are batched. */
+/** Settings of a spectrum, with how rows are batched. */
 export type SpectrumRun = SpectrumSettings & { readonly batchSize: number; readonly seed: number };
 
 /** Measures the spectrum where an adapter stands, for Adam's after a warm-up; shows how it goes, and warns if it went badly. */

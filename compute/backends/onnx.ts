@@ -69,7 +69,7 @@ class OnnxExecutable implements Executable {
   }
 }
 
-/** The same memory: ONNX Runtime reads the array itself. */
+/** Values as a tensor of ONNX Runtime's, which reads the array's own memory. */
 function tensorOf(values: Vector | Int32Array | Uint8Array, { dtype, shape }: Node): ort.Tensor {
   const type = dtype === 'float32' && values instanceof Float64Array ? 'float64' : dtype;
   return new ort.Tensor(type as 'float32', values as Float32Array, shape);

@@ -45,7 +45,7 @@ export function innerProduct(as: readonly tf.Tensor[], bs: readonly tf.Tensor[])
   return as.map((a, k) => tf.sum(tf.mul(a, bs[k]!))).reduce((sum, term) => tf.add(sum, term));
 }
 
-/** The same tensors with these values in place of the parameters. */
+/** A loss's traced tensors, with these values in place of the parameters. */
 export function withParameters(
   tensors: TracedTensors,
   { parameters }: Signature,

@@ -5,7 +5,7 @@ import { sameShape } from './shapes.ts';
 import { Simplifier } from './simplify.ts';
 
 /**
- * The same function of its directions with fewer element-wise passes over what depends on them, at the price of more over
+ * A graph of equal function with fewer element-wise passes over what depends on its directions, at the price of more over
  * what does not: once the graph is split at its directions, those are paid for in every product, and these once. What depends
  * on the directions is linear in them; sums, differences and products with independent factors are gathered into linear
  * combinations of other nodes. There factors in a row become one coefficient, x c1 c2 = x (c1 c2), so do those of the same

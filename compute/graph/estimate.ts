@@ -10,7 +10,7 @@ export interface Estimate {
    * constants all along, outputs from when they are made. A backend's own working memory comes on top.
    */
   readonly peakBytes: number;
-  /** Of these, the weights'. Graphs of one checkpoint share theirs. */
+  /** The bytes of `peakBytes` that weights take. Graphs of one checkpoint share theirs. */
   readonly weightBytes: number;
 }
 

@@ -4,7 +4,7 @@ import { sameShape } from './shapes.ts';
 import { Simplifier } from './simplify.ts';
 
 /**
- * The same function of its directions with fewer and better laid out matrix products. Skinny ones, such as those with LoRA's
+ * A graph of equal function with fewer and better laid out matrix products. Skinny ones, such as those with LoRA's
  * factors, take about as long as the reading and writing of their operands: sums of them become one over a joined inner
  * dimension, a b + c d = [a c] [b; d], and those of one matrix with several become one with all of them, [a b, a c] =
  * a [b c]. Turned ones, a' b, are laid out anew. What depends on the directions and what does not are never in one product,

@@ -76,7 +76,7 @@ export interface KernelAttributes {
   Reverse: { readonly axes: readonly number[] };
   /** Entries of the first input along one axis, chosen by the second (int32), whose axes take that axis's place. */
   GatherV2: { readonly axis: number };
-  /** Of dtype bool: true at [..., indices[...]] only; nowhere if the index is not within 0 .. depth-1. */
+  /** Truth values (dtype bool): true at [..., indices[...]] only; nowhere if the index is not within 0 .. depth-1. */
   OneHot: { readonly depth: number };
   /** out[i] = sum of the rows k of the first input where the second (int32 [rows]) is i; other rows count nowhere. */
   UnsortedSegmentSum: { readonly segments: number };

@@ -11,7 +11,7 @@ export interface Restriction {
 }
 
 /**
- * The same graph for directions some of which are zero, and with some of its outputs only: what nobody wants is left out, and
+ * Cuts a graph down for directions some of which are zero, and to some of its outputs: what nobody wants is left out, and
  * so is what the zeros make zero. Of the Hessian's product this leaves that of a principal block, where tangents begin at the
  * block's first layer and cotangents end there. Layouts of products stay as they are, and so do the names of all placeholders:
  * a restricted product takes the kept values of the whole one.

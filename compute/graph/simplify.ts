@@ -5,7 +5,7 @@ import { type DType, type Graph, isFill, type Kernel, type KernelAttributes, typ
 import { broadcastShapes, inferType, type SourceKernel, sameShape } from './shapes.ts';
 
 /**
- * The same function with fewer and cheaper nodes: constants are folded, neutral elements dropped, chains of views and
+ * A graph of equal function with fewer and cheaper nodes: constants are folded, neutral elements dropped, chains of views and
  * scalings merged, transposes moved into products, and broadcasts left to the operation that uses them. What no output
  * needs is gone. Exact but for the rounding of merged constants.
  */

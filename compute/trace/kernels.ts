@@ -177,7 +177,7 @@ function elementwise(...kernels: Binary[]) {
 
 type Smooth = 'Exp' | 'Log' | 'Sqrt' | 'Rsqrt' | 'Sigmoid' | 'Tanh' | 'Sin' | 'Cos' | 'Erf' | 'Softplus';
 
-/** Of whole numbers too, as TensorFlow.js has it. */
+/** Element-wise smooth functions; they take whole numbers too, as TensorFlow.js has it. */
 function smooth(...kernels: Smooth[]) {
   return table(
     kernels,

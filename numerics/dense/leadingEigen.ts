@@ -2,7 +2,7 @@ import { randomStream } from '../../compute/random.ts';
 import { normalise, orthogonalise } from './orthonormal.ts';
 import { type EigenResult, symmetricEigen } from './symmetricEigen.ts';
 
-/** Of a residual |A x - lambda x|, relative to the largest eigenvalue's magnitude: some roundings. */
+/** Allowed residual |A x - lambda x|, relative to the largest eigenvalue's magnitude: some roundings. */
 const tolerance = 1e-13;
 /** Lanczos steps between two looks at what they have found. */
 const stepsBetween = 16;

@@ -8,7 +8,7 @@ import { randomSigns } from './startVector.ts';
 /** An estimate of a trace. */
 export interface TraceEstimate {
   readonly value: number;
-  /** Of the random vectors; 0 where the estimate is exact. Null if a single one was drawn. */
+  /** Standard error over the random vectors; 0 where the estimate is exact. Null if a single one was drawn. */
   readonly standardError: number | null;
   /** Operator products used. */
   readonly products: number;

@@ -151,7 +151,9 @@ function takeFrom(v: Float64Array, vectors: readonly Vector[]): number {
   return coordinate;
 }
 
-/** The same of four, all measured before any is taken. */
+/**
+ * Takes from v, in place, its parts along four orthonormal vectors, all measured before any is taken; returns what that along d was.
+ */
 function takeFour(v: Float64Array, a: Vector, b: Vector, c: Vector, d: Vector): number {
   let [alongA, alongB, alongC, alongD] = [0, 0, 0, 0];
   for (let i = 0; i < v.length; i++) {

@@ -23,7 +23,7 @@ const steps: readonly RunStep[] = Array.from({ length: 20 }, (_, index) => {
 });
 const result = { status: 'finished', steps: 20, tokens: 4000, initialLoss: 2.9, finalLoss: 1 } as const;
 
-/** The same as Adam would have it: its steps see 100 times as much. */
+/** The run's steps as Adam would have them: they see 100 times as much curvature. */
 const asAdam = steps.map(({ sharpness, ...rest }) => ({
   ...rest,
   ...(sharpness && { sharpness: { ...sharpness, effective: 100 * sharpness.hessian!, threshold: 380, limit: null } }),

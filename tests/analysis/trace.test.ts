@@ -10,7 +10,7 @@ import { rotated } from '../cases/spectra.ts';
 
 const estimators = { hutchinson, hutchPlusPlus };
 
-/** Of so many standard errors, Student's t with these degrees of freedom stays within 95 %. */
+/** Standard errors within which Student's t stays with a chance of 95 %, by its degrees of freedom. */
 const student = { 29: 2.045, 19: 2.093 } as const;
 
 for (const [name, degrees, products] of [

@@ -31,7 +31,7 @@ export function textOf(path: string): string {
 
 /** One import or re-export. */
 export interface Import {
-  /** Of ours, from the root: `compute/graph/node.ts`; of others, as written: `node:fs`. */
+  /** A file of ours from the root, `compute/graph/node.ts`; one of others as written, `node:fs`. */
   readonly target: string;
   /** Nothing is left of it when the code runs. */
   readonly isTypeOnly: boolean;

@@ -15,7 +15,7 @@ export interface TrainedNetwork {
   readonly model: Model;
   readonly adapter: Adapter;
   readonly decay: number;
-  /** Of the loss, without the penalty, over all data [size]. */
+  /** Gradient of the loss, without the penalty, over all data [size]. */
   gradientAt(x: Float64Array): Promise<Float64Array>;
   /** The Hessian of the loss, without the penalty, at the minimum. */
   hessian(): Promise<CurvatureOperator>;

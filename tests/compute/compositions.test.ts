@@ -69,7 +69,7 @@ async function derivativesAt(w: readonly number[], loss: (w: tf.Tensor) => tf.Te
 
 // Numbers.
 
-/** As the C library has them. */
+/** x and erf(x) of the C library. */
 const erfValues: readonly (readonly [number, number])[] = [
   [1e-10, 1.1283791670955126e-10],
   [0.1, 0.1124629160182849],

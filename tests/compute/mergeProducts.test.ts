@@ -21,7 +21,7 @@ import { randomFeeds, randomLoss } from '../cases/randomGraphs.ts';
 import { llamaBatch, referenceAdapter, referenceModel } from '../cases/reference.ts';
 import { relativeError } from '../oracles/relativeError.ts';
 
-/** Of the reference's Llama: rank 4 and head size 8 are skinny, its 32 hidden and 12 positions are not. */
+/** Largest skinny extent: rank 4 and head size 8 of the reference's Llama are skinny, its 32 hidden and 12 positions are not. */
 const skinny = 8;
 
 /** The curvature product of the reference's Llama with LoRA, what it is fed with, and how its graphs are run. */

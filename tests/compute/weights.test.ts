@@ -10,7 +10,7 @@ import { throwsClearly } from '../oracles/throws.ts';
 
 type Dtype = WeightLocation['dtype'];
 
-/** The same numbers as each dtype stores them: the bits are those of the IEEE formats, and of the upper half of float32. */
+/** Four numbers as each dtype stores them: the bits are those of the IEEE formats, and of the upper half of float32. */
 const stored: Record<Dtype, { readonly bytes: Uint8Array; readonly values: readonly number[] }> = {
   F64: { bytes: bytesOf(Float64Array.of(1, -2, 0.1, 2 ** -24)), values: [1, -2, 0.1, 2 ** -24] },
   F32: { bytes: bytesOf(Float32Array.of(1, -2, 0.1, 2 ** -24)), values: [1, -2, Math.fround(0.1), 2 ** -24] },

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { commandLine } from '../cases/commandLine.ts';
-import { textOf } from '../cases/sources.ts';
+import { sourcesIn, textOf } from '../cases/sources.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const pages = [
@@ -16,7 +16,7 @@ const pages = [
     .map((name) => `docs/${name}`),
 ];
 
-/** Of a page: blocks between fences and indented ones, line by line, and what stands between backticks elsewhere. */
+/** A page's indented blocks, line by line, and what stands between backticks elsewhere. */
 function codeOf(page: string): { readonly code: string[]; readonly prose: string } {
   const text = textOf(page).replaceAll(/^```.*$[\s\S]*?^```$/gm, '');
   const lines = text.split('\n');
@@ -114,6 +114,25 @@ test('the pages name every command and every entry, and no command or option tha
   const architecture = textOf('docs/architecture.md');
   for (const entry of Object.keys(entries).filter((entry) => entry !== './package.json'))
     assert.ok(architecture.includes(`\`lambdamax${entry.slice(1)}\``), `docs/architecture.md does not name ${entry}`);
+});
+
+/** A line of a doc comment that goes on with another's sentence: in a hover it is read alone. */
+const leaning = /^ *(?:\/\*\*|\*) (?:Of|The same|As)\b.*/gm;
+
+test('every doc comment begins with what the thing is, and is read alone', () => {
+  const rooms = readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !/^(\.|node_modules$|dist$|docs$|fixtures$|runs$)/.test(entry.name))
+    .map(({ name }) => name);
+  assert.ok(rooms.includes('compute') && rooms.includes('tests'), `only ${rooms} were found`);
+  const sources = [...sourcesIn(...rooms), { path: 'errors.ts', text: textOf('errors.ts') }];
+  const faults = sources.flatMap(({ path, text }) =>
+    [...text.matchAll(leaning)].map(([comment]) => `${path}: ${comment.trim()}`),
+  );
+  assert.equal(faults, []);
+  for (const bad of ['  /** Of the step. */', '/**\n * The same in words.\n */', '/** As in PEFT. */'])
+    assert.is([...bad.matchAll(leaning)].length, 1);
+  for (const good of ['/** Offset in bytes. */', '/** Name as in PEFT. */', '  // As written.'])
+    assert.is([...good.matchAll(leaning)].length, 0);
 });
 
 test.run();

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 /** Allowed |actual - expected| relative to the largest expected entry, for sums of up to some thousand float64 terms. */
 export const float64Sum = 1e-12;
 
-/** The same in float32. */
+/** Allowed |actual - expected| relative to the largest expected entry, for sums of up to some thousand float32 terms. */
 export const float32Sum = 1e-5;
 
 /**

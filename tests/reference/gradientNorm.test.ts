@@ -20,10 +20,10 @@ import { relativeError } from '../oracles/relativeError.ts';
 // Where B = 0 the Hessian in one module's A and B is [[0, K'], [K, D]]. K is s dL/dW once for each of the rank's terms, so that
 // [[0, K'], [K, 0]] has the eigenvalues +-s sigma_i(dL/dW); D, the curvature in B alone, adds what is bounded below.
 
-/** Of Lanczos. */
+/** Relative error that Lanczos is asked for. */
 const tolerance = 1e-6;
 
-/** Of one module at B = 0. */
+/** What is known of one module at B = 0. */
 interface AtZero {
   readonly name: string;
   /** By Lanczos. */

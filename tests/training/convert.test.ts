@@ -46,7 +46,7 @@ function randomWeights(shared: boolean): Weights {
   return new Map([...shapes(shared)].map(([name, shape]) => [name, draw(shape)]));
 }
 
-/** As llama2.c's export.py writes them, `legacy_export` (0) and `version1_export` (1). */
+/** A .bin file as llama2.c's export.py writes it, `legacy_export` (0) and `version1_export` (1). */
 function binFile(version: 0 | 1, shared: boolean, weights: Weights): Uint8Array {
   const { dim, hidden, layers, heads, keyValueHeads, vocabulary } = sizes;
   const all = (name: string) => Array.from({ length: layers }, (_, layer) => weights.get(`layers.${layer}.${name}`)!);

@@ -36,7 +36,7 @@ test('the rows whose every scored token has the largest logit are those that gre
   assert.equal(rest.rowLosses, rowLosses);
 });
 
-/** Of hidden states [positions, hidden] and a matrix [vocabulary, hidden]. */
+/** Likeliest tokens of hidden states [positions, hidden] and a matrix [vocabulary, hidden]. */
 async function greedyOf(hidden: readonly number[], matrix: Float32Array, width: number): Promise<number[]> {
   const vocabulary = matrix.length / width;
   const specs = [

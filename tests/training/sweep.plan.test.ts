@@ -16,7 +16,7 @@ import { somePlan } from '../cases/studies.ts';
 
 const run = runConfiguration(somePlan(), { method: 'lora', learningRate: 1e-3, seed: 0 });
 
-/** The same value with the fields of every object in the opposite order. */
+/** An equal value with the fields of every object in the opposite order. */
 function turned(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(turned);
   if (typeof value !== 'object' || value === null) return value;

@@ -17,7 +17,7 @@ import { samples } from './samples.ts';
 export interface ModuleSizes extends AdapterSize {
   /** Ranks that differ from the rest, by ends of module names or regular expressions for them, as PEFT's `rank_pattern`. */
   readonly rankPattern?: Readonly<Record<string, number>>;
-  /** The same of alphas. */
+  /** Alphas that differ from the rest, by ends of module names or regular expressions for them: PEFT's `alpha_pattern`. */
   readonly alphaPattern?: Readonly<Record<string, number>>;
 }
 
@@ -31,7 +31,7 @@ export interface AdapterOptions extends Partial<ModuleSizes> {
   readonly alpha?: number;
   /** A comma list of name endings or a regular expression; default: every linear layer of every block. */
   readonly targetModules?: string;
-  /** Of the initial values; default 0. */
+  /** Seed of the initial values; default 0. */
   readonly initSeed?: number;
   /** The training data, of which some methods take a sample. */
   readonly rows?: readonly TokenRow[];

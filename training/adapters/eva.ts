@@ -8,7 +8,7 @@ import { lowRank } from './lowRank.ts';
 import { checkRank } from './rank.ts';
 import type { Settings } from './settings.ts';
 
-/** Of the inputs at tokens whose own label is scored: their number, their sum, and the sum of x x'. */
+/** Number, sum and sum of x x' of the layer's inputs x, at tokens whose own label is scored. */
 const moments: InputStatistics = {
   tensors: (inputs) => [
     { name: 'count', shape: [] },
@@ -84,7 +84,7 @@ function principalDirections(module: string, n: number, rank: number, statistics
   return { values: values.map((value) => value / trace), vectors };
 }
 
-/** As many directions of all modules together as they had ranks: those that explain most. */
+/** Keeps as many directions of all modules together as they had ranks: those that explain most. */
 function shareOut(
   modules: ReadonlyMap<string, InitialisedModule>,
   wanted: ReadonlyMap<string, AdapterSize>,

@@ -66,7 +66,7 @@ export function adapterMethod(name: string, option = '--method'): AdapterMethod 
   return { ...method, name };
 }
 
-/** The same, or undefined for a name that is not known. */
+/** The variant of that name, with settings behind it if it takes any; undefined for a name that is not known. */
 export function knownMethod(name: string): AdapterMethod | undefined {
   return Object.hasOwn(registry, name.split(':')[0]!) || Object.hasOwn(presets, name) ? adapterMethod(name) : undefined;
 }

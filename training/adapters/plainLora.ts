@@ -5,7 +5,7 @@ import { doubledRank } from './doubledRank.ts';
 import { lowRank, rankStabilised } from './lowRank.ts';
 
 /**
- * The same function as a plain LoRA on the unmodified base: of an adapter on residual weights, W - s B0 A0 + s B A is
+ * A plain LoRA on the unmodified base with the adapter's function: on residual weights W - s B0 A0 + s B A is
  * W + s [B, -B0] [A; A0], of twice the rank. (PEFT's `path_initial_model_for_weight_conversion`.) An adapter that stands on
  * the base as it is comes back as it was given. Throws a LambdamaxError for one that is no low-rank adapter.
  */

@@ -18,7 +18,7 @@ export async function singularSplit(context: InitialiseContext, end: SpectrumEnd
   return splitTerms(await extremeSingularValues(checkedWeight(context), context.size.rank, end), context.scaling);
 }
 
-/** The same of the largest terms, found by a randomised decomposition with so many iterations. */
+/** A and B of the weight's largest singular values, found by a randomised decomposition with so many iterations. */
 export async function randomisedSplit(
   context: InitialiseContext,
   iterations: number,

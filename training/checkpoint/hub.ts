@@ -64,7 +64,7 @@ export async function downloadModel(name: string, options: DownloadOptions = {})
 
 /** A model on a hub, and how to reach it. */
 interface Hub {
-  /** As the user typed it. */
+  /** The model's name, as the user typed it. */
   readonly name: string;
   readonly repo: string;
   readonly hubUrl: string;

@@ -18,7 +18,7 @@ export interface Llama2cHeader {
 
 /** Where the float32 values of a tensor lie. */
 export interface Llama2cTensor {
-  /** As in llama2.c's model.py: `layers.0.attention.wq`. */
+  /** Name in llama2.c's model.py: `layers.0.attention.wq`. */
   readonly name: string;
   readonly shape: readonly number[];
   /** The first byte. */

@@ -26,7 +26,7 @@ export interface BatchOptions {
   readonly rows?: number;
   /** Positions a row. Default: the bucket of the longest row. */
   readonly length?: number;
-  /** Of the weights and the mask. Default float32. */
+  /** Precision of the weights and the mask. Default float32. */
   readonly precision?: Precision;
 }
 
@@ -119,7 +119,7 @@ export function stepRows<Row>(
   return rowsByStep(rows, batchSize, seed, shuffle)(step);
 }
 
-/** The same for one step after another: the order of an epoch is drawn once. */
+/** A function from a training step (counted from 0) to its rows, {@link stepRows}; it draws the order of an epoch once. */
 export function rowsByStep<Row>(
   rows: readonly Row[],
   batchSize: number,

@@ -14,7 +14,7 @@ export interface GenerateOptions extends Sampling {
   readonly adapter?: Adapter;
   /** The most tokens that are added to a prompt; default 256. */
   readonly maxNewTokens?: number;
-  /** Of what is drawn; every prompt has a stream of its own. Default 0. */
+  /** Seed of what is drawn; every prompt has a stream of its own. Default 0. */
   readonly seed?: number;
   /** Tokens that end a text; default: `stopTokens(model)`. */
   readonly stop?: ReadonlySet<number>;

@@ -16,7 +16,7 @@ export interface AdapterSize {
 
 /** One trainable tensor of an adapted layer. */
 export interface AdapterTensor {
-  /** As in PEFT's files, after the module's name: `lora_A.weight`. */
+  /** Name in PEFT's files, after that of the module: `lora_A.weight`. */
   readonly name: string;
   readonly shape: readonly number[];
 }

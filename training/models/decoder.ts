@@ -7,7 +7,7 @@ import type { RotaryEmbedding } from './rotary.ts';
 
 /** What every decoder's config.json says, whatever the family. */
 export interface DecoderConfig {
-  /** As in config.json: `llama`. */
+  /** `model_type` of config.json: `llama`. */
   readonly modelType: string;
   readonly vocabSize: number;
   readonly hiddenSize: number;
@@ -26,7 +26,7 @@ export interface DecoderConfig {
 
 /** A linear layer that adapters may target: y = x W' + b, W [out, in]. */
 export interface LinearModule {
-  /** As in the checkpoint, without `.weight`: `model.layers.0.self_attn.q_proj`. */
+  /** Name in the checkpoint, without `.weight`: `model.layers.0.self_attn.q_proj`. */
   readonly name: string;
   readonly out: number;
   readonly in: number;

@@ -12,7 +12,7 @@ export interface RotaryEmbedding {
   readonly scaling: RotaryScaling | null;
 }
 
-/** As in config.json's `rope_type`. */
+/** How rotary frequencies are scaled, by config.json's `rope_type`. */
 export type RotaryScaling = LinearScaling | Llama3Scaling | YarnScaling | LongRopeScaling;
 
 /** All frequencies are divided by a factor. */

@@ -26,7 +26,7 @@ export interface PlacedTensor extends TensorSpec, Segment {}
 
 /** What all optimizers know about groups. */
 export interface GroupOptions {
-  /** Of tensors in no group that says otherwise; at least 0; 0. */
+  /** Weight decay of tensors in no group that says otherwise; at least 0; default 0. */
   readonly weightDecay?: number;
   /** Each setting comes from the first group that finds the tensor and has one. */
   readonly groups?: readonly ParameterGroup[];

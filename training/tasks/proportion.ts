@@ -7,7 +7,7 @@ export interface Proportion {
   /** The 95 % confidence interval. */
   readonly low: number;
   readonly high: number;
-  /** Of how many things. */
+  /** Number of things that the proportion is of. */
   readonly count: number;
 }
 

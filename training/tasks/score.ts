@@ -8,7 +8,7 @@ export interface TaskScore {
   readonly accuracy: Proportion;
   /** The other metrics of the family, by name. */
   readonly metrics: Readonly<Record<string, Proportion>>;
-  /** Of each problem. */
+  /** One verdict for each problem, in their order. */
   readonly verdicts: readonly Verdict[];
 }
 

@@ -26,7 +26,7 @@ const base = storedTensors(new URL('models/llama/model.safetensors', reference))
 const read = (variant: string, file: string): Map<string, StoredTensor> =>
   storedTensors(new URL(`adapters/llama/${variant}/${file}`, reference));
 
-/** Of the loss in the full weights, for the methods that start from them. */
+/** Gradients of the loss in the full weights, for the methods that start from them. */
 const gradients = read('lora-ga', 'full_gradients.safetensors');
 
 /** The linear modules of attention and MLP in both layers: square, tall and wide. */

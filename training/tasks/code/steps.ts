@@ -7,7 +7,7 @@ export interface Step {
   readonly words: string;
   /** `.map((x) => x + 3)`, what is put behind the list. */
   readonly code: string;
-  /** The same, done. */
+  /** What that code does to a list. */
   readonly apply: (list: readonly number[]) => unknown;
 }
 

@@ -162,7 +162,7 @@ function withoutPrefix(text: string, prefix: string): string {
   return text.startsWith(prefix) ? text.slice(prefix.length) : text;
 }
 
-/** As Python reads JSON: NaN and infinities are numbers. */
+/** Whether Python would read the text as JSON: NaN and infinities are numbers to it. */
 function isJson(text: string): boolean {
   try {
     JSON.parse(

@@ -32,7 +32,7 @@ function firstNumber(text: string): number | null {
   return Number(numerator) / (Number(denominator) || 1);
 }
 
-/** As Python rounds: a half to the even number beside it. */
+/** The nearest whole number, and for a half the even one beside it, which is how Python rounds. */
 function roundedToEven(number: number): number {
   const rounded = Math.round(number);
   return rounded - number === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;

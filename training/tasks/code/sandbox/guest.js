@@ -25,7 +25,7 @@
     '[object Error]': (value) => `${value.name}: ${value.message}`,
   };
 
-  /** As Node's deepEqual, or with `strict` as deepStrictEqual. `seen` holds the pairs above, for cycles. */
+  /** Whether Node's deepEqual, or with `strict` deepStrictEqual, takes two values for equal. `seen` holds the pairs above, for cycles. */
   const deepEqual = (a, b, strict, seen = []) => {
     if (Object.is(a, b)) return true;
     if (!isObject(a) || !isObject(b)) {

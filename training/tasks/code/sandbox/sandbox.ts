@@ -8,7 +8,7 @@ export interface SandboxLimits {
   readonly operations: number;
   /** Time of the process's processors: ends what QuickJS does within one operation. */
   readonly processorMilliseconds: number;
-  /** Of the program's own heap. */
+  /** Most megabytes of the program's own heap. */
   readonly megabytes: number;
 }
 
