@@ -5,7 +5,7 @@ import { requireFinite } from './checkpoint/finite.ts';
 import { type Llama2cHeader, readLlama2c } from './checkpoint/llama2c.ts';
 import { inResultFolder } from './checkpoint/resultFolder.ts';
 import { decode, type TensorToWrite, writeSafetensors } from './checkpoint/safetensors.ts';
-import { writeLlamaConfig } from './models/llama.ts';
+import { writeLlamaConfig } from './models/families/llama.ts';
 import type { RotaryConfig } from './models/rotaryConfig.ts';
 
 export interface ConvertOptions {

@@ -1,14 +1,13 @@
 /** Models, LoRA variants and data in; fine-tuned adapters and their losses out. */
 
-export type { AdapterMethod, InitialiseContext, InitialValues } from './adapters/adapter.ts';
 export { type Adapter, type AdapterOptions, createAdapter } from './adapters/create.ts';
-export { loadAdapter, saveAdapter } from './adapters/files.ts';
+export { loadAdapter, saveAdapter } from './adapters/files/files.ts';
+export { toPlainLora } from './adapters/files/plainLora.ts';
+export { lowRank, rankStabilised } from './adapters/forms/lowRank.ts';
 export { adapterMethod, adapterMethods } from './adapters/index.ts';
-export { kaimingUniform } from './adapters/kaimingUniform.ts';
-export { lowRank, rankStabilised } from './adapters/lowRank.ts';
+export { kaimingUniform } from './adapters/initial/kaimingUniform.ts';
+export type { AdapterMethod, InitialiseContext, InitialValues } from './adapters/method.ts';
 export { loadMethod } from './adapters/methodFile.ts';
-export { toPlainLora } from './adapters/plainLora.ts';
-export { type DownloadOptions, downloadModel } from './checkpoint/hub.ts';
 export type { TokenBatch } from './data/batches.ts';
 export type { TokenRow, TokenRows } from './data/examples.ts';
 export { type LoadRowsOptions, loadRows } from './data/load.ts';
@@ -17,6 +16,7 @@ export { type EvaluateTaskOptions, type EvaluateTaskResult, evaluateTask } from 
 export { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.ts';
 export { type GenerateOptions, type Generation, generate } from './generate/generate.ts';
 export { generateTexts, type TextGeneration } from './generate/generateTexts.ts';
+export { type DownloadOptions, downloadModel } from './hub/hub.ts';
 export type { AdapterForm, AdapterSize, AdapterTensor, LinearShape } from './layout/form.ts';
 export { type MergeOptions, type MergeResult, mergeIntoBase } from './merge.ts';
 export type { StepMetrics } from './metrics.ts';

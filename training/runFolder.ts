@@ -3,7 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { LambdamaxError } from '../errors.ts';
 import type { Adapter } from './adapters/create.ts';
-import { requireSavable, saveAdapter } from './adapters/files.ts';
+import { requireSavable, saveAdapter } from './adapters/files/files.ts';
 import { fileFault, makeFolder, readJson, writeJson } from './checkpoint/files.ts';
 import { inResultFolder, requireNoResults, unfinishedName } from './checkpoint/resultFolder.ts';
 import { isUnfinished } from './checkpoint/wholeFile.ts';

@@ -42,13 +42,13 @@ export const command: Command = {
       { ...parseModel(args), precision: 'float32', backend: 'onnx', threads: 0 },
       output,
     );
-    const { loadAdapter, saveAdapter } = await import('../../training/adapters/files.ts');
+    const { loadAdapter, saveAdapter } = await import('../../training/adapters/files/files.ts');
     const { loadMethod } = await import('../../training/adapters/methodFile.ts');
     const adapter = await loadAdapter(model, folder, method === undefined ? undefined : await loadMethod(method));
     if (as === 'lora') {
-      const { isAdapterFile } = await import('../../training/checkpoint/peft.ts');
+      const { isAdapterFile } = await import('../../training/peft/folder.ts');
       const { requireNoResults } = await import('../../training/checkpoint/resultFolder.ts');
-      const { toPlainLora } = await import('../../training/adapters/plainLora.ts');
+      const { toPlainLora } = await import('../../training/adapters/files/plainLora.ts');
       await requireNoResults(out, { isResult: isAdapterFile, overwrite });
       const plain = await toPlainLora(model, adapter);
       await saveAdapter(model, plain, out, { overwrite });

@@ -29,7 +29,7 @@ async function fetchModel(name: string, output: Output): Promise<string> {
       got: 'no such folder',
       ...(remedy === undefined ? {} : { remedy }),
     });
-  const { downloadModel, isHubName } = await import('../../training/checkpoint/hub.ts');
+  const { downloadModel, isHubName } = await import('../../training/hub/hub.ts');
   if (!isHubName(name)) throw fault();
   const megabytes = (bytes: number) => Math.ceil(bytes / 1e6);
   let progress: Progress | undefined;
@@ -61,7 +61,7 @@ export async function openAdapter(
 ): Promise<Adapter | undefined> {
   const { adapter, method, ...size } = options;
   if (adapter !== undefined) {
-    const { loadAdapter } = await import('../../training/adapters/files.ts');
+    const { loadAdapter } = await import('../../training/adapters/files/files.ts');
     const { loadMethod } = await import('../../training/adapters/methodFile.ts');
     return loadAdapter(model, adapter, method === undefined ? undefined : await loadMethod(method));
   }

@@ -44,7 +44,7 @@ export async function measureSpectrum(
 ): Promise<MeasuredSpectrum> {
   const { operator, optimizer, warmup, modulePattern, directions, workerTimeout, batchSize, seed, ...rest } = settings;
   const { betas, eps, weightDecay, momentum, loraPlusRatio } = optimizer;
-  const { matchModules } = await import('../../training/checkpoint/matchModules.ts');
+  const { matchModules } = await import('../../training/layout/matchModules.ts');
   const { warmUp } = await import('../../training/warmup.ts');
   const { spectrum } = await import('../../analysis/curvature/spectrum.ts');
   const modules = modulePattern && matchModules([...start.layout.modules.keys()], modulePattern);

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Backend, type Precision, type Vector, viewTensors } from '../../compute/index.ts';
 import { type Adapter, createAdapter } from '../../training/adapters/create.ts';
-import { loadAdapter } from '../../training/adapters/files.ts';
+import { loadAdapter } from '../../training/adapters/files/files.ts';
 import { type TokenBatch, toBatch } from '../../training/data/batches.ts';
 import { type TokenRow, toTokenRows } from '../../training/data/examples.ts';
 import { layoutTensors } from '../../training/layout/layout.ts';

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bundledModel } from '../../cli/package.ts';
 import { createAdapter } from '../../training/adapters/create.ts';
-import { saveAdapter } from '../../training/adapters/files.ts';
+import { saveAdapter } from '../../training/adapters/files/files.ts';
 import { loadModel } from '../../training/model.ts';
 import { commandLine, spawnedCommandLine } from '../cases/commandLine.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';

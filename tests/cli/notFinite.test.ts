@@ -2,7 +2,7 @@ import { cp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadAdapter } from '../../training/adapters/files.ts';
+import { loadAdapter } from '../../training/adapters/files/files.ts';
 import { readAllTensors, writeSafetensors } from '../../training/checkpoint/safetensors.ts';
 import type { FinetuneResult } from '../../training/finetune.ts';
 import { commandLine } from '../cases/commandLine.ts';

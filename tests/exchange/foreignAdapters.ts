@@ -11,12 +11,12 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { LambdamaxError } from '../../errors.ts';
 import { adapterFeeds } from '../../training/adapters/feeds.ts';
-import { loadAdapter, saveAdapter } from '../../training/adapters/files.ts';
-import { peftFields, requireKnownFields } from '../../training/checkpoint/peftFields.ts';
+import { loadAdapter, saveAdapter } from '../../training/adapters/files/files.ts';
 import { toBatch } from '../../training/data/batches.ts';
 import { evaluate } from '../../training/evaluate.ts';
 import { mergeIntoBase } from '../../training/merge.ts';
 import type { Model } from '../../training/model.ts';
+import { peftFields, requireKnownFields } from '../../training/peft/fields.ts';
 import { referenceModel, referenceRows } from '../cases/reference.ts';
 import { storedTensors } from '../oracles/storedTensors.ts';
 

@@ -18,7 +18,8 @@ const rules: Readonly<Record<string, readonly string[]>> = {
   'training/checkpoint/': ['compute/'],
   'training/optimizers/': ['compute/'],
   // How an adapted layer computes: what a model applies to its layers, which knows nothing of the methods.
-  'training/layout/': ['training/checkpoint/', 'compute/'],
+  'training/peft/': ['training/checkpoint/'],
+  'training/layout/': ['training/peft/', 'compute/'],
   'training/models/': ['training/layout/', 'training/checkpoint/', 'compute/'],
   'training/tasks/': ['training/userModule.ts', 'compute/random.ts'],
   // Plain numbers: nothing here has seen a model.
@@ -170,8 +171,8 @@ const wrong: readonly (readonly [path: string, imported: string])[] = [
   ['training/finetune.ts', "import { spectrum } from '../analysis/curvature/spectrum.ts'"],
   ['training/finetune.ts', "import type { StudyPlan } from '../study/plan.ts'"],
   ['training/checkpoint/header.ts', "import type { Model } from '../model.ts'"],
-  ['training/optimizers/sgd.ts', "import { lora } from '../adapters/lora.ts'"],
-  ['training/models/llama.ts', "import { pissa } from '../adapters/pissa.ts'"],
+  ['training/optimizers/sgd.ts', "import { lora } from '../adapters/methods/lora.ts'"],
+  ['training/models/families/llama.ts', "import { pissa } from '../../adapters/methods/pissa.ts'"],
   ['compute/graph/split.ts', "import { onnxBackend } from '../backends/onnx.ts'"],
   ['compute/trace/record.ts', "import { gradient } from '../differentiate/products.ts'"],
   ['compute/compile.ts', "import { Model } from '../training/model.ts'"],

@@ -8,7 +8,7 @@ import { randomStream } from '../../compute/index.ts';
 import { lanczos } from '../../numerics/krylov/lanczos.ts';
 import type { SymmetricOperator } from '../../numerics/krylov/operator.ts';
 import { type Adapter, createAdapter } from '../../training/adapters/create.ts';
-import { weightGradients } from '../../training/adapters/gradients.ts';
+import { weightGradients } from '../../training/adapters/initial/gradients.ts';
 import { toBatch } from '../../training/data/batches.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import { loadModel, type Model } from '../../training/model.ts';

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../compute/index.ts';
 import { createAdapter } from '../../training/adapters/create.ts';
-import { weightGradients } from '../../training/adapters/gradients.ts';
+import { weightGradients } from '../../training/adapters/initial/gradients.ts';
 import { batchesOf, toBatch } from '../../training/data/batches.ts';
 import { type TokenRow, toTokenRows } from '../../training/data/examples.ts';
 import type { DataRow } from '../../training/data/rows.ts';

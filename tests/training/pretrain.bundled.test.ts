@@ -5,7 +5,7 @@ import { readConfigFile } from '../../training/checkpoint/config.ts';
 import { corpusDocuments } from '../../training/corpus/corpus.ts';
 import { loadTokenizer } from '../../training/data/tokenizer.ts';
 import type { StepMetrics } from '../../training/metrics.ts';
-import { llamaConfig } from '../../training/models/llama.ts';
+import { llamaConfig } from '../../training/models/families/llama.ts';
 import { pretrain } from '../../training/pretrain.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 

@@ -1,17 +1,17 @@
 import { randomStream, totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
 import { requireFinite } from '../checkpoint/finite.ts';
-import { matchModules } from '../checkpoint/matchModules.ts';
-import { sizeOfModule } from '../checkpoint/peftConfig.ts';
 import type { TokenRow } from '../data/examples.ts';
 import type { AdaptedModule, AdapterSize } from '../layout/form.ts';
 import { type AdapterLayout, broughtTensors, layoutTensors, moduleTensors, sharedTensors } from '../layout/layout.ts';
+import { matchModules } from '../layout/matchModules.ts';
 import type { Model } from '../model.ts';
-import type { AdapterMethod, InitialisedModule } from './adapter.ts';
+import { sizeOfModule } from '../peft/config.ts';
+import { checkRank } from './forms/rank.ts';
 import { adapterMethod } from './index.ts';
+import { samples } from './initial/samples.ts';
+import type { AdapterMethod, InitialisedModule } from './method.ts';
 import { loadMethod } from './methodFile.ts';
-import { checkRank } from './rank.ts';
 import { residualWeight } from './residual.ts';
-import { samples } from './samples.ts';
 
 /** How large the adapters of a model's modules are. */
 export interface ModuleSizes extends AdapterSize {

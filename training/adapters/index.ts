@@ -1,21 +1,21 @@
 import { UsageError } from '../../errors.ts';
-import type { AdapterMethod } from './adapter.ts';
-import { corda } from './corda.ts';
-import { dora } from './dora.ts';
-import { eva } from './eva.ts';
-import { full } from './full.ts';
-import { gralora } from './gralora.ts';
-import { initAb } from './initAb.ts';
-import { lora } from './lora.ts';
-import { loraGa } from './loraGa.ts';
-import { milora } from './milora.ts';
-import { olora } from './olora.ts';
-import { orthogonal } from './orthogonal.ts';
-import { pissa } from './pissa.ts';
-import { randlora } from './randlora.ts';
-import { rslora } from './rslora.ts';
+import type { AdapterMethod } from './method.ts';
+import { corda } from './methods/corda.ts';
+import { dora } from './methods/dora.ts';
+import { eva } from './methods/eva.ts';
+import { full } from './methods/full.ts';
+import { gralora } from './methods/gralora.ts';
+import { initAb } from './methods/initAb.ts';
+import { lora } from './methods/lora.ts';
+import { loraGa } from './methods/loraGa.ts';
+import { milora } from './methods/milora.ts';
+import { olora } from './methods/olora.ts';
+import { orthogonal } from './methods/orthogonal.ts';
+import { pissa } from './methods/pissa.ts';
+import { randlora } from './methods/randlora.ts';
+import { rslora } from './methods/rslora.ts';
+import { vera } from './methods/vera.ts';
 import { Settings } from './settings.ts';
-import { vera } from './vera.ts';
 
 /** All LoRA variants, sorted by name, each a method or a function that makes one of settings; a new one is a file and a line. */
 const registry: Readonly<Record<string, AdapterMethod | ((settings: Settings) => AdapterMethod)>> = {

@@ -2,7 +2,7 @@ import { isAbsolute } from 'node:path';
 import { LambdamaxError } from '../../errors.ts';
 import type { AdapterForm } from '../layout/form.ts';
 import { importModule } from '../userModule.ts';
-import type { AdapterMethod } from './adapter.ts';
+import type { AdapterMethod } from './method.ts';
 
 /** Whether `--method` names a file of the user's own: `./my-variant.ts`. */
 export function isMethodFile(name: string): boolean {

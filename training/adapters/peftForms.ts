@@ -1,11 +1,11 @@
 import { LambdamaxError } from '../../errors.ts';
-import type { PeftKind } from '../checkpoint/peftConfig.ts';
 import type { AdapterForm } from '../layout/form.ts';
-import { blockForm } from './blocks.ts';
-import { lowRank, rankStabilised } from './lowRank.ts';
-import { magnitudes, rankStabilisedMagnitudes } from './magnitude.ts';
-import { randomBases } from './randlora.ts';
-import { sharedFactors } from './vera.ts';
+import type { PeftKind } from '../peft/config.ts';
+import { blockForm } from './forms/blocks.ts';
+import { lowRank, rankStabilised } from './forms/lowRank.ts';
+import { magnitudes, rankStabilisedMagnitudes } from './forms/magnitude.ts';
+import { randomBases } from './methods/randlora.ts';
+import { sharedFactors } from './methods/vera.ts';
 
 /** A form of PEFT's, and what it is called where nobody says which method it came from. */
 export interface NamedForm {

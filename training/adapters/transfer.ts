@@ -1,8 +1,8 @@
 import type { Vector } from '../../compute/index.ts';
-import type { PeftKind } from '../checkpoint/peftConfig.ts';
 import type { AdaptedModule, AdapterForm } from '../layout/form.ts';
 import { adaptedWeights, type ReplacedWeights } from '../layout/layout.ts';
 import type { Model } from '../model.ts';
+import type { PeftKind } from '../peft/config.ts';
 import type { Adapter } from './create.ts';
 import { loadMethod } from './methodFile.ts';
 import { formOfKind } from './peftForms.ts';

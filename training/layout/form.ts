@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { TensorSpec } from '../../compute/tensors.ts';
-import type { PeftKind } from '../checkpoint/peftConfig.ts';
+import type { PeftKind } from '../peft/config.ts';
 
 /** The shape of a linear layer's weight W [out, in], as in y = x W'. */
 export interface LinearShape {

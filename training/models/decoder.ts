@@ -53,7 +53,7 @@ export interface Decoder extends WeightNames {
   hiddenStates(context: DecoderContext): tf.Tensor2D;
 }
 
-/** A family of decoders: one file of this folder, one class of transformers. */
+/** A family of decoders: one file of `families/`, one class of transformers. */
 export interface Family {
   /** `model_type` in config.json. */
   readonly modelType: string;

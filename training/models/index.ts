@@ -1,15 +1,15 @@
 import { type ConfigFile, modelTypeOf, readConfigFile } from '../checkpoint/config.ts';
 import { requireKnownFields } from './configFields.ts';
 import type { Decoder, Family } from './decoder.ts';
-import { gemma3Text } from './gemma3Text.ts';
-import { gpt2 } from './gpt2.ts';
-import { llama } from './llama.ts';
-import { mistral } from './mistral.ts';
-import { olmo2 } from './olmo2.ts';
-import { phi3 } from './phi3.ts';
-import { qwen2 } from './qwen2.ts';
-import { qwen3 } from './qwen3.ts';
-import { smollm3 } from './smollm3.ts';
+import { gemma3Text } from './families/gemma3Text.ts';
+import { gpt2 } from './families/gpt2.ts';
+import { llama } from './families/llama.ts';
+import { mistral } from './families/mistral.ts';
+import { olmo2 } from './families/olmo2.ts';
+import { phi3 } from './families/phi3.ts';
+import { qwen2 } from './families/qwen2.ts';
+import { qwen3 } from './families/qwen3.ts';
+import { smollm3 } from './families/smollm3.ts';
 
 /** Every family that can be loaded. */
 export const families: readonly Family[] = [gemma3Text, gpt2, llama, mistral, olmo2, phi3, qwen2, qwen3, smollm3];

@@ -1,7 +1,7 @@
 import { sizeOf, type Vector, zeros } from '../../../compute/index.ts';
 import { precisionOf } from '../../../compute/tensors.ts';
-import { matchModules } from '../../../training/checkpoint/matchModules.ts';
 import { type AdapterLayout, layoutTensors } from '../../../training/layout/layout.ts';
+import { matchModules } from '../../../training/layout/matchModules.ts';
 
 /** The indices from `start` (inclusive) to `end` (exclusive). */
 export interface IndexRange {

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import type { Node } from '../../../compute/graph/node.ts';
 import { randomStream } from '../../../compute/random.ts';
 import { record } from '../../../compute/trace/record.ts';
-import { lowRank } from '../../../training/adapters/lowRank.ts';
+import { lowRank } from '../../../training/adapters/forms/lowRank.ts';
 import { relativeError } from '../../oracles/relativeError.ts';
 
 // A few dozen float32 roundings of 6e-8.

@@ -2,7 +2,7 @@ import { copyFile, cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadAdapter } from '../../../training/adapters/files.ts';
+import { loadAdapter } from '../../../training/adapters/files/files.ts';
 import { openCheckpoint } from '../../../training/checkpoint/checkpoint.ts';
 import { readAllTensors, writeSafetensors } from '../../../training/checkpoint/safetensors.ts';
 import { loadTokenizer } from '../../../training/data/tokenizer.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createAdapter } from '../../../training/adapters/create.ts';
-import { loadAdapter, saveAdapter } from '../../../training/adapters/files.ts';
+import { loadAdapter, saveAdapter } from '../../../training/adapters/files/files.ts';
 import { openCheckpoint } from '../../../training/checkpoint/checkpoint.ts';
 import { readAllTensors, type TensorValues, writeSafetensors } from '../../../training/checkpoint/safetensors.ts';
 import { type TokenRow, toTokenRows } from '../../../training/data/examples.ts';

@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { viewTensors } from '../../../compute/index.ts';
+import { llamaDecoder } from '../../../training/models/families/llama.ts';
 import { initialWeights } from '../../../training/models/initialWeights.ts';
-import { llamaDecoder } from '../../../training/models/llama.ts';
 
 const [hiddenSize, layers] = [64, 3];
 const decoder = llamaDecoder({
