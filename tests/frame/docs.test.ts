@@ -3,6 +3,10 @@ import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { adapterMethods } from '../../training/adapters/index.ts';
+import { families } from '../../training/models/index.ts';
+import { optimizerNames } from '../../training/optimizers/index.ts';
+import { taskFamilies } from '../../training/tasks/index.ts';
 import { commandLine } from '../cases/commandLine.ts';
 import { sourcesIn, textOf } from '../cases/sources.ts';
 
@@ -114,6 +118,39 @@ test('the pages name every command and every entry, and no command or option tha
   const architecture = textOf('docs/architecture.md');
   for (const entry of Object.keys(entries).filter((entry) => entry !== './package.json'))
     assert.ok(architecture.includes(`\`lambdamax${entry.slice(1)}\``), `docs/architecture.md does not name ${entry}`);
+});
+
+test('the pages name every variant, optimizer, model family and task', () => {
+  const told: readonly (readonly [page: string, names: readonly string[]])[] = [
+    ['docs/methods.md', [...adapterMethods.map(({ name }) => name), ...optimizerNames]],
+    ['docs/models.md', families.map(({ modelType }) => modelType)],
+    ['docs/tasks.md', taskFamilies.map(({ name }) => name)],
+  ];
+  for (const [page, names] of told) {
+    const named = new Set([...textOf(page).matchAll(/`([^`]+)`/g)].map(([, span]) => span!));
+    assert.equal(
+      names.filter((name) => !named.has(name)),
+      [],
+      `${page} does not name them`,
+    );
+  }
+});
+
+test('a file or folder of ours that the pages name is there', () => {
+  const ours =
+    /^(?:compute|numerics|workers|training|analysis|study|cli|bench|tests|fixtures|notebooks|\.ci)\/[\w./-]*$/;
+  const named = pages.flatMap((page) => codeOf(page).code.filter((code) => ours.test(code)));
+  assert.ok(named.length > 20, `only ${named.length} were found`);
+  assert.equal(
+    named.filter((path) => !existsSync(root + path)),
+    [],
+  );
+});
+
+test('the version is the same in package.json, CITATION.cff and CHANGELOG.md', () => {
+  const { version } = JSON.parse(textOf('package.json')) as { version: string };
+  assert.ok(textOf('CITATION.cff').includes(`\nversion: ${version}\n`));
+  assert.ok(textOf('CHANGELOG.md').includes(`\n## ${version} - `));
 });
 
 /** A line of a doc comment that goes on with another's sentence: in a hover it is read alone. */
