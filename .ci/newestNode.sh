@@ -17,6 +17,6 @@ test "$(node --version)" = "v$version"
 reading='training/(data|checkpoint|workers)/|training/(packed|finetune\.resume|sweep\.record)|analysis/sweepCsv'
 commands='cli/(badInput|evaluate|options|predict|serve)|training/tasks/sandbox'
 numbers='compute/(trace|program|hessianVector)|reference/(curvature|families)|generate/generate\.'
-# A run that closes without uvu's totals has failed, whatever its exit code.
-node --import tsx node_modules/uvu/bin.js tests "$reading|$commands|$numbers" | tee "$1"
+# A run that closes without totals has failed, whatever its exit code.
+node --import tsx tests/runner/run.ts "$reading|$commands|$numbers" | tee "$1"
 grep -q 'Total: ' "$1"

@@ -10,10 +10,13 @@ const settings = { batchSize: 1, tolerance: 1e-9, maxSteps: 300, seed: 0 };
 test('what does not fit in memory is computed anew, to the same spectrum', async () => {
   await using model = await referenceModel('llama', 'float64');
   const adapter = await referenceAdapter(model, 'pissa', 'perturbed');
+  // The Ritz values of the same Krylov space are the same whether it holds the ends already or not: a few products tell.
+  const few = { ...settings, maxSteps: 30 };
   for (const curvature of ['hessian', 'gaussNewton'] as const) {
-    const kept = await spectrum(model, adapter, rows, { ...settings, curvature });
+    const kept = await spectrum(model, adapter, rows, { ...few, curvature });
     for (const mostKeptBytes of [-1, 1]) {
-      const recomputed = await spectrum(model, adapter, rows, { ...settings, curvature, mostKeptBytes });
+      const recomputed = await spectrum(model, adapter, rows, { ...few, curvature, mostKeptBytes });
+      assert.is(recomputed.products, kept.products);
       const ends = (result: typeof kept) => [result.loss, result.gradientNorm, result.lambdaMax.value];
       assert.ok(relativeError(ends(recomputed), ends(kept)) < 1e-9, `${curvature}: ${ends(recomputed)}, ${ends(kept)}`);
     }

@@ -126,9 +126,25 @@ test("a file of the user's own is one for the command itself too, wherever it li
   inTemporaryFolder(async (folder) => {
     const task = await writeThreesTask(folder);
     const method =
-      "import { adapterMethod } from 'lambdamax/training';\nexport default { ...adapterMethod('pissa') };\n";
+      "import { adapterMethod } from 'lambdamax/training';\nexport default { ...adapterMethod('lora') };\n";
     await writeFile(join(folder, 'mine.ts'), method);
-    const options = ['--threads', '1', '--limit', '8', '--steps', '1', '--lr', '1e-3', '--exact', '--json', '--quiet'];
+    const options = [
+      '--threads',
+      '1',
+      '--rank',
+      '2',
+      '--max-new-tokens',
+      '3',
+      '--limit',
+      '8',
+      '--steps',
+      '1',
+      '--lr',
+      '1e-3',
+      '--exact',
+      '--json',
+      '--quiet',
+    ];
     // No package.json says that these are modules.
     const argv = ['finetune', '--task', `./${basename(task)}`, '--method', './mine.ts', ...options];
     const { status } = onlyObject<Run>(await spawnedCommandLine(argv, folder));

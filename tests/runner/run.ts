@@ -1,17 +1,27 @@
-// Runs the tests: node --import tsx tests/runner/run.ts [PATTERN] [--tier fast|usual|all] [--processes N] [--limit SECONDS]
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+// Runs the tests: node --import tsx tests/runner/run.ts [PATTERN] [--tier TIER] [--processes N] [--limit SECONDS]
+// PATTERN is a regular expression of paths in tests/, or in --folder FOLDER.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type FileOutcome, runFiles } from './testFiles.ts';
 
+/** The files of each tier, by their paths. The ones that are left out take long, or start many processes. */
+const tiers = {
+  all: () => true,
+  usual: (path) => !path.includes('.slow.'),
+  fast: (path) => !/\.(slow|long)\.|^(cli|bench)\//.test(path),
+} satisfies Record<string, (path: string) => boolean>;
+const isTier = (name: string): name is keyof typeof tiers => name in tiers;
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    tier: { type: 'string', default: 'usual' },
     folder: { type: 'string' },
     processes: { type: 'string', default: String(availableParallelism()) },
-    limit: { type: 'string', default: '600' },
+    limit: { type: 'string', default: '900' },
   },
 });
 
@@ -19,20 +29,36 @@ const { values, positionals } = parseArgs({
 const folder = values.folder ?? fileURLToPath(new URL('..', import.meta.url));
 const ending = values.folder === undefined ? '.test.ts' : '.ts';
 const pattern = new RegExp(positionals[0] ?? '', 'i');
+const tier = isTier(values.tier) ? tiers[values.tier] : undefined;
+if (tier === undefined) {
+  process.stderr.write(`--tier: expected one of ${Object.keys(tiers).join(', ')}, got ${values.tier}\n`);
+  process.exit(2);
+}
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith(ending) && pattern.test(path))
+  .map((path) => path.replaceAll('\\', '/'))
+  .filter((path) => path.endsWith(ending) && pattern.test(path) && tier(path))
   .sort();
 
-// How long each file took when it was last run: the longest come first, so that no process is left alone with one of them.
-const record = fileURLToPath(new URL('../../.cache/testSeconds.json', import.meta.url));
+// How long each file took when it was last run. The longest come first, so that no process is left alone with one of them.
+const record = fileURLToPath(new URL('../../.cache/tests/seconds.json', import.meta.url));
 const seconds = recorded();
-const longestFirst = files.toSorted((a, b) => (seconds[b] ?? 0) - (seconds[a] ?? 0));
+const unknown = 1e6;
+const longestFirst = files.toSorted((a, b) => (seconds[b] ?? unknown) - (seconds[a] ?? unknown));
 
 function recorded(): Record<string, number> {
   try {
     return JSON.parse(readFileSync(record, 'utf8'));
   } catch {
     return {};
+  }
+}
+
+function keepRecord(): void {
+  try {
+    mkdirSync(dirname(record), { recursive: true });
+    writeFileSync(record, JSON.stringify(seconds));
+  } catch {
+    // Next time their order is that of their names.
   }
 }
 
@@ -48,7 +74,7 @@ const sum = { total: 0, passed: 0, skipped: 0 };
 const failed: string[] = [];
 
 function add({ file, total, passed, skipped, output, fault, seconds: taken }: FileOutcome): void {
-  const name = relative(folder, file);
+  const name = relative(folder, file).replaceAll('\\', '/');
   const lines = fault === undefined ? '' : `\n   FAIL  ${name}: ${fault}\n\n`;
   process.stdout.write(`${name}  ${taken.toFixed(1)} s\n${output}${lines}`);
   // A file that could not be run to its end is one more test, which failed.
@@ -69,11 +95,7 @@ await runFiles(
   },
   interruption.signal,
 );
-try {
-  writeFileSync(record, JSON.stringify(seconds));
-} catch {
-  // Next time they are run in the order of their names.
-}
+if (values.folder === undefined) keepRecord();
 
 if (failed.length > 0)
   process.stdout.write(
