@@ -1,5 +1,5 @@
 import { randomStream } from '../compute/random.ts';
-import { mean } from './statistics.ts';
+import { mean, type Stratum } from './statistics.ts';
 
 /** A rank correlation with its two-sided permutation p-value. */
 export interface RankCorrelation {
@@ -28,12 +28,95 @@ export function spearman(x: readonly number[], y: readonly number[], seed = 0): 
   return judged(ranks(x), ranks(y), pearson, seed);
 }
 
+/** {@link spearman}'s rho alone, without the cost of its p-value; null where that is null. */
+export function spearmanRho(x: readonly number[], y: readonly number[]): number | null {
+  return new Set(x).size < 2 || new Set(y).size < 2 ? null : pearson(ranks(x), ranks(y));
+}
+
 /**
  * Kendall's tau-b: (concordant - discordant) / sqrt((n0 - ties in x)(n0 - ties in y)), n0 = n(n-1)/2; null below two
  * points or for constant values. Kendall, Biometrika 33 (1945).
  */
 export function kendall(x: readonly number[], y: readonly number[], seed = 0): RankCorrelation | null {
   return judged([...x], [...y], tauB, seed);
+}
+
+/**
+ * Kendall's tau-b over the pairs of points within strata only: concordant less discordant pairs over the root of the product of
+ * the pairs not tied in x and those not tied in y, each summed over the strata. The p-value is of the permutation test
+ * that permutes within strata: exact where none has more than 8 points, else sampled. The order of strata and points is of no account.
+ * Null where no stratum has both x and y that differ.
+ */
+export function kendallWithin(strata: readonly Stratum[], seed = 0): RankCorrelation | null {
+  const used = inOrder(strata);
+  const counts = used.map(({ x, y }) => pairCounts(x, y));
+  const total = (of: (one: PairCounts) => number): number => counts.reduce((sum, one) => sum + of(one), 0);
+  const difference = total((one) => one.difference);
+  const value = difference / Math.sqrt(total((one) => one.untiedX) * total((one) => one.untiedY));
+  if (!used.some(({ x, y }) => new Set(x).size > 1 && new Set(y).size > 1)) return null;
+  const isAsLarge = (other: number): boolean => Math.abs(other) >= Math.abs(difference);
+  if (used.every(({ x }) => x.length <= largestExact)) {
+    const chances = used.map(differenceChances).reduce(ofSums, new Map([[0, 1]]));
+    const pValue = [...chances].reduce((sum, [other, chance]) => (isAsLarge(other) ? sum + chance : sum), 0);
+    return { value, pValue: Math.min(pValue, 1), exact: true };
+  }
+  const random = randomStream(seed, 'rank correlation within strata, permutation test');
+  let large = 1;
+  for (let draw = 0; draw < sampledPairings; draw++) {
+    const drawn = used.reduce(
+      (sum, { x, y }) =>
+        sum +
+        pairCounts(
+          x,
+          random.permutation(y.length).map((i) => y[i]!),
+        ).difference,
+      0,
+    );
+    if (isAsLarge(drawn)) large++;
+  }
+  return { value, pValue: large / (sampledPairings + 1), exact: false };
+}
+
+/** Pearson's correlation of the average ranks, which are taken within each stratum and less their mean; null where all are tied. */
+export function spearmanWithin(strata: readonly Stratum[]): number | null {
+  const centred = (values: readonly number[]): number[] => ranks(values).map((rank) => rank - (values.length + 1) / 2);
+  const used = inOrder(strata);
+  const [x, y] = [used.flatMap((one) => centred(one.x)), used.flatMap((one) => centred(one.y))];
+  const sum = (a: readonly number[], b: readonly number[]): number =>
+    a.reduce((all, value, i) => all + value * b[i]!, 0);
+  const size = sum(x, x) * sum(y, y);
+  return size === 0 ? null : sum(x, y) / Math.sqrt(size);
+}
+
+/** Strata of two points or more, in an order that does not depend on the given one. */
+function inOrder(strata: readonly Stratum[]): Stratum[] {
+  const sorted = strata
+    .filter(({ x }) => x.length > 1)
+    .map(({ x, y }) => {
+      const order = x.map((_, i) => i).sort((i, j) => x[i]! - x[j]! || y[i]! - y[j]!);
+      return { x: order.map((i) => x[i]!), y: order.map((i) => y[i]!) };
+    });
+  return sorted.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+}
+
+/** How often each difference of concordant and discordant pairs comes up among all pairings of a stratum, as chances. */
+function differenceChances({ x, y }: Stratum): Map<number, number> {
+  const counts = new Map<number, number>();
+  let all = 0;
+  for (const pairing of permutations(y)) {
+    const { difference } = pairCounts(x, pairing);
+    counts.set(difference, (counts.get(difference) ?? 0) + 1);
+    all++;
+  }
+  return new Map([...counts].map(([difference, count]) => [difference, count / all]));
+}
+
+/** The chances of the sum of two numbers that are drawn independently. */
+function ofSums(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): Map<number, number> {
+  const sums = new Map<number, number>();
+  for (const [x, chanceX] of a)
+    for (const [y, chanceY] of b) sums.set(x + y, (sums.get(x + y) ?? 0) + chanceX * chanceY);
+  return sums;
 }
 
 type Correlation = (x: readonly number[], y: readonly number[]) => number;
@@ -76,6 +159,18 @@ function pearson(x: readonly number[], y: readonly number[]): number {
 }
 
 function tauB(x: readonly number[], y: readonly number[]): number {
+  const { difference, untiedX, untiedY } = pairCounts(x, y);
+  return difference / Math.sqrt(untiedX * untiedY);
+}
+
+interface PairCounts {
+  /** Concordant pairs less discordant ones. */
+  readonly difference: number;
+  readonly untiedX: number;
+  readonly untiedY: number;
+}
+
+function pairCounts(x: readonly number[], y: readonly number[]): PairCounts {
   let difference = 0;
   let untiedX = 0;
   let untiedY = 0;
@@ -88,7 +183,7 @@ function tauB(x: readonly number[], y: readonly number[]): number {
       untiedY += signY * signY;
     }
   }
-  return difference / Math.sqrt(untiedX * untiedY);
+  return { difference, untiedX, untiedY };
 }
 
 /** All orders of `values`, by Heap's algorithm; the same array is yielded each time, changed by one swap. */

@@ -78,6 +78,36 @@ export function fitLine(x: readonly number[], y: readonly number[]): LineFit | n
   return { slope, intercept, slopeLow: slope - halfWidth, slopeHigh: slope + halfWidth };
 }
 
+/** Points of one stratum, x[i] with y[i]. */
+export interface Stratum {
+  readonly x: readonly number[];
+  readonly y: readonly number[];
+}
+
+/** A slope that several strata share, with its 95 % interval; null with no degrees of freedom. */
+export type SharedSlope = Pick<LineFit, 'slope' | 'slopeLow' | 'slopeHigh'>;
+
+/**
+ * The common slope of y on x by least squares where each stratum has a constant of its own (fixed effects): the slope of what is left
+ * when every stratum's means are taken off. Interval: Student's t with points - strata - 1 degrees of freedom. Strata of one point
+ * say nothing and are left out. Null where all x of each stratum are equal.
+ */
+export function fitLineWithin(strata: readonly Stratum[]): SharedSlope | null {
+  const used = strata.filter(({ x }) => x.length > 1);
+  const pairs = used.flatMap(({ x, y }) => {
+    const [centreX, centreY] = [mean(x), mean(y)];
+    return x.map((value, i) => ({ x: value - centreX, y: y[i]! - centreY, size: 1 + centreX ** 2 }));
+  });
+  const squares = pairs.reduce((sum, { x }) => sum + x ** 2, 0);
+  if (!(squares > 1e-18 * Math.max(0, ...pairs.map(({ size }) => size)))) return null;
+  const slope = pairs.reduce((sum, { x, y }) => sum + x * y, 0) / squares;
+  const degrees = pairs.length - used.length - 1;
+  if (degrees < 1) return { slope, slopeLow: null, slopeHigh: null };
+  const residual = pairs.reduce((sum, { x, y }) => sum + (y - slope * x) ** 2, 0);
+  const halfWidth = studentQuantile(degrees) * Math.sqrt(residual / degrees / squares);
+  return { slope, slopeLow: slope - halfWidth, slopeHigh: slope + halfWidth };
+}
+
 /** {@link fitLine} of ln y on ln x, all positive: the slope is the exponent of y ~ x^slope. */
 export function fitPowerLaw(x: readonly number[], y: readonly number[]): LineFit | null {
   return fitLine(x.map(Math.log), y.map(Math.log));

@@ -1,86 +1,86 @@
 import { geometricMean } from '../../numerics/statistics.ts';
-import { isUnfinished, limitWords, predictorNamed, withCurvature } from './findings.ts';
+import type { CurvatureEvidence } from './evidence.ts';
+import { isUnfinished, limitWords } from './findings.ts';
 import { count, fold, signed, times } from './format.ts';
 import type { Claim, Findings } from './prediction.ts';
 
 /** A claim before it is said whether it may change. */
 type JudgedClaim = Omit<Claim, 'mayChange'>;
 
-/** For a yes or a no to any claim. With fewer no ordering, however perfect, reaches p = 0.05 (4 points: 2/4! = 0.08). */
+/** For a yes or a no to any claim: configurations, of which each further group that is compared in itself takes one more. */
 const fewestToJudge = 5;
 const significance = 0.05;
 /** A limit within this factor of the rates between which training breaks counts as agreement: a half step of the usual grid. */
 const agreementFactor = 2;
 
-/** The three claims, each judged by its own numbers: one can hold while another fails. */
-export function claimsOf(findings: Findings): Claim[] {
+/**
+ * The three claims, each judged by its own numbers: one can hold while another fails. Order and power are judged by this evidence, over
+ * all configurations or at equal settings; the threshold is judged for each configuration by itself.
+ */
+export function claimsOf(findings: Findings, evidence: CurvatureEvidence): Claim[] {
   // Each rests on the optima or the breaking rates of all configurations.
   const mayChange = isUnfinished(findings);
-  return [orderClaim(findings), powerClaim(findings), thresholdClaim(findings)].map((claim) => ({
+  return [orderClaim(evidence), powerClaim(evidence), thresholdClaim(findings)].map((claim) => ({
     ...claim,
     mayChange,
   }));
 }
 
-function orderClaim({ points, predictors }: Findings): JudgedClaim {
-  const summary = predictorNamed(predictors, 'two-over-lambda');
-  const n = withCurvature(points).length;
+function orderClaim(evidence: CurvatureEvidence): JudgedClaim {
+  const { order, where, orders } = evidence;
   const common = {
     name: 'order',
     question: 'Does curvature order the methods?',
     meaning:
       'Whether sharper methods want smaller rates, whatever the power: Spearman and Kendall between 2/lambda_max and the optimum, +1 for the order that the theory expects.',
   } as const;
-  if (summary?.kendall === null || summary?.spearman === null || summary?.pValue === null || summary === undefined) {
-    return { ...common, answer: 'cannot tell', evidence: tooFewCurvatures(n) };
-  }
-  const p = summary.pValue < 0.001 ? 'p < 0.001' : `p = ${summary.pValue.toFixed(3)}`;
-  const numbers = `Spearman ${signed(summary.spearman)}, Kendall ${signed(summary.kendall)}, permutation ${p} over ${count(n, 'configuration')}`;
-  if (summary.pValue <= significance) {
-    const answer = summary.kendall > 0 ? 'yes' : 'no';
+  if (order === null) return { ...common, answer: 'cannot tell', evidence: tooFewCurvatures(evidence) };
+  const { spearman, kendall, pValue } = order;
+  const p = pValue < 0.001 ? 'p < 0.001' : `p = ${pValue.toFixed(3)}`;
+  const numbers = `Spearman ${signed(spearman)}, Kendall ${signed(kendall)}, permutation ${p} ${where}`;
+  if (pValue <= significance) {
+    const answer = kendall > 0 ? 'yes' : 'no';
     return { ...common, answer, evidence: answer === 'yes' ? numbers : `${numbers}, the other way round` };
   }
-  if (n < fewestToJudge) {
+  // A perfect order and its reverse are two of all orders: of four configurations 2/4! = 0.08.
+  if (2 / orders > significance) {
     return { ...common, answer: 'cannot tell', evidence: `${numbers}, too few for any order to be told from chance` };
   }
   // An order that chance explains is no order shown, and one that leans the right way is not refuted either.
-  return summary.kendall > 0.2
+  return kendall > 0.2
     ? { ...common, answer: 'cannot tell', evidence: `${numbers}, the expected way but within chance` }
     : { ...common, answer: 'no', evidence: numbers };
 }
 
-function powerClaim({ points, predictors }: Findings): JudgedClaim {
-  const n = withCurvature(points).length;
-  const summary = predictorNamed(predictors, 'two-over-lambda');
-  const fitted = predictorNamed(predictors, 'two-over-lambda-calibrated')?.geometricMeanFoldError ?? null;
-  const baseline = predictorNamed(predictors, 'one-constant')?.geometricMeanFoldError ?? null;
+function powerClaim(evidence: CurvatureEvidence): JudgedClaim {
+  const { line, calibrated, constant, configurations, groups, constantWords } = evidence;
   const common = {
     name: 'power',
     question: 'Does the best rate go as 1/lambda_max?',
     meaning:
       'Whether the exponent is -1: the slope of ln optimum against ln(1/lambda_max) should be 1, and c/lambda_max should predict a method left out better than one constant for all does.',
   } as const;
-  if (summary === undefined || summary.slope === null || fitted === null || baseline === null) {
-    return { ...common, answer: 'cannot tell', evidence: tooFewCurvatures(n) };
+  if (line === null || calibrated === null || constant === null) {
+    return { ...common, answer: 'cannot tell', evidence: tooFewCurvatures(evidence) };
   }
-  const { slope, slopeLow, slopeHigh } = summary;
+  const { slope, slopeLow, slopeHigh } = line;
   const interval = slopeLow === null ? '' : ` (95 % interval ${slopeLow.toFixed(2)} to ${slopeHigh!.toFixed(2)})`;
-  const than = fitted < baseline ? 'better than' : 'no better than';
-  const evidence =
+  const than = calibrated < constant ? 'better than' : 'no better than';
+  const numbers =
     `the optimum goes as (1/lambda_max)^${slope.toFixed(2)}${interval} where the theory says 1, and c/lambda_max predicts ` +
-    `a method left out to a factor ${fold(fitted)}, ${than} one constant for all (${fold(baseline)})`;
-  if (n < fewestToJudge)
+    `a method left out to a factor ${fold(calibrated)}, ${than} ${constantWords} (${fold(constant)})`;
+  if (configurations - (groups - 1) < fewestToJudge)
     return {
       ...common,
       answer: 'cannot tell',
-      evidence: `${evidence}; ${count(n, 'configuration')}, too few to judge by`,
+      evidence: `${numbers}; ${count(configurations, 'configuration')}${groups > 1 ? ` in ${groups} groups` : ''}, too few to judge by`,
     };
-  if (slopeLow === null || slopeHigh === null) return { ...common, answer: 'cannot tell', evidence };
+  if (slopeLow === null || slopeHigh === null) return { ...common, answer: 'cannot tell', evidence: numbers };
   const rounding = 1e-6; // an exact law has an interval of no width
   const holds = slopeLow - rounding <= 1 && 1 <= slopeHigh + rounding;
   const isTold = slopeLow > rounding;
-  const answer = !holds ? 'no' : isTold && fitted < baseline ? 'yes' : 'cannot tell';
-  return { ...common, answer, evidence };
+  const answer = !holds ? 'no' : isTold && calibrated < constant ? 'yes' : 'cannot tell';
+  return { ...common, answer, evidence: numbers };
 }
 
 function thresholdClaim({ points }: Findings): JudgedClaim {
@@ -126,6 +126,6 @@ function thresholdClaim({ points }: Findings): JudgedClaim {
   return { ...common, answer: agreeing === judged.length ? 'yes' : 'no', evidence };
 }
 
-function tooFewCurvatures(n: number): string {
+function tooFewCurvatures({ configurations: n }: CurvatureEvidence): string {
   return n === 0 ? 'no lambda_max was given' : `only ${count(n, 'configuration')} with a lambda_max, or all the same`;
 }

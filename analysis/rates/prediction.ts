@@ -1,4 +1,7 @@
+import type { SettingsGroup } from './groups.ts';
 import type { Optimum } from './optimum.ts';
+import type { RatioToLora } from './ratioToLora.ts';
+import type { Settings } from './settings.ts';
 import type { ScoreDirection, StabilityLimit, SweepContext } from './sweep.ts';
 
 /** A predicted learning rate beside the measured optimum. */
@@ -16,9 +19,13 @@ export interface RatePrediction {
 export interface PredictionPoint {
   readonly configuration: string;
   readonly method: string;
+  /** The settings that differ among the sweep's configurations, this one's own; empty where it has no choice in one. */
+  readonly settings: Settings;
   /** Some of its runs are still to be made, so that all that is said of it may change. */
   readonly isUnfinished: boolean;
   readonly optimum: Optimum;
+  /** The optimum over LoRA's at equal settings; null where there is no such LoRA, or no telling which of several. */
+  readonly ratioToLora: RatioToLora | null;
   /** Smallest rate above the optimum where training breaks; null if it held at every rate tried. */
   readonly divergesAt: number | null;
   /** Largest rate tried below that one, or of all where none broke. */
@@ -72,7 +79,12 @@ export interface Prediction {
   readonly points: readonly PredictionPoint[];
   readonly predictors: readonly PredictorSummary[];
   readonly peakSpread: PeakSpread;
+  /** The claims over all configurations. */
   readonly claims: readonly Claim[];
+  /** The claims at equal settings; null where all configurations are, so that `claims` are the same. */
+  readonly equalSettings: EqualSettings | null;
+  /** How the optimum moves with each numeric setting that differs. */
+  readonly powers: readonly SettingPower[];
   readonly verdict: string;
   readonly scoreDirection: ScoreDirection;
   /** Scores are shares, from 0 to 1. */
@@ -88,7 +100,30 @@ export interface Prediction {
 }
 
 /** A prediction before it is put into words. */
-export type Findings = Omit<Prediction, 'claims' | 'verdict'>;
+export type Findings = Omit<Prediction, 'claims' | 'equalSettings' | 'verdict'>;
+
+/** What is said of methods at equal settings, pooled over groups of such. */
+export interface EqualSettings {
+  readonly groups: readonly SettingsGroup[];
+  readonly claims: readonly Claim[];
+}
+
+/** How the optimum moves with one setting while all others stay: optimum ~ setting^power. */
+export interface SettingPower {
+  /** The setting's column: `rank`, `batch_size`. */
+  readonly setting: string;
+  /** Settings that follow from this one in every configuration, so that the power is that of all of them together. */
+  readonly movesWith: readonly string[];
+  /** Null where no two configurations of one method differ in this setting alone. */
+  readonly power: number | null;
+  /** 95 % interval; null without degrees of freedom. */
+  readonly low: number | null;
+  readonly high: number | null;
+  /** How many configurations it is fitted on. */
+  readonly configurations: number;
+  /** Into how many lines of one method these fall, each at one combination of the other settings. */
+  readonly groups: number;
+}
 
 /** What the numbers say about one claim. */
 export type Answer = 'yes' | 'no' | 'cannot tell';

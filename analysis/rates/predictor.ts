@@ -1,11 +1,24 @@
 import { LambdamaxError } from '../../errors.ts';
-import { kendall, spearman } from '../../numerics/rankCorrelation.ts';
+import { kendall, spearmanRho } from '../../numerics/rankCorrelation.ts';
 import { fitPowerLaw, foldError, geometricMean, mean, quantile } from '../../numerics/statistics.ts';
 import { claimsOf } from './claims.ts';
+import { evidenceAtEqualSettings, evidenceOverAll } from './evidence.ts';
+import { predictorNamed } from './findings.ts';
+import { groupsOf, loraOf, type SettingsGroup } from './groups.ts';
 import { limits } from './limits.ts';
 import { divergesAt, findOptimum, holdsAt } from './optimum.ts';
-import type { PeakSpread, Prediction, PredictionPoint, PredictorSummary, RatePrediction } from './prediction.ts';
+import { powersOf } from './powers.ts';
+import type {
+  EqualSettings,
+  Findings,
+  PeakSpread,
+  Prediction,
+  PredictionPoint,
+  PredictorSummary,
+  RatePrediction,
+} from './prediction.ts';
 import { othersOf, type PredictorPoint, type PredictorRule, predictorRules } from './predictorRules.ts';
+import { ratioToLora } from './ratioToLora.ts';
 import { regretAt } from './regret.ts';
 import { ratePoints, type ScoreDirection, type StabilityLimit, type Sweep, shortfall, toldShortfall } from './sweep.ts';
 import { startsAtZeroB, verdictOf } from './verdict.ts';
@@ -21,11 +34,12 @@ interface Measured extends PredictionPoint {
 export function predict(sweep: Sweep, { seed = 0 }: { seed?: number } = {}): Prediction {
   const { scoreDirection, isShare = false } = sweep;
   const measured = measure(sweep, seed);
+  const groups = groupsOf(measured);
   const rulePoints = measured.map((point) => rulePoint(point, sweep));
   const rules = predictorRules(rulePoints);
   const points = measured.map(({ resampledPeaks: _, ...point }, i): PredictionPoint => {
     const rates = ratePoints(sweep.runs, point.configuration);
-    const others = othersOf(rulePoints[i]!, rulePoints);
+    const others = othersOf(rulePoints[i]!, rulePoints, groups);
     const predictions: Record<string, RatePrediction> = {};
     for (const rule of rules) {
       const learningRate = rule.predict(rulePoints[i]!, others);
@@ -37,7 +51,8 @@ export function predict(sweep: Sweep, { seed = 0 }: { seed?: number } = {}): Pre
         ...regret,
       };
     }
-    return { ...point, predictions };
+    const lora = loraOf(measured[i]!, measured, groups);
+    return { ...point, ratioToLora: lora ? ratioToLora(point.optimum, lora.optimum) : null, predictions };
   });
   const predictors = summaries(rules, points, rulePoints, seed);
   const peakSpread = spreadOfPeaks(measured, scoreDirection, isShare);
@@ -47,9 +62,27 @@ export function predict(sweep: Sweep, { seed = 0 }: { seed?: number } = {}): Pre
   const { done: runsDone = null, planned: runsPlanned = null, unfinished = [] } = sweep.progress ?? {};
   const notBegun = unfinished.filter((name) => !known.has(name) && !unusable.includes(name));
   const progress = { runsDone, runsPlanned, notBegun };
-  const findings = { points, predictors, peakSpread, scoreDirection, isShare, context, unusable, ...progress };
-  const claims = claimsOf(findings);
-  return { ...findings, claims, verdict: verdictOf(findings, claims) };
+  const powers = powersOf(points);
+  const findings = { points, predictors, peakSpread, powers, scoreDirection, isShare, context, unusable, ...progress };
+  const claims = judged(findings, rulePoints, groups, rules, seed);
+  return { ...findings, ...claims, verdict: verdictOf(findings, claims) };
+}
+
+/** The claims over all configurations and, where settings differ, at equal ones. */
+function judged(
+  findings: Findings,
+  points: readonly PredictorPoint[],
+  groups: readonly SettingsGroup[],
+  rules: readonly PredictorRule[],
+  seed: number,
+): { claims: Prediction['claims']; equalSettings: EqualSettings | null } {
+  const named = (name: string): PredictorRule => rules.find((rule) => rule.name === name)!;
+  const compared = { calibrated: named('two-over-lambda-calibrated'), constant: named('one-constant') };
+  const summary = predictorNamed(findings.predictors, 'two-over-lambda')!;
+  const claims = claimsOf(findings, evidenceOverAll(points, summary, compared));
+  if (groups.length === 1) return { claims, equalSettings: null };
+  const evidence = evidenceAtEqualSettings(points, groups, compared, seed);
+  return { claims, equalSettings: { groups, claims: claimsOf(findings, evidence) } };
 }
 
 function measure(sweep: Sweep, seed: number): Measured[] {
@@ -65,8 +98,10 @@ function measure(sweep: Sweep, seed: number): Measured[] {
       {
         configuration,
         method,
+        settings: known?.settings ?? {},
         isUnfinished: sweep.progress?.unfinished.includes(configuration) ?? false,
         optimum: found.optimum,
+        ratioToLora: null,
         divergesAt: breaking,
         holdsAt: holdsAt(points, breaking),
         limit: known?.limit === undefined ? plainLimit(lambdaMax) : known.limit,
@@ -106,11 +141,11 @@ function rulePoint(point: Measured, sweep: Sweep): PredictorPoint {
   return {
     configuration: point.configuration,
     method: point.method,
+    settings: point.settings,
     optimum: point.optimum.learningRate,
     lambdaMax: point.lambdaMax,
     predictedRates: known?.predictedRates ?? {},
     prices: known?.prices ?? {},
-    ...(known?.settings && { settings: known.settings }),
   };
 }
 
@@ -162,7 +197,7 @@ function orderOf(quantity: PredictorRule['quantity'], points: readonly Predictor
     slope: line?.slope ?? null,
     slopeLow: line?.slopeLow ?? null,
     slopeHigh: line?.slopeHigh ?? null,
-    spearman: spearman(rates, optima, seed)?.value ?? null,
+    spearman: spearmanRho(rates, optima),
     kendall: tau?.value ?? null,
     pValue: tau?.pValue ?? null,
   };

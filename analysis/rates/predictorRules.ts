@@ -1,17 +1,24 @@
 import { fitPowerLaw, geometricMean } from '../../numerics/statistics.ts';
+import { type Configured, isLora, loraOf, otherMethodsAt, type SettingsGroup } from './groups.ts';
 
 /** What the rules know of a configuration: its measured optimum, its curvature and further predicted rates. */
-export interface PredictorPoint {
-  readonly configuration: string;
-  readonly method: string;
-  /** Settings that differ among the configurations. */
-  readonly settings?: Readonly<Record<string, string>>;
+export interface PredictorPoint extends Configured {
   /** Empirical optimum, the rate to be predicted. */
   readonly optimum: number;
   readonly lambdaMax: number | null;
   readonly predictedRates: Readonly<Record<string, number>>;
   /** What was spent on each, and on `lambda-max`, in gradients of one batch. */
   readonly prices: Readonly<Record<string, number>>;
+}
+
+/** What a prediction for one configuration may learn from. */
+export interface Others {
+  /** Other methods at equal settings; may be empty. */
+  readonly atEqualSettings: readonly PredictorPoint[];
+  /** Those of {@link othersAnywhere}. */
+  readonly all: readonly PredictorPoint[];
+  /** LoRA at equal settings, if there is one. */
+  readonly lora: PredictorPoint | undefined;
 }
 
 /** One way to predict a learning rate. */
@@ -25,8 +32,8 @@ export interface PredictorRule {
    * inverse correlation. A rule without a quantity predicts the same rate for all and orders nothing.
    */
   readonly quantity: ((point: PredictorPoint) => number | null) | null;
-  /** The predicted rate; `others` are the points of the methods that may be learned from. */
-  readonly predict: (point: PredictorPoint, others: readonly PredictorPoint[]) => number | null;
+  /** The predicted rate. */
+  readonly predict: (point: PredictorPoint, others: Others) => number | null;
   /** The name in `prices` of what it is made from; null: it costs nothing. Sweeps of other methods are not counted. */
   readonly paidFor: string | null;
 }
@@ -58,24 +65,23 @@ const curvatureRules: readonly PredictorRule[] = [
       "the paper's rule, optimum(lora) lambda_max(lora) / lambda_max(method). LoRA itself, at the same settings, is its anchor and is not counted.",
     quantity: twoOverLambda,
     paidFor: lambdaMaxPrice,
-    predict: (point, others) => {
-      const anchor = others.find(
-        (other) => isLora(other) && twoOverLambda(other) !== null && hasEqualSettings(other, point),
-      );
+    predict: (point, { lora }) => {
       const own = twoOverLambda(point);
-      return anchor === undefined || own === null || isLora(point)
+      const anchor = lora && twoOverLambda(lora);
+      return lora === undefined || anchor == null || own === null || isLora(point)
         ? null
-        : (anchor.optimum * own) / twoOverLambda(anchor)!;
+        : (lora.optimum * own) / anchor;
     },
   },
   {
     name: 'fitted-exponent',
-    meaning: 'c lambda_max^-a, c and a fitted on the other methods: two constants learned from sweeps.',
+    meaning:
+      'c lambda_max^-a, c and a fitted on the other methods, at equal settings where there are three of them: two constants learned from sweeps.',
     quantity: twoOverLambda,
     paidFor: lambdaMaxPrice,
     predict: (point, others) => {
       const own = twoOverLambda(point);
-      const known = others.filter((other) => twoOverLambda(other) !== null);
+      const known = nearest(others, (other) => twoOverLambda(other) !== null, fewestForExponent);
       if (own === null || known.length < fewestForExponent) return null;
       const line = fitPowerLaw(
         known.map((other) => twoOverLambda(other)!),
@@ -89,10 +95,14 @@ const curvatureRules: readonly PredictorRule[] = [
 const constantRules: readonly PredictorRule[] = [
   {
     name: 'one-constant',
-    meaning: "the baseline: the geometric mean of the other methods' optima, one rate for all, no curvature.",
+    meaning:
+      "the baseline: the geometric mean of the other methods' optima, one rate for all at equal settings, no curvature.",
     quantity: null,
     paidFor: null,
-    predict: (_, others) => (others.length === 0 ? null : geometricMean(others.map((other) => other.optimum))),
+    predict: (_, others) => {
+      const known = nearest(others, () => true);
+      return known.length === 0 ? null : geometricMean(known.map((other) => other.optimum));
+    },
   },
   {
     name: 'default-2e-4',
@@ -133,12 +143,35 @@ export function predictorRules(points: readonly PredictorPoint[]): PredictorRule
 }
 
 /**
- * The points that a prediction for `point` may learn from: those of the other methods. Where there is one method only (a
- * sweep over ranks, say), the other configurations.
+ * What a prediction for `point` may learn from. Its own method's configurations are left out at all settings, or a method
+ * would be predicted from itself; unless there is one method only.
  */
-export function othersOf(point: PredictorPoint, points: readonly PredictorPoint[]): PredictorPoint[] {
+export function othersOf(
+  point: PredictorPoint,
+  points: readonly PredictorPoint[],
+  groups: readonly SettingsGroup[],
+): Others {
+  return {
+    atEqualSettings: otherMethodsAt(point, points, groups),
+    all: othersAnywhere(point, points),
+    lora: loraOf(point, points, groups),
+  };
+}
+
+/** The configurations of the other methods; where there is one method only, its other configurations. */
+export function othersAnywhere(point: PredictorPoint, points: readonly PredictorPoint[]): PredictorPoint[] {
   const otherMethods = points.filter((other) => other.method !== point.method);
   return otherMethods.length > 0 ? otherMethods : points.filter((other) => other.configuration !== point.configuration);
+}
+
+/** The points that constants are learned from: those at equal settings where there are enough that are known, else all. */
+function nearest(
+  { atEqualSettings, all }: Others,
+  isKnown: (point: PredictorPoint) => boolean,
+  fewest = 1,
+): PredictorPoint[] {
+  const near = atEqualSettings.filter(isKnown);
+  return near.length >= fewest ? near : all.filter(isKnown);
 }
 
 function calibrated(
@@ -149,25 +182,16 @@ function calibrated(
 ): PredictorRule {
   return {
     name: `${name}-calibrated`,
-    meaning: `${formula}, c the geometric mean of optimum over ${name} for the other methods: one constant learned from sweeps.`,
+    meaning: `${formula}, c the geometric mean of optimum over ${name} for the other methods, at equal settings where there are any: one constant learned from sweeps.`,
     quantity,
     paidFor,
     predict: (point, others) => {
       const own = quantity(point);
-      const known = others.filter((other) => quantity(other) !== null);
+      const known = nearest(others, (other) => quantity(other) !== null);
       if (own === null || known.length === 0) return null;
       return own * geometricMean(known.map((other) => other.optimum / quantity(other)!));
     },
   };
-}
-
-/** Whether two configurations agree in all settings that both have: a method's own are not LoRA's. */
-function hasEqualSettings({ settings: a = {} }: PredictorPoint, { settings: b = {} }: PredictorPoint): boolean {
-  return Object.entries(a).every(([name, value]) => value === '' || !b[name] || b[name] === value);
-}
-
-function isLora(point: PredictorPoint): boolean {
-  return point.method.toLowerCase() === 'lora';
 }
 
 function positive(value: number | undefined): number | null {

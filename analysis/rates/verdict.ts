@@ -1,41 +1,74 @@
 import { hasCurvature, predictorNamed, progressWords } from './findings.ts';
 import { capital, count, listed } from './format.ts';
-import type { Claim, Findings, PredictionPoint } from './prediction.ts';
+import type { Claim, Findings, Prediction, PredictionPoint } from './prediction.ts';
+import { stepsIn } from './settings.ts';
+import { groupWords, powerSentences, ratioSentences } from './settingsWords.ts';
 
 /** Methods, by name, whose adapter starts at B = 0 or with another factor of the update at 0; a study measures it instead. */
 export function startsAtZeroB(method: string): boolean {
   return /^(lora|rslora|lora\+|loft|dora|gralora|eva|randlora|vera)(:|$)/i.test(method.trim());
 }
 
-/** One paragraph: the setting, the three claims, what the optima and peaks are, and what limits all this. */
-export function verdictOf(findings: Findings, claims: readonly Claim[]): string {
-  const lead: Record<Claim['name'], Record<Claim['answer'], string>> = {
-    order: {
-      yes: 'Curvature orders the methods',
-      no: 'Curvature does not order the methods',
-      'cannot tell': 'Whether curvature orders the methods cannot be told',
-    },
-    power: {
-      yes: 'the best rate goes as 1/lambda_max',
-      no: 'the best rate does not go as 1/lambda_max',
-      'cannot tell': 'whether the best rate goes as 1/lambda_max cannot be told',
-    },
-    threshold: {
-      yes: 'the limit of stability is where training breaks',
-      no: 'the limit of stability is not where training breaks',
-      'cannot tell': 'whether the limit of stability is where training breaks cannot be told',
-    },
-  };
+/** What each answer to a claim says. */
+const lead: Record<Claim['name'], Record<Claim['answer'], string>> = {
+  order: {
+    yes: 'curvature orders the methods',
+    no: 'curvature does not order the methods',
+    'cannot tell': 'whether curvature orders the methods cannot be told',
+  },
+  power: {
+    yes: 'the best rate goes as 1/lambda_max',
+    no: 'the best rate does not go as 1/lambda_max',
+    'cannot tell': 'whether the best rate goes as 1/lambda_max cannot be told',
+  },
+  threshold: {
+    yes: 'the limit of stability is where training breaks',
+    no: 'the limit of stability is not where training breaks',
+    'cannot tell': 'whether the limit of stability is where training breaks cannot be told',
+  },
+};
+
+/**
+ * One paragraph: the setting, the three claims, first at equal settings and then over all where that differs, how the optima move with
+ * the settings, what the optima and peaks are, and what limits all this.
+ */
+export function verdictOf(findings: Findings, judged: Pick<Prediction, 'claims' | 'equalSettings'>): string {
   return [
     setting(findings),
     ...unfinished(findings),
     ...(hasCurvature(findings)
-      ? claims.map((claim) => `${capital(lead[claim.name][claim.answer])}: ${claim.evidence}.`)
+      ? claimSentences(findings, judged)
       : ['No lambda_max was given, so that nothing is said about curvature.']),
-    ...closest(findings),
+    ...powerSentences(findings.powers),
+    ...ratioSentences(findings.points),
+    ...closest(findings, judged),
     peaks(findings),
     ...limits(findings),
   ].join(' ');
+}
+
+function claimSentences({ points }: Findings, { claims, equalSettings }: Pick<Prediction, 'claims' | 'equalSettings'>) {
+  const sentence = ({ name, answer, evidence }: Claim): string => `${capital(lead[name][answer])}: ${evidence}.`;
+  if (equalSettings === null) return claims.map(sentence);
+  const compared = groupWords(equalSettings.groups, points);
+  if (compared === null) {
+    return [
+      'No two methods were tried at equal settings, so that settings and methods move together in what follows.',
+      ...claims.map(sentence),
+    ];
+  }
+  const within = equalSettings.claims.filter(({ name }) => name !== 'threshold');
+  const over = claims.filter(({ name }) => name !== 'threshold');
+  const threshold = claims.filter(({ name }) => name === 'threshold');
+  const isOtherwise = over.filter(({ answer }, i) => answer !== within[i]!.answer);
+  const all = count(points.length, 'configuration');
+  return [
+    `At equal settings (${compared}):`,
+    ...within.map(sentence),
+    isOtherwise.length === 0 ? `Over all ${all} the answers are the same.` : `Over all ${all} it is otherwise:`,
+    ...isOtherwise.map(sentence),
+    ...threshold.map(sentence),
+  ];
 }
 
 /** How far the study is, and what may still change. */
@@ -52,20 +85,21 @@ function unfinished(findings: Findings): string[] {
 }
 
 /** Which predictor came closest, beside the baseline, and among how many: the best of many flatters itself. */
-function closest({ predictors }: Findings): string[] {
+function closest({ predictors }: Findings, { equalSettings }: Pick<Prediction, 'equalSettings'>): string[] {
   const judged = predictors.filter(({ geometricMeanFoldError }) => geometricMeanFoldError !== null);
   const best = judged.toSorted((a, b) => a.geometricMeanFoldError! - b.geometricMeanFoldError!)[0];
   const constant = predictorNamed(predictors, 'one-constant')?.geometricMeanFoldError;
   if (best === undefined || constant == null || judged.length < 2) return [];
-  if (best.name === 'one-constant')
-    return [`None of ${judged.length} predictors came closer than one constant for all.`];
+  const oneConstant = equalSettings === null ? 'one constant for all' : 'one constant at equal settings';
+  if (best.name === 'one-constant') return [`None of ${judged.length} predictors came closer than ${oneConstant}.`];
   const [off, baseline] = [best.geometricMeanFoldError!, constant].map((fold) => fold.toFixed(2));
   return [
-    `Of ${judged.length} predictors tried ${best.name} came closest: a factor ${off} off in the mean, where one constant for all is ${baseline} off.`,
+    `Of ${judged.length} predictors tried ${best.name} came closest: a factor ${off} off in the mean, where ${oneConstant} is ${baseline} off.`,
   ];
 }
 
 function setting({ context, points }: Findings): string {
+  const lengths = stepsIn(points);
   const parts = [
     `${count(points.length, 'configuration')}`,
     ...(context.model === undefined ? [] : [`on ${context.model}`]),
@@ -75,9 +109,11 @@ function setting({ context, points }: Findings): string {
     ...(context.batchSize === undefined ? [] : [`of ${count(context.batchSize, 'row')}`]),
   ];
   const duration =
-    context.steps === undefined
-      ? 'The number of steps is not known, and the best rate depends on it.'
-      : `All that follows holds for ${count(context.steps, 'step')}: a longer run may have other optima.`;
+    lengths.length > 1
+      ? `Runs have ${lengths.slice(0, -1).join(', ')} or ${lengths.at(-1)} steps, and the best rate may depend on it.`
+      : context.steps === undefined
+        ? 'The number of steps is not known, and the best rate depends on it.'
+        : `All that follows holds for ${count(context.steps, 'step')}: a longer run may have other optima.`;
   return `${parts.join(' ')}. ${duration}`;
 }
 
@@ -91,8 +127,7 @@ function peaks({ peakSpread, scoreDirection, points }: Findings): string {
 }
 
 function limits({ points, unusable, isShare }: Findings): string[] {
-  const list = (wanted: (point: PredictionPoint) => boolean): string =>
-    listed(points.filter(wanted).map((point) => point.configuration));
+  const list = (wanted: (point: PredictionPoint) => boolean): string => listed(namesIn(points, points.filter(wanted)));
   const atEdge = list((point) => point.optimum.atGridEdge);
   const unsolved = list((point) => isShare && point.optimum.score === 0);
   const onGrid = list((point) => point.optimum.intervalFrom === 'grid');
@@ -113,4 +148,14 @@ function limits({ points, unusable, isShare }: Findings): string[] {
           `At B = 0, where ${zeroB} ${points.filter(isZeroB).length > 1 ? 'start' : 'starts'}, the top of the Hessian is chiefly +-s sigma_max(dL/dW): the norm of a gradient rather than curvature of the loss.`,
         ]),
   ];
+}
+
+/** The names of configurations, and of methods of which all several are among them `lora at all settings`. */
+function namesIn(all: readonly PredictionPoint[], some: readonly PredictionPoint[]): string[] {
+  const of = (method: string, points: readonly PredictionPoint[]): number =>
+    points.filter((point) => point.method === method).length;
+  const names = some.map(({ method, configuration }) =>
+    of(method, all) > 1 && of(method, all) === of(method, some) ? `${method} at all settings` : configuration,
+  );
+  return [...new Set(names)];
 }

@@ -5,6 +5,9 @@ import { proportion } from '../../training/tasks/proportion.ts';
 /** A method planted in a made-up sweep: its score is a parabola in ln rate around `optimum`. */
 export interface PlantedMethod {
   readonly method: string;
+  /** The method's name, if none is given. */
+  readonly configuration?: string;
+  readonly settings?: Readonly<Record<string, string>>;
   readonly optimum: number;
   readonly peak?: number;
   /** Rates from here on diverge. */
@@ -37,22 +40,42 @@ export function plantedSweep(
   },
 ): Sweep {
   const random = randomStream(noiseSeed, 'planted sweep');
-  const runs = methods.flatMap(({ method, optimum, peak = 3, divergesAt = Number.POSITIVE_INFINITY }) =>
-    seeds.flatMap((seed) =>
-      rates.map((learningRate): SweepRun => {
-        const loss = 0.05 * Math.log(learningRate / optimum) ** 2 + noise * random.normal();
-        const isBroken = learningRate >= divergesAt * (1 - 1e-9);
-        const score = isBroken ? null : direction === 'lower' ? peak + loss : peak - loss;
-        return { configuration: method, method, learningRate, seed, score, status: isBroken ? 'diverged' : 'finished' };
-      }),
-    ),
+  const runs = methods.flatMap(
+    ({ method, configuration = method, optimum, peak = 3, divergesAt = Number.POSITIVE_INFINITY }) =>
+      seeds.flatMap((seed) =>
+        rates.map((learningRate): SweepRun => {
+          const loss = 0.05 * Math.log(learningRate / optimum) ** 2 + noise * random.normal();
+          const isBroken = learningRate >= divergesAt * (1 - 1e-9);
+          const score = isBroken ? null : direction === 'lower' ? peak + loss : peak - loss;
+          return { configuration, method, learningRate, seed, score, status: isBroken ? 'diverged' : 'finished' };
+        }),
+      ),
   );
-  const configurations = methods.map(({ method, lambdaMax }) => ({
-    configuration: method,
+  const configurations = methods.map(({ method, configuration = method, settings, lambdaMax }) => ({
+    configuration,
     method,
+    ...(settings && { settings }),
     ...(lambdaMax !== undefined && { lambdaMax }),
   }));
   return { runs, configurations, scoreDirection: direction, context };
+}
+
+/** Methods at each combination of ranks and batches: optimum and lambda_max as these functions say. */
+export function plantedProduct(
+  methods: readonly string[],
+  { ranks, batches }: { readonly ranks: readonly number[]; readonly batches: readonly number[] },
+  of: (method: number, rank: number, batch: number) => { readonly optimum: number; readonly lambdaMax?: number },
+): PlantedMethod[] {
+  return ranks.flatMap((rank) =>
+    batches.flatMap((batch) =>
+      methods.map((method, i) => ({
+        method,
+        configuration: `${method}, rank ${rank}, batch ${batch}`,
+        settings: { rank: String(rank), batch_size: String(batch) },
+        ...of(i, rank, batch),
+      })),
+    ),
+  );
 }
 
 /** A sweep of shares of 200 problems, with the loss beside each; a share of null is a run that diverged. */
