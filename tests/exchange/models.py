@@ -29,6 +29,7 @@ CLASSES = {
     "qwen3": "Qwen3Config",
     "mistral": "MistralConfig",
     "olmo2": "Olmo2Config",
+    "phi3": "Phi3Config",
     "smollm3": "SmolLM3Config",
     "gemma3_text": "Gemma3TextConfig",
     "gpt2": "GPT2Config",
@@ -79,6 +80,25 @@ def rope_fields(family, context):
     return {**fields, **maybe(0.15, rope_scaling=draw.choice([None, {}])), **maybe(0.08, original_max_position_embeddings=12)}
 
 
+def phi3_rope(config):
+    """A share of each head, and LongRoPE under each of its names, with one factor for each pair that turns."""
+    share = draw.choice([1.0, 0.75, 0.5])
+    pairs = int(config["hidden_size"] // config["num_attention_heads"] * share) // 2
+    factors = {name: [draw.uniform(1, 3) for _ in range(pairs)] for name in ("short_factor", "long_factor")}
+    kind = draw.choice(["default", "longrope", "longrope", "su", "yarn"])
+    rope = {draw.choice(["rope_type", "type"]): kind, **maybe(0.5, rope_theta=100.0)}
+    if kind in ("longrope", "su", "yarn"):
+        # Rows here have fewer positions: for longer ones all would turn by the other factors, which we refuse.
+        rope.update(factors, **maybe(0.5, factor=4.0), **maybe(0.3, attention_factor=1.25))
+        rope["original_max_position_embeddings"] = 48
+    inside = draw.random() < 0.5
+    return {
+        draw.choice(["rope_scaling", "rope_parameters"]): {**rope, **({"partial_rotary_factor": share} if inside else {})},
+        **({} if inside else {"partial_rotary_factor": share}),
+        **maybe(0.7, original_max_position_embeddings=draw.choice([48, 64])),
+    }
+
+
 def rotary(family):
     heads, layers, context = draw.choice([2, 4]), draw.choice([2, 3, 4]), draw.choice([24, 64, 512])
     config = {
@@ -104,6 +124,11 @@ def rotary(family):
     if family == "smollm3":
         config.update(maybe(0.4, no_rope_layers=[draw.choice([0, 1]) for _ in range(layers)]))
         config.update(maybe(0.4, no_rope_layer_interval=draw.choice([2, 3])))
+    if family == "phi3":
+        for name in ("rope_scaling", "rope_parameters", "original_max_position_embeddings", "head_dim"):
+            config.pop(name, None)
+        config.update(**maybe(0.8, **phi3_rope(config)), **maybe(0.6, sliding_window=draw.choice([None, 4, 9])))
+        config.update(maybe(0.3, resid_pdrop=0.1, embd_pdrop=0.1))
     if family == "mistral":
         config.update(maybe(0.7, sliding_window=draw.choice([None, 4, 9])))
     if family == "gemma3_text":

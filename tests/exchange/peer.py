@@ -54,6 +54,8 @@ def logits_of(model, architecture):
 def targets_of(architecture):
     if architecture == "gpt2":
         return ["c_attn", "c_proj", "c_fc"]
+    if architecture == "phi3":
+        return ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
     return ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
@@ -97,7 +99,7 @@ def refused(architecture, adapter):
 def configs_of(architecture):
     plain = {"target_modules": targets_of(architecture), "task_type": "CAUSAL_LM"}
     lora = {**plain, "r": 4, "lora_alpha": 6}
-    some = {"rank_pattern": {".*0.*c_attn": 2, "layers.0.self_attn.q_proj": 2}, "alpha_pattern": {"down_proj": 3, "c_fc": 3}}
+    some = {"rank_pattern": {".*0.*c_attn": 2, "layers.0.self_attn.q(kv)?_proj": 2}, "alpha_pattern": {"down_proj": 3, "c_fc": 3}}
     return {
         "lora": LoraConfig(**lora),
         "lora gaussian": LoraConfig(**lora, init_lora_weights="gaussian"),
@@ -118,7 +120,7 @@ def configs_of(architecture):
 
 
 def write_theirs():
-    for architecture in ("llama", "qwen3", "gpt2"):
+    for architecture in ("llama", "qwen3", "gpt2", "phi3"):
         for name, config in configs_of(architecture).items():
             torch.manual_seed(0)
             model = get_peft_model(base_model(architecture), config).eval()

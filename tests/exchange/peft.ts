@@ -20,12 +20,12 @@ import { finetuneInFolder } from '../../training/runFolder.ts';
 import { referenceModel, referenceRows } from '../cases/reference.ts';
 import { storedTensors } from '../oracles/storedTensors.ts';
 
-const architectures = ['llama', 'qwen3', 'gpt2'];
+const architectures = ['llama', 'qwen3', 'gpt2', 'phi3'];
 /** Settings beyond the usual ones that PEFT writes down. */
 const more = ['gralora:k=4:hybrid=2', 'pissa:niter=4', 'lora-ga:as=peft:direction=ArBr', 'corda:mode=kpm', 'eva:rho=2'];
 /** Also with ranks and alphas that differ. */
 const patterned = ['lora', 'rslora', 'dora', 'pissa', 'init-ab'];
-const rankPattern = { 'layers.0.self_attn.q_proj': 2, c_fc: 3 };
+const rankPattern = { 'layers.0.self_attn.q_proj': 2, c_fc: 3, gate_up_proj: 3 };
 /** Forms on residual weights that none of our methods has. */
 const variants = ['rslora residual', 'dora residual'];
 /** Both compute in float32, in another order; logits are of the order of 1. */
