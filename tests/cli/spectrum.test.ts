@@ -140,9 +140,9 @@ test("all eigenvalues by --top-k, --trace and --density agree with PyTorch's tra
       'curvature/llama/lora.json',
     );
     const { trace, frobenius_norm } = reference.points.perturbed!.hessian;
-    const run = ['--data', data, ...adapter, ...exact, '--batch-size', '1'];
+    const run = ['--data', data, ...adapter, ...exact];
     const modules = ['--modules', 'model.layers.0.self_attn.(q|v)_proj'];
-    const { parameters, sampleSize } = await spectrumOf(...run, ...modules);
+    const { parameters, sampleSize } = await spectrumOf(...run, ...modules, '--batch-size', '1');
     assert.ok(sampleSize!.sequences >= 1);
 
     const all = ['--top-k', String(parameters), '--max-products', '2000', '--trace', '--density'];
