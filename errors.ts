@@ -1,6 +1,9 @@
-/** What a {@link LambdamaxError} says: who is at fault, what was wanted, what came, what to do. */
+/**
+ * What a {@link LambdamaxError} says: who is at fault, what was wanted, what came, what to do. A field of a function's options
+ * stands in backticks, with its value if that matters: `rank`, `precision: float64`. The command line shows its option there.
+ */
 export interface ErrorParts {
-  /** The file, option, tensor or operation at fault. */
+  /** The file, field, tensor or operation at fault. A field alone stands without backticks. */
   readonly subject: string;
   /** What would have been right. */
   readonly expected: string;
@@ -36,8 +39,8 @@ export class LambdamaxError extends Error {
   }
 }
 
-/** Wrong usage of the command line (exit code 2), as opposed to a failure while running (exit code 1). */
-export class UsageError extends LambdamaxError {}
+/** An argument that a function does not take, whatever else it finds: the caller's own mistake, as opposed to a failure at work. */
+export class ArgumentError extends LambdamaxError {}
 
 /** A value short enough for an error message. */
 function describe(value: unknown): string {

@@ -1,5 +1,6 @@
 /** Curvature of a loss, the learning rates that it allows, and how well those agree with real sweeps. */
 
+export { ArgumentError, type ErrorParts, LambdamaxError } from '../errors.ts';
 export { type SpectralDensity, spectralDensity } from '../numerics/krylov/density.ts';
 export { type LanczosOptions, type LanczosResult, lanczos, type RitzPair } from '../numerics/krylov/lanczos.ts';
 export {

@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { LambdamaxError, UsageError } from '../errors.ts';
+import { ArgumentError, LambdamaxError } from '../errors.ts';
 import { boundLines, bounds } from './bounds.ts';
 import { generation, generationLines } from './generate.ts';
 import { type HvpOptions, hvp } from './hvp.ts';
@@ -197,7 +197,7 @@ async function main(argv: readonly string[]): Promise<void> {
   if (values.help) return void process.stdout.write(usage);
   const bench = benches[positionals[0] ?? ''];
   if (bench === undefined || positionals.length > 1)
-    throw new UsageError({ subject: 'command line', expected: Object.keys(benches).join(' or '), got: positionals });
+    throw new ArgumentError({ subject: 'command line', expected: Object.keys(benches).join(' or '), got: positionals });
   const quick = values.quick === true;
   const result = await bench.run(
     {
@@ -257,7 +257,12 @@ function parse(argv: readonly string[]) {
       },
     });
   } catch (cause) {
-    throw new UsageError({ subject: 'command line', expected: 'known options', got: (cause as Error).message, cause });
+    throw new ArgumentError({
+      subject: 'command line',
+      expected: 'known options',
+      got: (cause as Error).message,
+      cause,
+    });
   }
 }
 
@@ -272,13 +277,13 @@ function own(path: string): string {
 
 function modelName(given: string): ModelName {
   if (Object.hasOwn(models, given)) return given as ModelName;
-  throw new UsageError({ subject: '--models', expected: Object.keys(models).join(', '), got: given });
+  throw new ArgumentError({ subject: '--models', expected: Object.keys(models).join(', '), got: given });
 }
 
 function number(option: string, given: string): number {
   const value = Number(given);
   if (value > 0) return value;
-  throw new UsageError({ subject: `--${option}`, expected: 'a number above 0', got: given });
+  throw new ArgumentError({ subject: `--${option}`, expected: 'a number above 0', got: given });
 }
 
 try {
@@ -286,5 +291,5 @@ try {
 } catch (error) {
   if (!(error instanceof LambdamaxError)) throw error;
   process.stderr.write(`bench: ${error.message}\n`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  process.exitCode = error instanceof ArgumentError ? 2 : 1;
 }

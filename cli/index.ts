@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import yargs from 'yargs';
-import { LambdamaxError, UsageError } from '../errors.ts';
+import { ArgumentError, LambdamaxError } from '../errors.ts';
 import { fileFault } from '../training/checkpoint/files.ts';
 import type { Arguments, Command } from './command.ts';
 import * as convert from './commands/convert.ts';
@@ -19,7 +19,9 @@ import * as setup from './commands/setup.ts';
 import * as spectrum from './commands/spectrum.ts';
 import * as study from './commands/study.ts';
 import * as sweep from './commands/sweep.ts';
+import { inOptions } from './options/fields.ts';
 import { outputOptions } from './options/options.ts';
+import { UsageError } from './options/usageError.ts';
 import { packageVersion } from './package.ts';
 import { createOutput } from './words/output.ts';
 import { standardStream } from './words/standardStream.ts';
@@ -79,7 +81,7 @@ export async function main(argv: readonly string[], surroundings: Surroundings =
     const said = chosen?.command ?? commands.find((command) => nameOf(command) === argv[0]);
     stderr.write(`lambdamax: ${message(error, said)}\n`);
     if (isDebug) stderr.write(`${stack(error)}\n`);
-    return error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
+    return error instanceof ArgumentError ? exitCodes.usage : exitCodes.failed;
   }
 }
 
@@ -171,10 +173,11 @@ function firstOf(error: unknown): unknown {
 }
 
 function message(error: unknown, command: Command | undefined): string {
-  if (error instanceof UsageError) {
-    return `${error.message}; try 'lambdamax ${command === undefined ? '' : `${nameOf(command)} `}--help'`;
+  if (error instanceof LambdamaxError) {
+    const words = inOptions(error, command?.options ?? {});
+    if (!(error instanceof ArgumentError)) return words;
+    return `${words}; try 'lambdamax ${command === undefined ? '' : `${nameOf(command)} `}--help'`;
   }
-  if (error instanceof LambdamaxError) return error.message;
   const said = error instanceof Error ? error.message || error.name : String(error);
   return `${inOneLine(said)} (unexpected; --debug shows where)`;
 }

@@ -1,5 +1,6 @@
 /** TensorFlow.js code in, compiled values, gradients, Hessian-, Gauss-Newton- and Jacobian-vector products out. */
 
+export { ArgumentError, type ErrorParts, LambdamaxError } from '../errors.ts';
 export {
   type Backend,
   type BackendName,

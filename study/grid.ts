@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { FunctionNode, MathJsInstance, MathNode, OperatorNode, SymbolNode } from 'mathjs';
-import { UsageError } from '../errors.ts';
+import { ArgumentError } from '../errors.ts';
 
 /** More rates than any sweep could afford: a slip such as `range(0,1,1e-9)` ends here and not in memory. */
 const mostRates = 200;
@@ -25,13 +25,13 @@ const functions = new Map<string, (...values: number[]) => unknown>([
  * The learning rates that an expression stands for: single rates and lists (`1e-5,2e-5`), `logspace(first, last, count)`
  * (both ends included), `range(start, end, step)` (mathjs's: the end is excluded), and arithmetic on them (`10.^range(-5,-2,0.5)`).
  * Ascending, without repetitions, each positive and finite. The word `auto` comes back as it is.
- * @throws UsageError naming `option` and what is wrong.
+ * @throws ArgumentError naming `field` and what is wrong.
  */
-export function parseGrid(expression: string, option = '--lr'): number[] | 'auto' {
+export function parseGrid(expression: string, field = 'learningRate'): number[] | 'auto' {
   const text = expression.trim();
   if (text === 'auto') return 'auto';
   const refuse = (got: unknown, remedy?: string): never => {
-    throw new UsageError({ subject: option, expected: examples, got, ...(remedy === undefined ? {} : { remedy }) });
+    throw new ArgumentError({ subject: field, expected: examples, got, ...(remedy === undefined ? {} : { remedy }) });
   };
   if (text === '') refuse('nothing');
   if (text.length > longestExpression) refuse(`${text.length} characters`);

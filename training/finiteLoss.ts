@@ -9,7 +9,7 @@ import type { Model } from './model.ts';
 export async function requireFiniteLoss(model: Model, subject: string, value: number): Promise<void> {
   if (Number.isFinite(value)) return;
   await requireFiniteWeights(model);
-  const remedy = 'the weights are finite, and what is computed of them is not: try --precision float64';
+  const remedy = 'the weights are finite, and what is computed of them is not: try `precision: float64`';
   throw new LambdamaxError({ subject, expected: 'a finite number', got: value, remedy });
 }
 

@@ -1,5 +1,6 @@
 /** Models, LoRA variants and data in; fine-tuned adapters and their losses out. */
 
+export { ArgumentError, type ErrorParts, LambdamaxError } from '../errors.ts';
 export { type Adapter, type AdapterOptions, createAdapter } from './adapters/create.ts';
 export { loadAdapter, saveAdapter } from './adapters/files/files.ts';
 export { toPlainLora } from './adapters/files/plainLora.ts';

@@ -62,7 +62,7 @@ async function requireCheckpointFolder(from: string, out: string): Promise<void>
   const place = await realpath(out).catch(() => null);
   if (place !== null && place === (await realpath(from)))
     throw new LambdamaxError({
-      subject: `--out ${out}`,
+      subject: `\`out: ${out}\``,
       expected: 'another folder than that of the base',
       got: 'the same',
     });
@@ -103,7 +103,7 @@ async function writeMerged(
       const values = (await mergedWeight(model, adapter, name)) ?? (await checkpoint.read(name, precision));
       const written = dtypeOf(like(name));
       const unfit = `tensor ${name}, merged and rounded to ${written}`;
-      requireBelow(unfit, values, overflow[written], dtype && 'give another --dtype');
+      requireBelow(unfit, values, overflow[written], dtype && 'give another `dtype`');
       tensors.set(name, { shape: checkpoint.shapeOf(like(name)), values, dtype: written });
       places[name] = nameOf(index);
     }

@@ -88,7 +88,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
           subject: `${what} at step ${step + 1}`,
           expected: 'a number',
           got: number,
-          remedy: 'lower --lr',
+          remedy: 'lower `learningRate`',
         });
     const rate = learningRateAt(step, schedule);
     optimizer.step(parameters, gradient, rate);

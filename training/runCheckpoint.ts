@@ -7,7 +7,7 @@ import { openFile } from './checkpoint/byteSource.ts';
 import { fileFault } from './checkpoint/files.ts';
 import { readHeader } from './checkpoint/header.ts';
 import { readTensor, type TensorToWrite, writeSafetensors } from './checkpoint/safetensors.ts';
-import type { RunSettings } from './runSettings.ts';
+import { type RunSettings, renamedSettings } from './runSettings.ts';
 import type { RunState } from './runState.ts';
 
 /** A run on disk: where it stands, and what it is a run of. */
@@ -58,7 +58,7 @@ export async function readRunCheckpoint(path: string): Promise<RunCheckpoint | n
     return await readWhole(path);
   } catch (cause) {
     const { message } = fileFault(path, 'a readable file', cause);
-    const remedy = 'remove it, or start a new run without --resume';
+    const remedy = 'remove it, or start a new run without `resume`';
     const subject = `checkpoint ${path}`;
     throw new LambdamaxError({ subject, expected: 'the whole file of an unfinished run', got: message, remedy, cause });
   }
@@ -76,10 +76,11 @@ async function readWhole(path: string): Promise<RunCheckpoint> {
     const record = recordSchema.safeParse(JSON.parse(metadata.run));
     if (!record.success)
       throw new LambdamaxError({ subject: 'its record', expected: 'a run of this version of lambdamax' });
-    const { version: _, optimizer, ...rest } = record.data;
+    const { version: _, optimizer, settings, ...rest } = record.data;
     const vectors = [...tensors].filter(([name]) => name.startsWith(optimizerPrefix));
     return {
       ...rest,
+      settings: renamedSettings(settings),
       parameters: tensors.get(parameters)!,
       optimizer: {
         optimizer: optimizer.name,

@@ -55,7 +55,7 @@ export async function requireRunFolder(
     subject: folder,
     expected: 'a run that was begun, to go on with',
     got: 'a finished one without a checkpoint',
-    remedy: 'take another folder, or have it replaced by --overwrite',
+    remedy: 'take another folder, or have it replaced by `overwrite`',
   });
 }
 

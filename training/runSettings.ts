@@ -10,8 +10,18 @@ import type { Model } from './model.ts';
 import { resultsVersion } from './resultsVersion.ts';
 import type { Validation } from './validation.ts';
 
-/** What determines every number of a run, by the option that sets it; hashes of what is too large to list. */
+/** What determines every number of a run, by the field that sets it; hashes of what is too large to list. */
 export type RunSettings = Readonly<Record<string, string | number | boolean | null>>;
+
+/** Settings under today's names. Checkpoints have had the names of the command line's options: `--batch-size`, `--lr`. */
+export function renamedSettings(stored: RunSettings): RunSettings {
+  const renamed = Object.entries(stored).map(([name, value]) => {
+    if (name === '--lr') return ['learningRate', value];
+    if (!name.startsWith('--')) return [name.replace('--method', '`method`'), value];
+    return [name.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()), value];
+  });
+  return Object.fromEntries(renamed);
+}
 
 /** The settings of a run that starts from this adapter; whatever it is trained to later does not count. */
 export async function runSettings(
@@ -24,32 +34,32 @@ export async function runSettings(
   const { betas, eps, weightDecay, momentum, loraPlusRatio, groups } = optimizerOptions;
   return {
     'the version of results': resultsVersion,
-    '--model': await model.checkpoint.contentHash(),
-    '--data': hashRows(rows),
-    '--validation': validation === undefined ? null : hashOfValidation(validation),
-    '--method': method.name,
-    'the file of --method': method.contentHash ?? null,
+    model: await model.checkpoint.contentHash(),
+    data: hashRows(rows),
+    validation: validation === undefined ? null : hashOfValidation(validation),
+    method: method.name,
+    'the file of `method`': method.contentHash ?? null,
     'adapter layout': hashOf([JSON.stringify(layoutTensors(layout))]),
     'initial values of the adapter': hashOf([parameters, ...weights.values()]),
-    '--optimizer': options.optimizer,
-    '--betas': betas?.join() ?? null,
-    '--eps': eps ?? null,
-    '--weight-decay': weightDecay ?? null,
-    '--momentum': momentum ?? null,
-    '--lora-plus-ratio': loraPlusRatio ?? null,
+    optimizer: options.optimizer,
+    betas: betas?.join() ?? null,
+    eps: eps ?? null,
+    weightDecay: weightDecay ?? null,
+    momentum: momentum ?? null,
+    loraPlusRatio: loraPlusRatio ?? null,
     'parameter groups': JSON.stringify(groups ?? []),
-    '--lr': learningRate,
-    '--schedule': options.schedule,
-    '--steps': options.steps,
-    '--warmup-steps': options.warmupSteps,
-    '--batch-size': options.batchSize,
-    '--micro-batch': microBatch ?? options.batchSize,
-    '--max-grad-norm': maxGradNorm ?? null,
-    '--max-loss': maxLoss ?? null,
-    '--seed': options.seed,
-    '--shuffle': options.shuffle,
-    '--precision': model.precision,
-    '--backend': model.backend.name,
+    learningRate,
+    schedule: options.schedule,
+    steps: options.steps,
+    warmupSteps: options.warmupSteps,
+    batchSize: options.batchSize,
+    microBatch: microBatch ?? options.batchSize,
+    maxGradNorm: maxGradNorm ?? null,
+    maxLoss: maxLoss ?? null,
+    seed: options.seed,
+    shuffle: options.shuffle,
+    precision: model.precision,
+    backend: model.backend.name,
   };
 }
 
@@ -60,16 +70,16 @@ function hashOfValidation(validation: Validation): string {
   return hashOfValue({ ...examination, template, family: family.name, content: family.contentHash });
 }
 
-/** Throws a LambdamaxError that names the first option in which a run differs from the one that a checkpoint is of. */
+/** Throws a LambdamaxError that names the first field in which a run differs from the one that a checkpoint is of. */
 export function requireSameSettings(checkpoint: string, stored: RunSettings, own: RunSettings): void {
   const name = Object.keys(own).find((key) => own[key] !== stored[key]);
   if (name === undefined) return;
   const isHash = /^[0-9a-f]{64}$/.test(`${own[name]}`);
   throw new LambdamaxError({
-    subject: `${name} of a run resumed from ${checkpoint}`,
+    subject: `${/^\w+$/.test(name) ? `\`${name}\`` : name} of a run resumed from ${checkpoint}`,
     expected: isHash ? 'the same as when the run was begun' : `${stored[name] ?? 'none'}, as when the run was begun`,
     ...(isHash ? {} : { got: own[name] }),
-    remedy: 'without --resume a new run replaces the old one',
+    remedy: 'without `resume` a new run replaces the old one',
   });
 }
 

@@ -1,4 +1,4 @@
-import { type ErrorParts, LambdamaxError, UsageError } from '../errors.ts';
+import { ArgumentError, type ErrorParts, LambdamaxError } from '../errors.ts';
 
 /** What a process of workers is told: first what it is to be, then one task after another. */
 export type Order =
@@ -15,7 +15,7 @@ export type Answer =
 export interface Failure {
   /** What a LambdamaxError said; absent for any other error. */
   readonly parts?: Omit<ErrorParts, 'cause'>;
-  readonly isUsage: boolean;
+  readonly isArgument: boolean;
   readonly message: string;
   readonly stack: string;
 }
@@ -23,15 +23,15 @@ export interface Failure {
 /** An error as something that can be sent. */
 export function failureOf(error: unknown): Failure {
   const { message, stack = message } = error instanceof Error ? error : new Error(String(error));
-  const isUsage = error instanceof UsageError;
-  if (!(error instanceof LambdamaxError)) return { isUsage, message, stack };
+  const isArgument = error instanceof ArgumentError;
+  if (!(error instanceof LambdamaxError)) return { isArgument, message, stack };
   const { subject, expected, got, remedy } = error;
-  return { parts: { subject, expected, ...(got && { got }), ...(remedy && { remedy }) }, isUsage, message, stack };
+  return { parts: { subject, expected, ...(got && { got }), ...(remedy && { remedy }) }, isArgument, message, stack };
 }
 
 /** The error that was sent, with the same message; its cause is the one over there. */
-export function errorOf({ parts, isUsage, message, stack }: Failure): Error {
+export function errorOf({ parts, isArgument, message, stack }: Failure): Error {
   const cause = Object.assign(new Error(message), { stack });
   if (parts === undefined) return new Error(message, { cause });
-  return isUsage ? new UsageError({ ...parts, cause }) : new LambdamaxError({ ...parts, cause });
+  return isArgument ? new ArgumentError({ ...parts, cause }) : new LambdamaxError({ ...parts, cause });
 }

@@ -123,7 +123,7 @@ export class WorkerProcess<Task, Result, Progress = never> {
   }
 
   /**
-   * Does a task, after all that were given before. Throws what the task threw, as a LambdamaxError or UsageError where it was one;
+   * Does a task, after all that were given before. Throws what the task threw, as a LambdamaxError or ArgumentError where it was one;
    * a LambdamaxError if the process dies meanwhile, is ended for its silence, or is dead.
    */
   run(task: Task, report: (progress: Progress) => void = () => {}): Promise<Result> {
@@ -175,7 +175,7 @@ export class WorkerProcess<Task, Result, Progress = never> {
           subject: who,
           expected: `a sign within ${endedAfter} s`,
           got: `none from ${words}: it was ended`,
-          remedy: 'if it was only slow, allow it more seconds (--worker-timeout)',
+          remedy: 'if it was only slow, allow it more seconds (`endedAfter`)',
         });
         this.kill();
       } else if (passed(namedAfter)) {

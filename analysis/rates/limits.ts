@@ -14,7 +14,7 @@ export interface Limit {
 
 /** What an optimizer's limit depends on besides curvature. */
 export interface OptimizerSettings {
-  /** The optimizer's name, one of those of `--optimizer`. */
+  /** The optimizer's name. */
   readonly name: string;
   readonly betas: readonly [beta1: number, beta2: number];
   readonly momentum: number;

@@ -74,7 +74,7 @@ export interface PeakSpread {
   readonly worst: string;
 }
 
-/** What `predict --json` prints. */
+/** Predicted learning rates beside the best ones of a sweep, and how well they agree. */
 export interface Prediction {
   readonly points: readonly PredictionPoint[];
   readonly predictors: readonly PredictorSummary[];

@@ -117,10 +117,10 @@ const constantRules: readonly PredictorRule[] = [
 const meanings: Readonly<Record<string, string>> = {
   'adam-threshold':
     "Adam's limit of stability, 38 / lambda_max(P^-1/2 H P^-1/2) at beta1 = 0.9, P after a warm-up. Nothing is fitted.",
-  curvature: "recommend --by curvature: from a line search along Adam's update, and the rule of thumb. No run.",
+  curvature: "recommend by curvature: from a line search along Adam's update, and the rule of thumb. No run.",
   'line-search': "the rate at which one step of Adam's lowers the loss most. Nothing is fitted.",
   'update-curvature': "g'u / u'Gu along Adam's update u: where the Gauss-Newton model of the loss is least.",
-  probes: 'recommend --by probes: from short runs of the same schedule, extrapolated to the length of the run.',
+  probes: 'recommend by probes: from short runs of the same schedule, extrapolated to the length of the run.',
   'range-test': 'the learning-rate range test: where the loss is least while the rate grows from step to step.',
   'rule-of-thumb': 'the published rule for LoRA, 5e-5 * 10 * (2000 / hidden)^p. Nothing is measured.',
 };

@@ -21,7 +21,7 @@ export interface SweepRun {
 
 /** The largest learning rate at which an optimizer is stable near the start of training. */
 export interface StabilityLimit {
-  /** The optimizer's name, one of those of `--optimizer`; null where it is not known, and the limit is that of plain gradient descent. */
+  /** The optimizer's name; null where it is not known, and the limit is that of plain gradient descent. */
   readonly optimizer: string | null;
   /** Null where the curvature that it follows from was not measured, or allows any rate. */
   readonly learningRate: number | null;

@@ -68,7 +68,7 @@ function countedRows(table: Table, { status }: Roles, onNotice: (notice: string)
       subject: table.path,
       expected: 'at least one finished run',
       got: told,
-      remedy: `--columns ignore=${status} counts them all`,
+      remedy: `\`columns: ignore=${status}\` counts them all`,
     });
   }
   if (told !== '') onNotice(`left out ${others.length} of ${table.rows.length} runs, which did not finish: ${told}`);
@@ -138,7 +138,7 @@ function refuseHistories(rows: readonly TableRow[], runs: readonly SweepRun[], m
       subject: row.subject,
       expected: 'one row for each run',
       got: `${moment} ${row.cells[moment]} after ${before.cells[moment]} of ${configuration} at ${learningRate}`,
-      remedy: `keep the last row of each run; if these are runs of their own, say --columns ignore=${moment}`,
+      remedy: `keep the last row of each run; if these are runs of their own, say \`columns: ignore=${moment}\``,
     });
   }
 }
@@ -217,7 +217,7 @@ function refuseSinglePoints({ path }: Table, runs: readonly SweepRun[], { settin
     subject: path,
     expected: 'several learning rates with the same settings',
     got: `${settingColumns.join(', ')} and the rate never apart`,
-    remedy: '--columns ignore=NAME takes runs that differ in a setting together',
+    remedy: '`columns: ignore=NAME` takes runs that differ in a setting together',
   });
 }
 
@@ -304,7 +304,7 @@ function directionOf(path: string, runs: readonly SweepRun[], names: readonly st
       subject: path,
       expected: 'curves that show whether a lower or a higher score is better',
       got: 'best rates inside the grid both ways, or neither way',
-      remedy: 'say with --better which is meant, lower or higher',
+      remedy: 'say with `scoreDirection` which is meant, lower or higher',
     });
   }
   return lower > higher ? 'lower' : 'higher';

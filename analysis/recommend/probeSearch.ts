@@ -143,7 +143,7 @@ function firstLength(
       subject: 'budget of the probes',
       expected: `at least ${needed} gradients of a batch, ${before}${firstProbes} runs of ${least} steps`,
       got: `${Number(budget.toPrecision(4))}, for a run of ${steps} steps`,
-      remedy: `raise --budget to ${share}, or use --by curvature`,
+      remedy: `raise \`budget\` to ${share}, or use \`by: curvature\``,
     });
   }
   const price = firstProbes + growth * laterProbes;
@@ -198,6 +198,6 @@ function allDiverged(probes: readonly ProbePoint[]): LambdamaxError {
     subject: 'probe runs',
     expected: 'one that does not diverge',
     got: `${probes.length} that did, down to the rate ${lowest.toExponential(2)}`,
-    remedy: 'raise --budget, or begin at a smaller rate with --start',
+    remedy: 'raise `budget`, or begin at a smaller rate with `start`',
   });
 }

@@ -1,4 +1,4 @@
-import { LambdamaxError, UsageError } from '../../errors.ts';
+import { ArgumentError, LambdamaxError } from '../../errors.ts';
 import type { Adapter } from '../../training/adapters/create.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import { holdOut } from '../../training/data/split.ts';
@@ -81,7 +81,7 @@ const usualWarmup = { steps: 1, learningRate: 1e-6 };
  * along Adam's update alone. The adapter is left as it is. Deterministic, given the same options.
  *
  * Throws a LambdamaxError if there is nothing to train or to score on, if the budget is too small for probes, or if all of
- * them diverged; a UsageError where the optimizer is not Adam and no rate to begin with is given.
+ * them diverged; an ArgumentError where the optimizer is not Adam and no rate to begin with is given.
  */
 export async function recommend(
   model: Model,
@@ -198,8 +198,8 @@ async function measureUpdate(
 ): Promise<UpdateCurvature> {
   const { optimizer, optimizerOptions = {}, batchSize, seed, shuffle, warmup = usualWarmup, onProgress } = options;
   if (!/^adamw?$|^lora\+$|^loft$/.test(optimizer))
-    throw new UsageError({
-      subject: '--start',
+    throw new ArgumentError({
+      subject: 'start',
       expected: `a rate to begin with, as the line search follows Adam and not ${optimizer}`,
       got: 'none',
     });
@@ -219,7 +219,7 @@ function optimumAlong({ lineSearch, warmup }: UpdateCurvature): LengthOptimum {
     subject: "line search along Adam's update",
     expected: 'a rate that lowers the loss',
     got: `none, after ${warmup.steps} steps at ${warmup.learningRate}`,
-    remedy: 'lower --warmup-lr, or use --by probes with --start RATE',
+    remedy: 'lower `warmup.learningRate`, or use `by: probes` with `start: RATE`',
   });
 }
 

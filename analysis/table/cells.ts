@@ -96,7 +96,7 @@ export function statusOf(word: string, subject: string, column: string): RunStat
     subject,
     expected: `${column} to be a status that is known, such as finished, diverged, crashed or running`,
     got: word,
-    remedy: `write one of these words in its place, or say --columns ignore=${column} if it is no status`,
+    remedy: `write one of these words in its place, or say \`columns: ignore=${column}\` if it is no status`,
   });
 }
 

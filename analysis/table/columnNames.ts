@@ -1,4 +1,4 @@
-/** What a column can be for a sweep, as `--columns` names it. */
+/** What a column can be for a sweep. */
 export const columnRoles = ['rate', 'score', 'method', 'seed', 'status', 'lambda', 'configuration'] as const;
 
 export type ColumnRole = (typeof columnRoles)[number];

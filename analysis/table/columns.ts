@@ -1,9 +1,9 @@
-import { LambdamaxError, UsageError } from '../../errors.ts';
+import { ArgumentError, LambdamaxError } from '../../errors.ts';
 import { isMissing } from './cells.ts';
 import { type ColumnRole, columnRoles, isConfig, isLogged, plainName, roleNames } from './columnNames.ts';
 import type { Table } from './readTable.ts';
 
-/** What the user says of a table's columns (`--columns`): which one has a role, which are settings, which do not count. */
+/** What the user says of a table's columns: which one has a role, which are settings, which do not count. */
 export interface ColumnChoices extends Partial<Readonly<Record<ColumnRole, string>>> {
   readonly setting?: readonly string[];
   readonly ignore?: readonly string[];
@@ -13,10 +13,10 @@ export interface ColumnChoices extends Partial<Readonly<Record<ColumnRole, strin
 export type Roles = Partial<Readonly<Record<ColumnRole, string>>> & { readonly rate: string; readonly score: string };
 
 /** What the reader can type where a column cannot be told. */
-const words = '--columns rate=NAME,score=NAME,method=NAME,seed=NAME,status=NAME,setting=NAME,ignore=NAME';
+const words = '`columns: rate=NAME,score=NAME,method=NAME,seed=NAME,status=NAME,setting=NAME,ignore=NAME`';
 
-/** Reads `--columns rate=lr,score=eval/loss,ignore=Group`; `setting` and `ignore` may come several times. */
-export function parseColumns(given: string, option = '--columns'): ColumnChoices {
+/** Reads `rate=lr,score=eval/loss,ignore=Group`; `setting` and `ignore` may come several times. */
+export function parseColumns(given: string, field = 'columns'): ColumnChoices {
   const choices: Record<string, string> = {};
   const lists: Record<'setting' | 'ignore', string[]> = { setting: [], ignore: [] };
   for (const part of given.split(',')) {
@@ -24,7 +24,7 @@ export function parseColumns(given: string, option = '--columns'): ColumnChoices
     const isRole = (columnRoles as readonly string[]).includes(key);
     if (name === '' || !(isRole || key in lists) || key in choices) {
       const expected = `one of ${[...columnRoles, ...Object.keys(lists)].join(', ')}, = and a column's name, each role once`;
-      throw new UsageError({ subject: option, expected, got: part.trim() });
+      throw new ArgumentError({ subject: field, expected, got: part.trim() });
     }
     if (isRole) choices[key] = name;
     else lists[key as keyof typeof lists].push(name);
@@ -66,7 +66,7 @@ export function columnNamed(table: Table, name: string): string {
   const remedy = `its columns are ${listOf(table)}`;
   throw new LambdamaxError({
     subject: table.path,
-    expected: `the column of --columns, ${name}`,
+    expected: `the column of \`columns\`, ${name}`,
     got: 'none of this name',
     remedy,
   });
@@ -87,7 +87,7 @@ function usualColumn(table: Table, role: ColumnRole, isTaken: (column: string) =
       subject: table.path,
       expected: `one column that can be the ${role}`,
       got: found.join(' and '),
-      remedy: `say which with --columns ${role}=NAME`,
+      remedy: `say which with \`columns: ${role}=NAME\``,
     });
   }
   return undefined;

@@ -123,7 +123,7 @@ function refuse(table: Table, column: string, rows: readonly TableRow[]): never 
     subject: `column ${column} of ${table.path}`,
     expected: 'to know whether it is a setting of the runs: it differs among runs of one configuration',
     got: values.join(', '),
-    remedy: `say --columns setting=${column} if runs that differ in it are not repeats of one another, else ignore=${column}`,
+    remedy: `say \`columns: setting=${column}\` if runs that differ in it are not repeats of one another, else ignore=${column}`,
   });
 }
 
@@ -137,7 +137,7 @@ function refuseUnclearLength(rows: readonly TableRow[], scored: readonly TableRo
       subject: `${column} in ${unclear.subject}`,
       expected: `the length that the run was to have, one of ${[...known].join(', ')}`,
       got: settingOf(unclear, column) || 'none',
-      remedy: `--columns ignore=${column} takes runs of all lengths together`,
+      remedy: `\`columns: ignore=${column}\` takes runs of all lengths together`,
     });
   }
 }

@@ -1,6 +1,6 @@
-import { UsageError } from '../../errors.ts';
 import type { Command } from '../command.ts';
 import { value } from '../options/options.ts';
+import { UsageError } from '../options/usageError.ts';
 import { choice, optional, required, text, wholeNumber } from '../options/values.ts';
 
 /** `lambdamax data`: problems of a task, as rows of a data file. */

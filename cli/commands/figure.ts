@@ -1,9 +1,9 @@
 import { extname } from 'node:path';
 import type { Figure } from '../../analysis/figures/figure.ts';
 import type { Prediction } from '../../analysis/rates/prediction.ts';
-import { UsageError } from '../../errors.ts';
 import type { Command } from '../command.ts';
 import { demand, runOption, studyOption, value } from '../options/options.ts';
+import { UsageError } from '../options/usageError.ts';
 import { atMostOne, optional, required, text } from '../options/values.ts';
 
 /** `lambdamax figure`: one figure of a report. */

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { UsageError } from '../../errors.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import type { FinetuneOptions } from '../../training/finetune.ts';
 import type { StepMetrics } from '../../training/metrics.ts';
@@ -32,6 +31,7 @@ import {
   readTrainingRows,
   readValidation,
 } from '../options/taskInputs.ts';
+import { UsageError } from '../options/usageError.ts';
 import { given, list, named, number, optional, required, wholeNumber } from '../options/values.ts';
 import { costLine } from '../words/cost.ts';
 import { percent, shortNumber } from '../words/output.ts';

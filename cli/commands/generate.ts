@@ -1,8 +1,8 @@
-import { UsageError } from '../../errors.ts';
 import type { Command } from '../command.ts';
 import { parseAdapter } from '../options/adapterOptions.ts';
 import { openAdapter, openModel } from '../options/inputs.ts';
 import { demand, engineOptions, modelOptions, parseEngine, parseModel, value } from '../options/options.ts';
+import { UsageError } from '../options/usageError.ts';
 import { number, required, wholeNumber } from '../options/values.ts';
 
 /** `lambdamax generate`: what a model makes of a prompt. */

@@ -1,7 +1,7 @@
-import { UsageError } from '../../errors.ts';
 import type { Command } from '../command.ts';
 import { openModel } from '../options/inputs.ts';
 import { modelOptions, overwriteOption, parseModel, parseOverwrite, value } from '../options/options.ts';
+import { UsageError } from '../options/usageError.ts';
 import { choice, optional, required, text } from '../options/values.ts';
 
 const dtypes = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { UsageError } from '../../errors.ts';
 import type { RotaryConfig } from '../../training/models/rotaryConfig.ts';
 import type { Arguments, Command } from '../command.ts';
 import { engineOptions, overwriteOption, parseFloat32Engine, parseOverwrite, value } from '../options/options.ts';
+import { UsageError } from '../options/usageError.ts';
 import { given, number, optional, required, text, wholeNumber } from '../options/values.ts';
 import { shortNumber } from '../words/output.ts';
 

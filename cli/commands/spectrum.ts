@@ -1,5 +1,4 @@
 import type { PageSpectrum } from '../../analysis/report/pageSpectrum.ts';
-import { UsageError } from '../../errors.ts';
 import type { Arguments, Command } from '../command.ts';
 import { commandLine } from '../commandLine.ts';
 import { adapterOptions, parseAdapter } from '../options/adapterOptions.ts';
@@ -26,6 +25,7 @@ import {
   workerTimeoutOption,
 } from '../options/runOptions.ts';
 import { demandSource, readTrainingRows } from '../options/taskInputs.ts';
+import { UsageError } from '../options/usageError.ts';
 import { atMostOne, choice, given, list, number, optional, required, text, wholeNumber } from '../options/values.ts';
 import { comparisonLines } from '../words/comparisonLines.ts';
 import type { Output } from '../words/output.ts';
@@ -123,7 +123,7 @@ async function parseMethods(args: Arguments): Promise<readonly string[] | undefi
   const methods = optional(args, 'methods', list(text));
   if (methods === undefined) return undefined;
   const { loadMethod } = await import('../../training/adapters/methodFile.ts');
-  for (const method of methods) await loadMethod(method, '--methods');
+  for (const method of methods) await loadMethod(method, 'methods');
   return [...new Set(methods.includes('lora') ? methods : ['lora', ...methods])];
 }
 

@@ -1,7 +1,7 @@
-import { UsageError } from '../../errors.ts';
 import { isMethodFile } from '../../training/adapters/methodFile.ts';
 import type { Arguments, OptionGroup } from '../command.ts';
 import { value } from './options.ts';
+import { UsageError } from './usageError.ts';
 import {
   atMostOne,
   type Given,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { LambdamaxError, UsageError } from '../../errors.ts';
+import { LambdamaxError } from '../../errors.ts';
 import type { Adapter } from '../../training/adapters/create.ts';
 import type { TokenRow, TokenRows } from '../../training/data/examples.ts';
 import type { Model } from '../../training/model.ts';
@@ -7,6 +7,7 @@ import type { Output } from '../words/output.ts';
 import type { Progress } from '../words/progress.ts';
 import type { AdapterOptions } from './adapterOptions.ts';
 import { type DataOptions, demand, type EngineOptions, type ModelOptions } from './options.ts';
+import { UsageError } from './usageError.ts';
 
 /** Opens the checkpoint that the options name, downloaded first if it is not there. */
 export async function openModel(options: ModelOptions & EngineOptions, output: Output): Promise<Model> {

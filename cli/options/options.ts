@@ -1,10 +1,10 @@
 import type { Options } from 'yargs';
 import { type BackendName, backendNames } from '../../compute/backends/executable.ts';
 import type { Precision } from '../../compute/tensors.ts';
-import { UsageError } from '../../errors.ts';
 import { type TrainOn, trainOnChoices } from '../../training/data/tokenRow.ts';
 import type { Arguments, OptionGroup } from '../command.ts';
 import { bundledModel } from '../package.ts';
+import { UsageError } from './usageError.ts';
 import {
   atMostOne,
   choice,

@@ -1,8 +1,8 @@
-import { UsageError } from '../../errors.ts';
 import { optimizerNames } from '../../training/optimizers/index.ts';
 import type { ScheduleName } from '../../training/optimizers/schedules.ts';
 import type { Arguments, OptionGroup } from '../command.ts';
 import { value } from './options.ts';
+import { UsageError } from './usageError.ts';
 import { atMostOne, choice, type Given, given, list, number, optional, required, text, wholeNumber } from './values.ts';
 
 // The options of runs, one or a sweep of them; see `options.ts`.
@@ -177,7 +177,7 @@ export async function parseSweep(args: Arguments): Promise<SweepOptions> {
   const count = required(args, 'seeds', wholeNumber(1, 1000));
   const methods = [...new Set(required(args, 'methods', list(text)))];
   // Of files what they hold is not known before they are loaded.
-  for (const method of methods) await loadMethod(method, '--methods');
+  for (const method of methods) await loadMethod(method, 'methods');
   return {
     ...given({
       study: optional(args, 'study', text),

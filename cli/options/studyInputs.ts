@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
-import { UsageError } from '../../errors.ts';
 import type { SweepData } from '../../study/execute.ts';
 import type { StudyPlan } from '../../study/plan.ts';
 import type { PlannedStudy } from '../../study/workers.ts';
@@ -16,6 +15,7 @@ import { parseSweep, parseTraining, type SweepOptions, type TrainingOptions } fr
 import { finetuneSettings } from './runSettings.ts';
 import { readStudyData, type StudyData, type StudyDataOptions } from './studyData.ts';
 import { parseExamination } from './taskInputs.ts';
+import { UsageError } from './usageError.ts';
 import { given, list, optional, text } from './values.ts';
 
 /** What a study's command line says, checked. */

@@ -1,4 +1,4 @@
-import { LambdamaxError, UsageError } from '../../errors.ts';
+import { LambdamaxError } from '../../errors.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import type { Model } from '../../training/model.ts';
 import type { ProblemRow } from '../../training/taskData.ts';
@@ -8,6 +8,7 @@ import type { Arguments, OptionGroup } from '../command.ts';
 import type { Output } from '../words/output.ts';
 import { countOf, demandData, readData } from './inputs.ts';
 import { type DataOptions, demand, value } from './options.ts';
+import { UsageError } from './usageError.ts';
 import { type Given, given, required, wholeNumber } from './values.ts';
 
 // What `--task` means for the commands: where problems come from, how they become rows, how a model is examined on them.

@@ -1,5 +1,5 @@
-import { UsageError } from '../../errors.ts';
 import type { Arguments } from '../command.ts';
+import { UsageError } from './usageError.ts';
 
 /** Makes a value of what was typed behind an option, which is named with its dashes: `--rank`. */
 export type Parser<T> = (text: string, option: string) => T;

@@ -82,7 +82,7 @@ function refuseOtherPlatforms(name: string): void {
       subject: 'setup tensorflow',
       expected: 'Linux, whose wheels hold a library to build against',
       got: platform(),
-      remedy: 'use --backend onnx or wasm',
+      remedy: 'use the backend onnx or wasm',
     });
   if (!(tag.includes('linux') && tag.endsWith(here)))
     throw new LambdamaxError({ subject: name, expected: `a wheel for linux ${here}`, got: tag, remedy });

@@ -123,7 +123,13 @@ test('a missing file, an empty one, a header alone and missing columns are told 
   refuses(join(folder, 'absent.csv'), 'absent.csv', 'readable CSV file');
   refuses(csv(folder, ''), 'an empty file');
   refuses(csv(folder, 'method,learningRate,score\n'), 'a header only');
-  refuses(csv(folder, 'method,speed,gain\nlora,1,2\n'), 'learning rate', 'score', '--columns', 'method, speed, gain');
+  refuses(
+    csv(folder, 'method,speed,gain\nlora,1,2\n'),
+    'learning rate',
+    'score',
+    '`columns: rate=NAME',
+    'method, speed, gain',
+  );
 });
 
 test.run();

@@ -151,7 +151,7 @@ test('a column that may or may not be a setting is refused by name, until the us
   );
   await throwsClearly(
     () => readingOf(text),
-    /^column kappa of .*: .* it differs among runs of one configuration, got 0\.1, 0\.2; say --columns setting=kappa .* else ignore=kappa$/,
+    /^column kappa of .*: .* it differs among runs of one configuration, got 0\.1, 0\.2; say `columns: setting=kappa` .* else ignore=kappa$/,
   );
   const scoreDirection = 'lower';
   assert.equal(await optimaOf(text, { scoreDirection, given: 'setting=kappa' }), {
@@ -256,7 +256,7 @@ test('a status that nobody knows is refused, and a table without one finished ru
   );
   await throwsClearly(
     () => readingOf(of('crashed')),
-    /at least one finished run, got 5 crashed; --columns ignore=status/,
+    /at least one finished run, got 5 crashed; `columns: ignore=status`/,
   );
 });
 
@@ -415,7 +415,7 @@ const refused: readonly (readonly [name: string, text: string | Buffer, words: R
       plain.map((line) => `${line},0.5${line.length}`),
       'lora,1,3,0.1',
     ),
-    /one column that can be the score, got eval_loss and eval_accuracy; say which with --columns score=NAME/,
+    /one column that can be the score, got eval_loss and eval_accuracy; say which with `columns: score=NAME`/,
   ],
   [
     'several objectives of Optuna',
@@ -458,7 +458,7 @@ test('the name of a score says which way is better, and otherwise the curves do'
   assert.is((await readingOf(table('method,lr,value', rising))).direction, 'higher');
   // Half a curve: its name is all there is to tell by.
   assert.is((await readingOf(table('method,lr,eval_loss', plain.slice(0, 3)))).direction, 'lower');
-  await throwsClearly(() => readingOf(table('method,lr,value', plain.slice(0, 3))), /say with --better/);
+  await throwsClearly(() => readingOf(table('method,lr,value', plain.slice(0, 3))), /say with `scoreDirection`/);
 });
 
 test("W&B's run table, and its API's columns of dicts", async () => {
@@ -555,10 +555,10 @@ test('--columns names what a column is, in whatever case, and refuses what it ca
   });
   await throwsClearly(
     () => readingOf(text, { given: 'rate=speed,score=Ziel' }),
-    /the column of --columns, speed, got none of this name; its columns are Was, Eta0, Ziel/,
+    /the column of `columns`, speed, got none of this name; its columns are Was, Eta0, Ziel/,
   );
   for (const given of ['rate', 'rate=', 'speed=x', 'rate=a,rate=b', ''])
-    await throwsClearly(async () => parseColumns(given), /^--columns: expected one of rate, score, method, seed/);
+    await throwsClearly(async () => parseColumns(given), /^columns: expected one of rate, score, method, seed/);
 });
 
 test.run();

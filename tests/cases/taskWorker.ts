@@ -1,6 +1,6 @@
 /** A module for worker processes, of tasks that go well and badly. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { LambdamaxError, UsageError } from '../../errors.ts';
+import { ArgumentError, LambdamaxError } from '../../errors.ts';
 import type { CreateWorker } from '../../workers/workerProcess.ts';
 
 export const module = import.meta.url;
@@ -27,10 +27,10 @@ export interface Result {
 }
 
 const nothing = new Float32Array(0);
-const parts = { subject: '--rank', expected: '1 to 4', got: [5], remedy: 'lower it' };
+const parts = { subject: 'rank', expected: '1 to 4', got: [5], remedy: 'lower it' };
 const errors = {
   lambdamax: new LambdamaxError(parts),
-  usage: new UsageError(parts),
+  usage: new ArgumentError(parts),
   other: new TypeError('x is no y'),
 };
 

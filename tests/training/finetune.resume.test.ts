@@ -121,13 +121,17 @@ test('a new run replaces the old one, its checkpoint too, where that is asked fo
   }));
 
 const otherwise: readonly [string, Partial<FinetuneOptions>, RegExp][] = [
-  ['rate', { learningRate: 2e-2 }, /^--lr of a run resumed from .*: expected 0\.01, .* got 0\.02; without --resume/],
-  ['number of steps', { steps: 12 }, /^--steps .*expected 9, /],
-  ['optimizer', { optimizer: 'sgd' }, /^--optimizer .*expected adamw, /],
-  ['seed', { seed: 4 }, /^--seed .*expected 3, /],
-  ['decay', { optimizerOptions: {} }, /^--weight-decay .*expected 0\.01, /],
-  ['micro-batch', { microBatch: 1 }, /^--micro-batch .*expected 2, /],
-  ['clipping', { maxGradNorm: null }, /^--max-grad-norm .*expected 1, /],
+  [
+    'rate',
+    { learningRate: 2e-2 },
+    /^`learningRate` of a run resumed from .*: expected 0\.01, .* got 0\.02; without `resume`/,
+  ],
+  ['number of steps', { steps: 12 }, /^`steps` .*expected 9, /],
+  ['optimizer', { optimizer: 'sgd' }, /^`optimizer` .*expected adamw, /],
+  ['seed', { seed: 4 }, /^`seed` .*expected 3, /],
+  ['decay', { optimizerOptions: {} }, /^`weightDecay` .*expected 0\.01, /],
+  ['micro-batch', { microBatch: 1 }, /^`microBatch` .*expected 2, /],
+  ['clipping', { maxGradNorm: null }, /^`maxGradNorm` .*expected 1, /],
 ];
 test('resuming with another option, data, model or adapter is an error that names it', () =>
   inTemporaryFolder(async (folder) => {
@@ -139,7 +143,7 @@ test('resuming with another option, data, model or adapter is an error that name
     await using model = await referenceModel('llama', 'float32');
     const start = await referenceAdapter(model, 'pissa', 'init');
     const otherRows = rows.slice(1);
-    await throwsClearly(() => finetuneInFolder(model, start, otherRows, options, folder, resume), /^--data .*the same/);
+    await throwsClearly(() => finetuneInFolder(model, start, otherRows, options, folder, resume), /^`data` .*the same/);
     const moved = await referenceAdapter(model, 'pissa', 'perturbed');
     await throwsClearly(
       () => finetuneInFolder(model, moved, rows, options, folder, resume),
@@ -148,7 +152,7 @@ test('resuming with another option, data, model or adapter is an error that name
     const other = await createAdapter(model, { method: 'olora', rank: 4 });
     await throwsClearly(
       () => finetuneInFolder(model, other, rows, options, folder, resume),
-      /^--method .*lora, .*olora;/,
+      /^`method` .*lora, .*olora;/,
     );
     const larger = await createAdapter(model, { method: 'lora', rank: 8 });
     await throwsClearly(
@@ -159,7 +163,7 @@ test('resuming with another option, data, model or adapter is an error that name
     const double = await referenceAdapter(exact, 'pissa', 'init');
     await throwsClearly(
       () => finetuneInFolder(exact, double, rows, options, folder, resume),
-      /^(--precision|initial values of the adapter)/,
+      /^(`precision`|initial values of the adapter)/,
     );
     // Nothing of that has hurt the run.
     assert.is((await run(folder, {}, resume)).result.status, 'finished');

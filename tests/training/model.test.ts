@@ -94,7 +94,7 @@ test('a rank that a module has no room for is an error that names the module and
   await using model = await referenceModel('llama', 'float32');
   await createAdapter(model, { method: 'lora', rank: 17 }).then(
     () => assert.unreachable(),
-    ({ message }: Error) => assert.match(message, /--rank for model\.layers\.0\.self_attn\.k_proj.*16.*17/),
+    ({ message }: Error) => assert.match(message, /`rank` for model\.layers\.0\.self_attn\.k_proj.*16.*17/),
   );
 });
 

@@ -11,7 +11,7 @@ const random = randomStream(1, 'checkpoint');
 const numbers = (count: number) => Float64Array.from({ length: count }, () => random.normal());
 
 const checkpoint: RunCheckpoint = {
-  settings: { '--lr': 0.1, '--schedule': 'cosine', '--shuffle': true, '--max-grad-norm': null },
+  settings: { learningRate: 0.1, schedule: 'cosine', shuffle: true, maxGradNorm: null },
   steps: 7,
   tokens: 1234,
   initialLoss: 0.1 + 0.2,
@@ -42,6 +42,23 @@ test('a checkpoint is read as it was written, to the last bit, and leaves no oth
     assert.equal(await readdir(folder), ['checkpoint.safetensors']);
   }));
 
+test('settings that were written under the names of options are read under those of fields', () =>
+  inTemporaryFolder(async (folder) => {
+    const path = join(folder, 'checkpoint.safetensors');
+    const former = {
+      '--lr': 0.1,
+      '--batch-size': 4,
+      '--max-grad-norm': null,
+      'the file of --method': null,
+      '--data': 'x',
+    };
+    await writeRunCheckpoint(path, { ...checkpoint, settings: { ...former, 'parameter groups': '[]' } });
+    assert.equal((await readRunCheckpoint(path))!.settings, {
+      ...{ learningRate: 0.1, batchSize: 4, maxGradNorm: null, 'the file of `method`': null, data: 'x' },
+      'parameter groups': '[]',
+    });
+  }));
+
 test('an optimizer without memory has a checkpoint too', () =>
   inTemporaryFolder(async (folder) => {
     const path = join(folder, 'checkpoint.safetensors');
@@ -68,7 +85,7 @@ test('a checkpoint cut anywhere, or changed in any byte, is refused by name', ()
       }
       const message = await messageOf(damaged);
       assert.ok(message.startsWith(`checkpoint ${damaged}: expected the whole file of an unfinished run`), message);
-      assert.match(message, /without --resume$/);
+      assert.match(message, /without `resume`$/);
       assert.not.match(message, /\n/);
     }
   }));

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { UsageError } from '../../errors.ts';
+import { ArgumentError } from '../../errors.ts';
 import { automaticGrid, logspace, parseGrid } from '../../study/grid.ts';
 
 const good: readonly (readonly [expression: string, rates: readonly number[]])[] = [
@@ -82,7 +82,7 @@ for (const expression of [...bad, ...hostile]) {
     assert.throws(
       () => parseGrid(expression),
       (error: unknown) =>
-        error instanceof UsageError && error.message.startsWith('--lr: ') && !error.message.includes('\n'),
+        error instanceof ArgumentError && error.message.startsWith('learningRate: ') && !error.message.includes('\n'),
     );
   });
 }
@@ -90,8 +90,8 @@ for (const expression of [...bad, ...hostile]) {
 test('a bad rate is named', () => {
   assert.throws(() => parseGrid('1e-3,-2e-3'), /got -0\.002/);
   assert.throws(
-    () => parseGrid('-1', '--grid'),
-    (error: unknown) => (error as Error).message.startsWith('--grid: '),
+    () => parseGrid('-1', 'grid'),
+    (error: unknown) => (error as Error).message.startsWith('grid: '),
   );
 });
 

@@ -57,7 +57,7 @@ export interface Adapter {
 export const defaultTargets = 'all-linear';
 
 /**
- * A new adapter with the method's initial values. Throws a LambdamaxError (or UsageError) for an unknown method, modules
+ * A new adapter with the method's initial values. Throws a LambdamaxError (or ArgumentError) for an unknown method, modules
  * that match nothing, and a rank that a module's matrix does not have.
  */
 export async function createAdapter(model: Model, options: AdapterOptions): Promise<Adapter> {

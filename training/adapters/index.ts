@@ -1,4 +1,4 @@
-import { UsageError } from '../../errors.ts';
+import { ArgumentError } from '../../errors.ts';
 import type { AdapterMethod } from './method.ts';
 import { corda } from './methods/corda.ts';
 import { dora } from './methods/dora.ts';
@@ -48,16 +48,16 @@ const presets: Readonly<Record<string, string>> = {
 export const adapterMethods: readonly AdapterMethod[] = Object.keys(registry).map((name) => adapterMethod(name));
 
 /**
- * The variant that `--method` (or another option) names, with settings behind its name if it takes any: `lora-ga:direction=ArBr`. Its name is
- * what was given.
+ * The variant called `name`, with settings behind it if it takes any: `lora-ga:direction=ArBr`. Its name is what was given.
+ * `field` is what an error says it was given as.
  *
- * @throws UsageError that lists the known names, or names the setting that is wrong.
+ * @throws ArgumentError that lists the known names, or names the setting that is wrong.
  */
-export function adapterMethod(name: string, option = '--method'): AdapterMethod {
+export function adapterMethod(name: string, field = 'method'): AdapterMethod {
   const [, base, rest] = /^([^:]*):?(.*)$/s.exec(Object.hasOwn(presets, name) ? presets[name]! : name)!;
   if (!Object.hasOwn(registry, base!)) {
     const known = Object.keys(registry).join(', ');
-    throw new UsageError({ subject: option, expected: `one of ${known}, or ./FILE.ts`, got: name });
+    throw new ArgumentError({ subject: field, expected: `one of ${known}, or ./FILE.ts`, got: name });
   }
   const made = registry[base!]!;
   const settings = new Settings(base!, rest);

@@ -24,7 +24,7 @@ export interface InitialiseContext {
   readonly scaling: number;
   /** The base weight W [out, in], row-major. */
   readonly weight: Float64Array;
-  /** This module's own stream, named by the module under `--init-seed`. */
+  /** This module's own stream, named by the module under `initSeed`. */
   readonly random: RandomStream;
   /** The gradient of the mean loss in W [out, in], for a method whose `sample` is `gradients`. */
   readonly gradient?: Float64Array;

@@ -4,22 +4,22 @@ import type { AdapterForm } from '../layout/form.ts';
 import { importModule } from '../userModule.ts';
 import type { AdapterMethod } from './method.ts';
 
-/** Whether `--method` names a file of the user's own: `./my-variant.ts`. */
+/** Whether a method's name is that of a file of the user's own: `./my-variant.ts`. */
 export function isMethodFile(name: string): boolean {
   return /\.[cm]?[jt]s$/.test(name) || name.startsWith('./') || name.startsWith('../') || isAbsolute(name);
 }
 
 /**
- * The LoRA variant that `--method` (or another option) names: one of ours, or the default export of the user's own file, an `AdapterMethod` in
- * TypeScript or JavaScript. Its name is then the file's, as it was given. Throws a UsageError for a name that is not known
- * and a LambdamaxError that names the file and what is wrong with it.
+ * The LoRA variant called `name`: one of ours, or the default export of the user's own file, an `AdapterMethod` in
+ * TypeScript or JavaScript. Its name is then the file's, as it was given. `field` is what an error says it
+ * was given as. Throws an ArgumentError for a name that is not known and a LambdamaxError that names the file and what is wrong with it.
  */
-export async function loadMethod(name: string, option = '--method'): Promise<AdapterMethod> {
+export async function loadMethod(name: string, field = 'method'): Promise<AdapterMethod> {
   if (!isMethodFile(name)) {
     const { adapterMethod } = await import('./index.ts');
-    return adapterMethod(name, option);
+    return adapterMethod(name, field);
   }
-  const subject = `${option} ${name}`;
+  const subject = `\`${field}: ${name}\``;
   const fault = (expected: string, got: unknown) => new LambdamaxError({ subject, expected, got });
   const { exported, contentHash } = await importModule(name, subject);
   const method: Partial<AdapterMethod> = exported;

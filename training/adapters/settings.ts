@@ -1,8 +1,8 @@
-import { UsageError } from '../../errors.ts';
+import { ArgumentError } from '../../errors.ts';
 
 /**
  * The settings behind a method's name, as in `lora-ga:direction=ArBr:gamma=64`. Each is read with the value that it has if
- * it is not given. Everything throws a UsageError that names method and setting.
+ * it is not given. Everything throws an ArgumentError that names method and setting.
  */
 export class Settings {
   readonly #method: string;
@@ -60,7 +60,7 @@ export class Settings {
     return value;
   }
 
-  #wrong(key: string, expected: string, got: unknown): UsageError {
-    return new UsageError({ subject: `${key} of --method ${this.#method}`, expected, got });
+  #wrong(key: string, expected: string, got: unknown): ArgumentError {
+    return new ArgumentError({ subject: `${key} of \`method: ${this.#method}\``, expected, got });
   }
 }

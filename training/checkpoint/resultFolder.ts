@@ -32,7 +32,7 @@ export async function requireNoResults(
     subject: folder,
     expected: 'a folder without results of another run',
     got: found,
-    remedy: 'take another folder, or have them replaced by --overwrite',
+    remedy: 'take another folder, or have them replaced by `overwrite`',
   });
 }
 

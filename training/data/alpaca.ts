@@ -1,4 +1,4 @@
-/** The template (`--template`) of Stanford Alpaca, under which MetaMath and LLM-Adapters train as well. */
+/** The template `alpaca`, that of Stanford Alpaca, under which MetaMath and LLM-Adapters train as well. */
 export const alpacaTemplateName = 'alpaca';
 
 /**

@@ -1,7 +1,7 @@
 import type { Batch } from '../../compute/program.ts';
 import { randomStream } from '../../compute/random.ts';
 import { type Precision, zeros } from '../../compute/tensors.ts';
-import { LambdamaxError } from '../../errors.ts';
+import { ArgumentError, LambdamaxError } from '../../errors.ts';
 import { notScored, scoredPositions, type TokenRow } from './examples.ts';
 
 /** Rows of one shape, as the inputs that a model declares. */
@@ -146,5 +146,5 @@ export function rowsByStep<Row>(
 
 function requireBatchSize(batchSize: number): void {
   if (Number.isInteger(batchSize) && batchSize >= 1) return;
-  throw new LambdamaxError({ subject: '--batch-size', expected: 'a whole number of at least 1', got: batchSize });
+  throw new ArgumentError({ subject: 'batchSize', expected: 'a whole number of at least 1', got: batchSize });
 }

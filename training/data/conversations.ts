@@ -47,7 +47,7 @@ export function readConversation(row: DataRow, subject: string, endsWithAnswer: 
   const last = messages.at(-1)?.role;
   if (endsWithAnswer && !(last === 'assistant' && messages.length > 1)) {
     const expected = 'messages that end with one of the assistant';
-    const remedy = last === undefined || messages.length === 1 ? {} : { remedy: 'or --train-on all' };
+    const remedy = last === undefined || messages.length === 1 ? {} : { remedy: "or `trainOn: 'all'`" };
     throw new LambdamaxError({ subject, expected, got: last ?? 'none', ...remedy });
   }
   return { messages, given: messages.length - 1, options, isSplit: false, fields };

@@ -1,4 +1,4 @@
-import { LambdamaxError } from '../../errors.ts';
+import { ArgumentError, LambdamaxError } from '../../errors.ts';
 import { type Conversation, isChat, readConversation } from './conversations.ts';
 import { type PromptOptions, promptOf, responseOf, toTextExample } from './prompts.ts';
 import { type DataRow, rowAt } from './rows.ts';
@@ -30,7 +30,7 @@ export interface ExampleOptions extends PromptOptions {
   readonly lines?: readonly number[];
 }
 
-/** The template (`--template`) under which a prompt and a response become a conversation in the model's own form. */
+/** The template `chat`, under which a prompt and a response become a conversation in the model's own form. */
 export const chatTemplateName = 'chat';
 
 /** The tokenised rows, and what became of the others. */
@@ -57,7 +57,7 @@ export interface TokenRows {
 export function toTokenRows(rows: readonly DataRow[], options: ExampleOptions): TokenRows {
   const { maxLength, source, lines } = options;
   if (!(Number.isInteger(maxLength) && maxLength >= 2)) {
-    throw new LambdamaxError({ subject: '--max-length', expected: 'a whole number of at least 2', got: maxLength });
+    throw new ArgumentError({ subject: 'maxLength', expected: 'a whole number of at least 2', got: maxLength });
   }
   const kept: TokenRow[] = [];
   const numbers: number[] = [];
@@ -82,7 +82,7 @@ export function toTokenRows(rows: readonly DataRow[], options: ExampleOptions): 
   }
   if (kept.length === 0) {
     const got =
-      rows.length === 0 ? 'no rows' : `none in ${rows.length} rows, ${cut} of them cut to --max-length ${maxLength}`;
+      rows.length === 0 ? 'no rows' : `none in ${rows.length} rows, ${cut} of them cut to \`maxLength: ${maxLength}\``;
     throw new LambdamaxError({ subject: source ?? 'the data', expected: 'a position to score', got });
   }
   return { rows: kept, numbers, dropped: rows.length - kept.length, cut, parted, unused: [...unused] };
@@ -157,7 +157,7 @@ function requirePositions(row: TokenRow, subject: string, learned = Number.POSIT
   const largest = (positions ?? places)?.reduce((most, position) => Math.max(most, position)) ?? inputIds.length - 1;
   if (largest < learned) return;
   const expected = `positions below ${learned}, the model's learned positions`;
-  throw new LambdamaxError({ subject, expected, got: largest, remedy: 'lower --max-length, or shorten the sequences' });
+  throw new LambdamaxError({ subject, expected, got: largest, remedy: 'lower `maxLength`, or shorten the sequences' });
 }
 
 /**

@@ -10,9 +10,9 @@ export interface PromptOptions {
    * `alpaca`.
    */
   readonly template?: string;
-  /** The field of the prompt (`--prompt-field`). */
+  /** The field of the prompt. */
   readonly promptField?: string;
-  /** The field of the response (`--response-field`). */
+  /** The field of the response. */
   readonly responseField?: string;
 }
 
@@ -144,6 +144,6 @@ function unknownFields(row: DataRow, subject: string): LambdamaxError {
     subject,
     expected: `fields input_ids/labels, messages, ${sets.join(', ')}, ${textField}`,
     got: Object.keys(row).join(', ') || 'no fields',
-    remedy: 'name them with --prompt-field and --response-field, or with --template',
+    remedy: 'name them with `promptField` and `responseField`, or with `template`',
   });
 }

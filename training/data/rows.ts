@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import { LambdamaxError } from '../../errors.ts';
+import { ArgumentError, LambdamaxError } from '../../errors.ts';
 import { asJsonLines } from './dataBytes.ts';
 import { isCutOff, type JsonText, jsonForm, jsonLines, jsonValues } from './jsonTexts.ts';
 import { requirePythonNumbers } from './pythonNumbers.ts';
@@ -26,7 +26,7 @@ export async function readRows(
   file: string,
   { limit = Number.POSITIVE_INFINITY }: { readonly limit?: number } = {},
 ): Promise<PlacedRow[]> {
-  if (!(limit >= 1)) throw new LambdamaxError({ subject: '--limit', expected: 'at least 1 row', got: limit });
+  if (!(limit >= 1)) throw new ArgumentError({ subject: 'limit', expected: 'at least 1 row', got: limit });
   requireExtension(file);
   const form = await jsonForm(file);
   const rows: PlacedRow[] = [];

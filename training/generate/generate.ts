@@ -1,5 +1,5 @@
 import { randomStream } from '../../compute/index.ts';
-import { LambdamaxError } from '../../errors.ts';
+import { ArgumentError, LambdamaxError } from '../../errors.ts';
 import type { Adapter } from '../adapters/create.ts';
 import { adapterFeeds } from '../adapters/feeds.ts';
 import { batchesOf } from '../data/batches.ts';
@@ -76,15 +76,15 @@ export async function generate(
 
 function requireOptions(maxNewTokens: number, { temperature = 0, topP = 1 }: Sampling): void {
   if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 1))
-    throw new LambdamaxError({
-      subject: '--max-new-tokens',
+    throw new ArgumentError({
+      subject: 'maxNewTokens',
       expected: 'a whole number of at least 1',
       got: maxNewTokens,
     });
   if (!(temperature >= 0 && temperature < Number.POSITIVE_INFINITY))
-    throw new LambdamaxError({ subject: '--temperature', expected: 'a number >= 0', got: temperature });
+    throw new ArgumentError({ subject: 'temperature', expected: 'a number >= 0', got: temperature });
   if (!(topP > 0 && topP <= 1))
-    throw new LambdamaxError({ subject: '--top-p', expected: 'a number > 0 and <= 1', got: topP });
+    throw new ArgumentError({ subject: 'topP', expected: 'a number > 0 and <= 1', got: topP });
 }
 
 function requirePrompt({ config }: Model, prompt: ArrayLike<number>, index: number): void {

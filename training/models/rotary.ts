@@ -153,7 +153,7 @@ function requireShort(length: number, scaling: RotaryScaling | null): void {
     subject: 'rope_type longrope',
     expected: `at most ${scaling.originalMaxPositions} positions, original_max_position_embeddings of the model`,
     got: length,
-    remedy: 'lower --max-length: on longer rows the model is another function, which is not computed here',
+    remedy: 'lower `maxLength`: on longer rows the model is another function, which is not computed here',
   });
 }
 

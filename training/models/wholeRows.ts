@@ -37,7 +37,7 @@ export function wholeRows(length: number, { keyMask, places, positions }: RowInp
   return {
     learned: (table) => {
       if (positions !== undefined) return tf.gather(table, positions);
-      requireLearnedPositions(length, table, 'lower --max-length');
+      requireLearnedPositions(length, table, 'lower `maxLength`');
       return tf.slice(table, [0, 0], [length, table.shape[1]]);
     },
     rotate: (x, embedding) => rotate(x, tablesOf(x.shape[3], embedding)),

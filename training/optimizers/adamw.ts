@@ -3,7 +3,7 @@ import { LambdamaxError } from '../../errors.ts';
 import { type GroupOptions, segmentsOf, spread } from './groups.ts';
 import {
   type AdaptiveOptimizer,
-  checkOption,
+  checkArgument,
   checkStep,
   copyVectors,
   type OptimizerState,
@@ -27,7 +27,7 @@ export interface AdamOptions extends GroupOptions {
  *
  * Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2.
  *
- * @throws UsageError that names the option for settings out of range.
+ * @throws ArgumentError that names the field for settings out of range.
  */
 export function adamw(parameters: readonly TensorSpec[], options: AdamOptions = {}): AdaptiveOptimizer {
   return adaptive('adamw', 'decoupled', parameters, options);
@@ -118,6 +118,6 @@ export function adaptive(
 /** Refuses decay rates and an epsilon that Adam makes no sense with. */
 export function checkMoments(betas: readonly [number, number], eps: number): void {
   for (const beta of betas)
-    checkOption('--betas', beta, 'numbers from 0 to below 1', (value) => value >= 0 && value < 1);
-  checkOption('--eps', eps, 'a number above 0', (value) => value > 0 && value < Infinity);
+    checkArgument('betas', beta, 'numbers from 0 to below 1', (value) => value >= 0 && value < 1);
+  checkArgument('eps', eps, 'a number above 0', (value) => value > 0 && value < Infinity);
 }

@@ -1,5 +1,5 @@
 import type { Vector } from '../../compute/tensors.ts';
-import { checkOption } from './optimizer.ts';
+import { checkArgument } from './optimizer.ts';
 
 /** The Euclidean norm of all entries together, summed in float64. */
 export function globalNorm(vector: Vector): number {
@@ -13,10 +13,10 @@ export function globalNorm(vector: Vector): number {
  * returns its norm before. A norm that is not finite leaves no finite gradient: look at it before taking the step.
  * Pascanu et al. 2013, arXiv 1211.5063, algorithm 1.
  *
- * @throws UsageError that names `--max-grad-norm` unless it is above 0.
+ * @throws ArgumentError unless `maxNorm` is above 0.
  */
 export function clipGlobalNorm(gradient: Vector, maxNorm: number): number {
-  checkOption('--max-grad-norm', maxNorm, 'a number above 0', (value) => value > 0);
+  checkArgument('maxGradNorm', maxNorm, 'a number above 0', (value) => value > 0);
   const norm = globalNorm(gradient);
   // PyTorch's constant, which keeps a zero gradient from a division by zero.
   const factor = maxNorm / (norm + 1e-6);

@@ -1,6 +1,6 @@
 import { sizeOf, type TensorSpec } from '../../compute/tensors.ts';
-import { LambdamaxError, UsageError } from '../../errors.ts';
-import { checkOption } from './optimizer.ts';
+import { ArgumentError, LambdamaxError } from '../../errors.ts';
+import { checkArgument } from './optimizer.ts';
 
 /** Tensors that take other settings than the rest. */
 export interface ParameterGroup {
@@ -35,17 +35,17 @@ export interface GroupOptions {
 /**
  * Every tensor with its place and its settings.
  *
- * @throws UsageError that names the option for a number out of range; LambdamaxError for a group that finds no tensor.
+ * @throws ArgumentError that names the field for a number out of range; LambdamaxError for a group that finds no tensor.
  */
 export function placedTensors(
   specs: readonly TensorSpec[],
   { weightDecay = 0, groups = [] }: GroupOptions,
 ): PlacedTensor[] {
-  checkOption('--weight-decay', weightDecay, 'a number of at least 0', isUsable);
+  checkArgument('weightDecay', weightDecay, 'a number of at least 0', isUsable);
   const finders = groups.map((group) => ({ ...group, pattern: patternOf(group) }));
   for (const { tensors, pattern, rateFactor = 1, weightDecay: decay = 0 } of finders) {
     for (const value of [rateFactor, decay])
-      checkOption(`parameter group ${tensors}`, value, 'numbers of at least 0', isUsable);
+      checkArgument(`parameter group ${tensors}`, value, 'numbers of at least 0', isUsable);
     if (specs.some(({ name }) => pattern.test(name))) continue;
     throw new LambdamaxError({
       subject: `parameter group ${tensors}`,
@@ -88,7 +88,7 @@ function patternOf({ tensors }: ParameterGroup): RegExp {
     return new RegExp(tensors);
   } catch (cause) {
     const subject = `parameter group ${tensors}`;
-    throw new UsageError({ subject, expected: 'a regular expression', got: (cause as Error).message, cause });
+    throw new ArgumentError({ subject, expected: 'a regular expression', got: (cause as Error).message, cause });
   }
 }
 

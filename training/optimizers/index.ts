@@ -1,5 +1,5 @@
 import type { TensorSpec } from '../../compute/tensors.ts';
-import { UsageError } from '../../errors.ts';
+import { ArgumentError } from '../../errors.ts';
 import { adam, adamw } from './adamw.ts';
 import { type LoftOptions, loft } from './loft.ts';
 import { type LoraPlusOptions, loraPlus } from './loraPlus.ts';
@@ -20,13 +20,13 @@ const makers: Readonly<Record<string, OptimizerMaker>> = {
   sgd,
 };
 
-/** The names that `--optimizer` takes. */
+/** The names of all optimizers, sorted. */
 export const optimizerNames: readonly string[] = Object.keys(makers);
 
 /**
  * The optimizer called `name` for these parameters, flattened one after another.
  *
- * @throws UsageError that lists the known names, or names the setting that is out of range.
+ * @throws ArgumentError that lists the known names, or names the setting that is out of range.
  */
 export function createOptimizer(
   name: string,
@@ -34,7 +34,7 @@ export function createOptimizer(
   options: OptimizerOptions = {},
 ): Optimizer {
   if (!Object.hasOwn(makers, name)) {
-    throw new UsageError({ subject: '--optimizer', expected: `one of ${optimizerNames.join(', ')}`, got: name });
+    throw new ArgumentError({ subject: 'optimizer', expected: `one of ${optimizerNames.join(', ')}`, got: name });
   }
   return makers[name]!(parameters, options);
 }

@@ -14,7 +14,7 @@ export interface LoftOptions extends AdamOptions {}
  * Weight decay multiplies what is updated by 1 - weightDecay whatever the rate. Tastan, Laskaridis, Takac, Nandakumar and
  * Horvath 2026, arXiv 2505.21289, in the form of its authors' code (github.com/tnurbek/loft), whose default decay is 0.01.
  *
- * @throws UsageError for settings out of range, and for an adapter without such factors.
+ * @throws ArgumentError for settings out of range, and for an adapter without such factors.
  */
 export function loft(specs: readonly TensorSpec[], options: LoftOptions = {}): Optimizer {
   const { betas = [0.9, 0.999], eps = 1e-4 } = options;

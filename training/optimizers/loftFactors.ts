@@ -1,6 +1,6 @@
 import { inverse, Matrix } from 'ml-matrix';
 import type { Vector } from '../../compute/tensors.ts';
-import { UsageError } from '../../errors.ts';
+import { ArgumentError } from '../../errors.ts';
 import type { PlacedTensor } from './groups.ts';
 
 // Both factors of an update B A are written as rows of length r: B [out, r] as it is, A [r, in] transposed. With X [n, r]
@@ -42,7 +42,7 @@ export function factorsOf(tensors: readonly PlacedTensor[]): {
   }
   if (factors.length === 0) {
     const got = `tensors such as ${tensors[0]?.name}`;
-    throw new UsageError({ subject: '--optimizer loft', expected: 'an adapter with factors A and B', got });
+    throw new ArgumentError({ subject: "`optimizer: 'loft'`", expected: 'an adapter with factors A and B', got });
   }
   return { factors, others: tensors.filter((tensor) => !paired.has(tensor)), productsSize };
 }

@@ -1,8 +1,8 @@
 import type { TensorSpec } from '../../compute/tensors.ts';
-import { UsageError } from '../../errors.ts';
+import { ArgumentError } from '../../errors.ts';
 import { type AdamOptions, adaptive } from './adamw.ts';
 import type { ParameterGroup } from './groups.ts';
-import { type AdaptiveOptimizer, checkOption } from './optimizer.ts';
+import { type AdaptiveOptimizer, checkArgument } from './optimizer.ts';
 
 /** LoRA+'s settings: those of AdamW, and one. */
 export interface LoraPlusOptions extends AdamOptions {
@@ -15,7 +15,7 @@ export interface LoraPlusOptions extends AdamOptions {
  * as PEFT's `create_loraplus_optimizer`. Hayou, Ghosh and Yu 2024, arXiv 2402.12354, section 4. Factors that
  * the user gives to tensors count instead of it.
  *
- * @throws UsageError for settings out of range, and for an adapter without B.
+ * @throws ArgumentError for settings out of range, and for an adapter without B.
  */
 export function loraPlus(parameters: readonly TensorSpec[], options: LoraPlusOptions = {}): AdaptiveOptimizer {
   const { loraPlusRatio = 16, groups = [], ...adam } = options;
@@ -25,9 +25,9 @@ export function loraPlus(parameters: readonly TensorSpec[], options: LoraPlusOpt
 
 /** The group of B and of trainable vectors, whose rate is `ratio` times that of the rest. Throws as {@link loraPlus}. */
 export function fasterTensors(parameters: readonly TensorSpec[], ratio: number): ParameterGroup {
-  checkOption('--lora-plus-ratio', ratio, 'a number above 0', (value) => value > 0 && value < Infinity);
+  checkArgument('loraPlusRatio', ratio, 'a number above 0', (value) => value > 0 && value < Infinity);
   if (!parameters.some(({ name }) => /lora_B/.test(name))) {
-    throw new UsageError({
+    throw new ArgumentError({
       subject: 'LoRA+',
       expected: 'an adapter with factors A and B',
       got: `tensors such as ${parameters[0]?.name}`,

@@ -1,5 +1,5 @@
 import type { Vector } from '../../compute/tensors.ts';
-import { LambdamaxError, UsageError } from '../../errors.ts';
+import { ArgumentError, LambdamaxError } from '../../errors.ts';
 
 /** What an optimizer remembers between steps: enough to go on as if it had not stopped. */
 export interface OptimizerState {
@@ -81,19 +81,19 @@ export function checkStep(size: number, parameters: Vector, gradient: Vector, le
   checkLearningRate(learningRate);
 }
 
-/** @throws UsageError that names `--lr` unless the rate is finite and at least 0. */
+/** @throws ArgumentError unless the rate is finite and at least 0. */
 export function checkLearningRate(learningRate: number): void {
-  checkOption('--lr', learningRate, 'a number of at least 0', (rate) => rate >= 0 && rate < Infinity);
+  checkArgument('learningRate', learningRate, 'a number of at least 0', (rate) => rate >= 0 && rate < Infinity);
 }
 
-/** @throws UsageError that names the option unless `accepts(value)`. */
-export function checkOption(
-  option: string,
+/** @throws ArgumentError that names the field unless `accepts(value)`. */
+export function checkArgument(
+  field: string,
   value: number,
   expected: string,
   accepts: (value: number) => boolean,
 ): void {
-  if (!accepts(value)) throw new UsageError({ subject: option, expected, got: value });
+  if (!accepts(value)) throw new ArgumentError({ subject: field, expected, got: value });
 }
 
 /** Copies of the vectors of a state, for `Optimizer.state`. */

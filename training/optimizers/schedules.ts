@@ -1,5 +1,5 @@
-import { UsageError } from '../../errors.ts';
-import { checkLearningRate, checkOption } from './optimizer.ts';
+import { ArgumentError } from '../../errors.ts';
+import { checkArgument, checkLearningRate } from './optimizer.ts';
 
 /** The rate as a fraction of the peak, `elapsed` steps after the warm-up, of `length` steps without it. */
 const decays = {
@@ -9,7 +9,7 @@ const decays = {
   linear: (elapsed: number, length: number) => Math.max(0, (length - elapsed) / Math.max(1, length)),
 } as const satisfies Record<string, (elapsed: number, length: number) => number>;
 
-/** The name of a schedule, as `--schedule` takes it. */
+/** The name of a schedule. */
 export type ScheduleName = keyof typeof decays;
 
 /** A learning rate over time. */
@@ -28,7 +28,7 @@ export interface Schedule {
  * learningRate step / warmupSteps in the warm-up, so that the first rate of a run with one is 0; from there constant, or
  * down to 0 at `steps` in a straight line or in half a cosine wave.
  *
- * @throws UsageError that names the option for settings out of range.
+ * @throws ArgumentError that names the field for settings out of range.
  */
 export function learningRateAt(step: number, schedule: Schedule): number {
   checkSchedule(schedule);
@@ -46,40 +46,41 @@ export function highestRate({ learningRate, steps, warmupSteps }: Omit<Schedule,
  * Refuses a run of which no step has a rate above 0, and which therefore would train nothing: with a warm-up the first step
  * has the rate 0, as in transformers, and it may be the only one.
  *
- * @throws UsageError that names the option.
+ * @throws ArgumentError that names the field.
  */
 export function requireTraining(schedule: Omit<Schedule, 'schedule'>): void {
   if (highestRate(schedule) > 0) return;
   const { learningRate, steps, warmupSteps } = schedule;
   const only = steps === 1 ? 'in the only step' : `in all ${steps} steps`;
-  if (learningRate === 0) throw new UsageError({ subject: '--lr', expected: 'a rate above 0', got: `0 ${only}` });
-  throw new UsageError({
-    subject: `--warmup-steps ${warmupSteps}`,
+  if (learningRate === 0)
+    throw new ArgumentError({ subject: 'learningRate', expected: 'a rate above 0', got: `0 ${only}` });
+  throw new ArgumentError({
+    subject: `\`warmupSteps: ${warmupSteps}\``,
     expected: 'a step with a learning rate above 0',
     got: `0 ${only}, so that nothing would be trained`,
-    remedy: 'give --warmup-steps 0, or more --steps',
+    remedy: 'set `warmupSteps: 0`, or raise `steps`',
   });
 }
 
 /**
  * The steps of a warm-up that takes this part of all steps, rounded up as by transformers' Trainer: 1 for 0.03 of 20.
  *
- * @throws UsageError unless the ratio lies in [0, 1].
+ * @throws ArgumentError unless the ratio lies in [0, 1].
  */
 export function warmupSteps(ratio: number, steps: number): number {
-  checkOption('--warmup-ratio', ratio, 'a number from 0 to 1', (value) => value >= 0 && value <= 1);
+  checkArgument('warmupRatio', ratio, 'a number from 0 to 1', (value) => value >= 0 && value <= 1);
   return Math.ceil(ratio * steps);
 }
 
 function checkSchedule({ schedule, learningRate, steps, warmupSteps }: Schedule): void {
   if (!Object.hasOwn(decays, schedule)) {
     const known = Object.keys(decays).join(', ');
-    throw new UsageError({ subject: '--schedule', expected: `one of ${known}`, got: schedule });
+    throw new ArgumentError({ subject: 'schedule', expected: `one of ${known}`, got: schedule });
   }
   checkLearningRate(learningRate);
-  checkOption('--steps', steps, 'a whole number of at least 1', (value) => Number.isInteger(value) && value >= 1);
-  checkOption(
-    '--warmup-steps',
+  checkArgument('steps', steps, 'a whole number of at least 1', (value) => Number.isInteger(value) && value >= 1);
+  checkArgument(
+    'warmupSteps',
     warmupSteps,
     'a whole number of at least 0',
     (value) => Number.isInteger(value) && value >= 0,

@@ -1,6 +1,6 @@
 import { type TensorSpec, totalSize } from '../../compute/tensors.ts';
 import { type GroupOptions, segmentsOf, spread } from './groups.ts';
-import { checkOption, checkStep, copyVectors, type Optimizer, restoreVectors } from './optimizer.ts';
+import { checkArgument, checkStep, copyVectors, type Optimizer, restoreVectors } from './optimizer.ts';
 
 /** Settings of gradient descent; the defaults are PyTorch's. */
 export interface SgdOptions extends GroupOptions {
@@ -12,11 +12,11 @@ export interface SgdOptions extends GroupOptions {
  * Gradient descent with heavy-ball momentum, as PyTorch's `SGD` without dampening: with g' = g + weightDecay p,
  * u <- momentum u + g' (u = g' in the first step), p <- p - lr u: weight decay is an L2 penalty's gradient. Polyak 1964; Sutskever et al. 2013.
  *
- * @throws UsageError that names the option for settings out of range.
+ * @throws ArgumentError that names the field for settings out of range.
  */
 export function sgd(specs: readonly TensorSpec[], options: SgdOptions = {}): Optimizer {
   const { momentum = 0 } = options;
-  checkOption('--momentum', momentum, 'a number from 0 to below 1', (value) => value >= 0 && value < 1);
+  checkArgument('momentum', momentum, 'a number from 0 to below 1', (value) => value >= 0 && value < 1);
   const segments = segmentsOf(specs, options);
   const size = totalSize(specs);
   const velocity = new Float64Array(momentum === 0 ? 0 : size);

@@ -23,11 +23,11 @@ const refusals: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [
     /^lora_ga$/,
     `what it took off the base followed from gradients that the adapter does not hold, and PEFT does not take it off again; ` +
-      `${convert}, or, if --model is the changed base itself, set init_lora_weights to true`,
+      `${convert}, or, if \`model\` is the changed base itself, set init_lora_weights to true`,
   ],
   [
     /^loftq$/,
-    'PEFT quantises the base while it loads such an adapter; save the quantised base, give it as --model, and set ' +
+    'PEFT quantises the base while it loads such an adapter; save the quantised base, give it as `model`, and set ' +
       'init_lora_weights to true',
   ],
 ];

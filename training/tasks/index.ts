@@ -1,4 +1,4 @@
-import { LambdamaxError, UsageError } from '../../errors.ts';
+import { ArgumentError, LambdamaxError } from '../../errors.ts';
 import { importModule } from '../userModule.ts';
 import { codeFamily } from './code/family.ts';
 import { commonsenseFamily } from './commonsense/family.ts';
@@ -13,17 +13,17 @@ export const taskFamilies: readonly TaskFamily[] = [codeFamily, commonsenseFamil
 const demanded = { metric: 'string', template: 'string', stop: 'object', read: 'function', judge: 'function' };
 
 /**
- * The family that `--task` names: one of ours, or the default export of the user's own file, a `TaskFamily` in TypeScript or
- * JavaScript, whose name is then the file's. Throws a UsageError for a name that is not known and a LambdamaxError that names
+ * The family called `name`: one of ours, or the default export of the user's own file, a `TaskFamily` in TypeScript or
+ * JavaScript, whose name is then the file's. Throws an ArgumentError for a name that is not known and a LambdamaxError that names
  * the file and what is wrong with it.
  */
 export async function loadTask(name: string): Promise<TaskFamily> {
   const known = taskFamilies.find((family) => family.name === name);
   if (known !== undefined) return known;
-  const subject = `--task ${name}`;
+  const subject = `\`task: ${name}\``;
   if (!/\.[cm]?[jt]s$/.test(name)) {
     const names = taskFamilies.map((family) => family.name).join(', ');
-    throw new UsageError({ subject: '--task', expected: `${names} or a file of your own, ./NAME.ts`, got: name });
+    throw new ArgumentError({ subject: 'task', expected: `${names} or a file of your own, ./NAME.ts`, got: name });
   }
   const { exported: family, contentHash } = await importModule(name, subject);
   for (const [field, type] of Object.entries(demanded)) {

@@ -39,7 +39,7 @@ export function groupsByLayer(layout: AdapterLayout): ParameterGroup[] {
 }
 
 /**
- * The parameters of all modules that a comma list of name endings or a regular expression names, as `--modules` has them. Throws a
+ * The parameters of all modules that a comma list of name endings or a regular expression names. Throws a
  * LambdamaxError for one that matches no module.
  */
 export function matchingGroup(layout: AdapterLayout, pattern: string): ParameterGroup {

@@ -129,7 +129,7 @@ test('the smallest budget is four of the shortest runs; less is refused, and say
       () => search({}, { budget }),
       /budget of the probes/,
       /at least 40 gradients/,
-      /--budget to 0\.04,/,
+      /`budget` to 0\.04,/,
     );
 });
 
@@ -139,13 +139,13 @@ test('what is gone before the probes is part of the budget, and is told where it
   assert.is(after.gradientEvaluations, alone.gradientEvaluations + 20);
   const short = { budget: 10, spent: 20, steps: 100 };
   const message =
-    /at least 60 .*, 20 to begin with and 4 runs of 8 steps, got 10, for a run of 100 .*--budget to 0\.6,/;
+    /at least 60 .*, 20 to begin with and 4 runs of 8 steps, got 10, for a run of 100 .*`budget` to 0\.6,/;
   await throwsClearly(() => search({}, short), message);
   assert.is((await search({}, { ...short, budget: 60 })).rounds.length, 1);
 });
 
 test('where every probe diverges, that and the lowest rate are named', () =>
-  throwsClearly(() => search({ cliff: 0 }), /probe runs/, /one that does not diverge/, /down to the rate/, /--start/));
+  throwsClearly(() => search({ cliff: 0 }), /probe runs/, /one that does not diverge/, /down to the rate/, /`start`/));
 
 test('a small budget goes into one round of three long probes if the start is known, and comes from far off if it is not', async () => {
   const options = { steps: 1000, budget: 100, scorePrice };

@@ -91,8 +91,8 @@ test('too little of anything is an error that says what is missing', async () =>
   const one = rows.slice(0, 1);
   await throwsClearly(() => recommend(model, start, one, run), /rows for a recommendation/, /to score with/, /1/);
   await throwsClearly(() => recommend(model, start, [], { ...run, by: 'curvature' }), /rows for a recommendation/);
-  await throwsClearly(() => recommend(model, start, rows, run), /budget of the probes/, /--by curvature/);
-  await throwsClearly(() => recommend(model, start, rows, { ...run, optimizer: 'sgd' }), /--start/, /not sgd/);
+  await throwsClearly(() => recommend(model, start, rows, run), /budget of the probes/, /`by: curvature`/);
+  await throwsClearly(() => recommend(model, start, rows, { ...run, optimizer: 'sgd' }), /start: expected/, /not sgd/);
   const ruined = { ...run, start: 1e9, budget: 0.9, maxLoss: 1e-9 };
   await throwsClearly(() => recommend(model, start, rows, ruined), /probe runs/, /does not diverge/);
 });

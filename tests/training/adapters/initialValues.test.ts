@@ -2,7 +2,7 @@ import { Matrix, QrDecomposition } from 'ml-matrix';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../../compute/random.ts';
-import { LambdamaxError, UsageError } from '../../../errors.ts';
+import { ArgumentError, LambdamaxError } from '../../../errors.ts';
 import { lowRank } from '../../../training/adapters/forms/lowRank.ts';
 import { adapterMethod, adapterMethods } from '../../../training/adapters/index.ts';
 import type { AdapterMethod, InitialiseContext } from '../../../training/adapters/method.ts';
@@ -183,7 +183,7 @@ test('orthogonal has A and B of the size that PEFT gives them, and B A = 0 to ro
   }
   assert.ok(update.every((value) => Math.abs(value) < decompositionTolerance));
   const odd = context(shape, new Float64Array(0), { size: { rank: 3, alpha: 3 } });
-  await throwsClearly(async () => adapterMethod('orthogonal').initialise(odd), /--rank for .*q_proj.*even number/);
+  await throwsClearly(async () => adapterMethod('orthogonal').initialise(odd), /`rank` for .*q_proj.*even number/);
 });
 
 for (const [name, tensors] of [
@@ -244,7 +244,7 @@ for (const method of plain)
           () => assert.unreachable(`rank ${rank} was taken`),
           (error: unknown) => {
             assert.instance(error, LambdamaxError);
-            assert.match((error as LambdamaxError).message, `--rank for layers.7.mlp.up_proj: expected a whole`);
+            assert.match((error as LambdamaxError).message, '`rank` for layers.7.mlp.up_proj: expected a whole');
             assert.match((error as LambdamaxError).message, `1 to ${limit}, got ${rank}`);
           },
         );
@@ -278,8 +278,8 @@ test('the methods are listed by name, and an unknown one is answered with the li
     assert.throws(
       () => adapterMethod(wrong),
       (error: unknown) =>
-        error instanceof UsageError &&
-        error.message === `--method: expected one of ${names.join(', ')}, or ./FILE.ts, got ${wrong}`,
+        error instanceof ArgumentError &&
+        error.message === `method: expected one of ${names.join(', ')}, or ./FILE.ts, got ${wrong}`,
     );
 });
 

@@ -39,7 +39,7 @@ test("the example's adapter starts as the base model, trains, and is the same wh
     const trained = (await evaluate(model, rows, { adapter })).loss;
     assert.ok(trained < start);
     await saveAdapter(model, adapter, folder);
-    await throwsClearly(() => loadAdapter(model, folder), /my-variant\.ts; give --method FILE\.ts/);
+    await throwsClearly(() => loadAdapter(model, folder), /my-variant\.ts; .*`method: \.\/FILE\.ts`/);
     const loaded = await loadAdapter(model, folder, await loadMethod(example));
     assert.equal(loaded.parameters, adapter.parameters);
     assert.is((await evaluate(model, rows, { adapter: loaded })).loss, trained);
@@ -118,7 +118,7 @@ const broken: readonly (readonly [body: string, message: RegExp])[] = [
 
 test('a file that is missing, or no variant, is named with what is wrong', () =>
   inTemporaryFolder(async (folder) => {
-    await throwsClearly(() => loadMethod(join(folder, 'none.ts')), /none\.ts: expected a file, got no such file/);
+    await throwsClearly(() => loadMethod(join(folder, 'none.ts')), /none\.ts`: expected a file, got no such file/);
     for (const [index, [body, message]] of broken.entries()) {
       const file = join(folder, `broken${index}.mjs`);
       await writeFile(file, body);

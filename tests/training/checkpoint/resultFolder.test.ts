@@ -40,7 +40,7 @@ test('results replace older ones only where that is asked for and only when they
     assert.is(await inResultFolder(folder, { isResult }, put('first')), 'first');
     await throwsClearly(
       () => inResultFolder(folder, { isResult }, put('second')),
-      /results of another run, got adapter.*--overwrite/,
+      /results of another run, got adapter.*`overwrite`/,
     );
     assert.equal(await textsIn(folder), first);
     await inResultFolder(folder, allowed, put('second', false));

@@ -129,8 +129,8 @@ test('what does not fit or cannot be scored is refused', async () => {
   await throwsClearly(() => toBatch([]), /a position to score/);
   await throwsClearly(() => toBatch([row([1, 2], [1, -100])]), /a position to score/);
   for (const size of [0, -1, 1.5, Number.NaN]) {
-    await throwsClearly(() => batchesOf([1], size), /--batch-size/);
-    await throwsClearly(() => stepRows([1], size, 0, 0, true), /--batch-size/);
+    await throwsClearly(() => batchesOf([1], size), /batchSize: expected/);
+    await throwsClearly(() => stepRows([1], size, 0, 0, true), /batchSize: expected/);
   }
   await throwsClearly(() => stepRows([], 1, 0, 0, true), /at least one row/);
 });

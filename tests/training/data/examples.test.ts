@@ -197,8 +197,8 @@ const refused: readonly { rows: DataRow[]; options?: Partial<ExampleOptions>; me
     message: /data row 1: expected a field toString, got fields question, answer/,
   },
   { rows: [{ question: 'a', answer: 'b' }], options: { tokenizer, responseField: 'c' }, message: /a field c/ },
-  { rows: [good], options: { maxLength: 1 }, message: /--max-length/ },
-  { rows: [good], options: { maxLength: Number.NaN }, message: /--max-length/ },
+  { rows: [good], options: { maxLength: 1 }, message: /maxLength: expected/ },
+  { rows: [good], options: { maxLength: Number.NaN }, message: /maxLength: expected/ },
 ];
 
 for (const { rows, options, message } of refused) {

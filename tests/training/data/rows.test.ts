@@ -250,6 +250,7 @@ test('what is no file to read is named', async () => {
 });
 
 for (const limit of [0, -1, Number.NaN])
-  test(`a limit of ${limit} rows is refused`, () => throwsClearly(() => read('a.jsonl', '{}', { limit }), /--limit/));
+  test(`a limit of ${limit} rows is refused`, () =>
+    throwsClearly(() => read('a.jsonl', '{}', { limit }), /limit: expected/));
 
 test.run();

@@ -302,7 +302,7 @@ const refused: readonly { row: DataRow; message: RegExp }[] = [
     row: { prompt: turns, completion: 'text' },
     message: /completion of data row 1: expected a list of messages, got text/,
   },
-  { row: { messages: turns.slice(0, 3) }, message: /end with one of the assistant, got user.*--train-on all/ },
+  { row: { messages: turns.slice(0, 3) }, message: /end with one of the assistant, got user.*`trainOn: 'all'`/ },
   { row: { input_ids: [5, 6], completion_mask: [1] }, message: /completion_mask of data row 1: expected 2 entries/ },
   { row: { input_ids: [5, 6], assistant_masks: [1, 2] }, message: /assistant_masks of data row 1, position 1/ },
 ];

@@ -132,12 +132,12 @@ test('what cannot be continued is refused by name', async () => {
   await refused([Array(64).fill(1)], {}, /^prompt 1: .*got 64$/);
   await refused([[1, 97]], {}, /^prompt 1: expected token ids from 0 to 96, got 97$/);
   await refused([[-1]], {}, /^prompt 1: .*got -1$/);
-  await refused([[1]], { maxNewTokens: 0 }, /^--max-new-tokens: /);
-  await refused([[1]], { temperature: -1 }, /^--temperature: /);
-  await refused([[1]], { temperature: Number.NaN }, /^--temperature: /);
-  await refused([[1]], { topP: 0 }, /^--top-p: /);
-  await refused([[1]], { topP: 1.5 }, /^--top-p: /);
-  await refused([[1]], { batchSize: 0 }, /^--batch-size: /);
+  await refused([[1]], { maxNewTokens: 0 }, /^maxNewTokens: /);
+  await refused([[1]], { temperature: -1 }, /^temperature: /);
+  await refused([[1]], { temperature: Number.NaN }, /^temperature: /);
+  await refused([[1]], { topP: 0 }, /^topP: /);
+  await refused([[1]], { topP: 1.5 }, /^topP: /);
+  await refused([[1]], { batchSize: 0 }, /^batchSize: /);
 });
 
 test('the tokens that end texts are those that the files of a model list', () =>

@@ -145,13 +145,12 @@ test('secondMoment is the weighted mean of the squared gradients, its weights su
 test('settings out of range are refused by the name of their option', () => {
   for (const make of [adam, adamw]) {
     for (const beta of [1, -0.1, 1.5, Number.NaN]) {
-      assert.throws(() => make(vector(1), { betas: [beta, 0.9] }), /--betas: expected/);
-      assert.throws(() => make(vector(1), { betas: [0.9, beta] }), /--betas: expected/);
+      assert.throws(() => make(vector(1), { betas: [beta, 0.9] }), /betas: expected/);
+      assert.throws(() => make(vector(1), { betas: [0.9, beta] }), /betas: expected/);
     }
-    for (const eps of [0, -1e-8, Infinity, Number.NaN])
-      assert.throws(() => make(vector(1), { eps }), /--eps: expected/);
+    for (const eps of [0, -1e-8, Infinity, Number.NaN]) assert.throws(() => make(vector(1), { eps }), /eps: expected/);
     for (const weightDecay of [-0.1, Infinity, Number.NaN])
-      assert.throws(() => make(vector(1), { weightDecay }), /--weight-decay: expected/);
+      assert.throws(() => make(vector(1), { weightDecay }), /weightDecay: expected/);
   }
 });
 

@@ -44,7 +44,7 @@ test('a gradient that is not finite is not made to look finite', () => {
 
 test('a limit that is not above 0 is refused', () => {
   for (const maxNorm of [0, -1, Number.NaN])
-    assert.throws(() => clipGlobalNorm(Float64Array.of(1), maxNorm), /--max-grad-norm: expected a number above 0/);
+    assert.throws(() => clipGlobalNorm(Float64Array.of(1), maxNorm), /maxGradNorm: expected a number above 0/);
 });
 
 test.run();

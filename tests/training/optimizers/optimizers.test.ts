@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../../compute/random.ts';
-import { UsageError } from '../../../errors.ts';
+import { ArgumentError } from '../../../errors.ts';
 import { createOptimizer, optimizerNames } from '../../../training/optimizers/index.ts';
 
 const ofRank = (rank: number) => [
@@ -90,7 +90,7 @@ for (const name of optimizerNames) {
     for (const rate of [-1e-3, Number.NaN, Infinity]) {
       assert.throws(
         () => optimizer.step(point, noise('1'), rate),
-        (error: unknown) => error instanceof UsageError && error.subject === '--lr',
+        (error: unknown) => error instanceof ArgumentError && error.subject === 'learningRate',
       );
     }
     assert.equal(optimizer.state(), state);
@@ -133,15 +133,15 @@ test('the names are sorted, and an unknown one is answered with them', () => {
     assert.throws(
       () => createOptimizer(wrong, parameters),
       (error: unknown) =>
-        error instanceof UsageError &&
-        error.message === `--optimizer: expected one of ${optimizerNames.join(', ')}, got ${wrong}`,
+        error instanceof ArgumentError &&
+        error.message === `optimizer: expected one of ${optimizerNames.join(', ')}, got ${wrong}`,
     );
 });
 
 test('settings reach the optimizer', () => {
-  assert.throws(() => createOptimizer('adamw', parameters, { betas: [0.9, 1] }), /--betas/);
-  assert.throws(() => createOptimizer('adam', parameters, { eps: 0 }), /--eps/);
-  assert.throws(() => createOptimizer('sgd', parameters, { momentum: 2 }), /--momentum/);
+  assert.throws(() => createOptimizer('adamw', parameters, { betas: [0.9, 1] }), /betas/);
+  assert.throws(() => createOptimizer('adam', parameters, { eps: 0 }), /eps/);
+  assert.throws(() => createOptimizer('sgd', parameters, { momentum: 2 }), /momentum/);
 });
 
 test.run();

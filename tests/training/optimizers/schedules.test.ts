@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { UsageError } from '../../../errors.ts';
+import { ArgumentError } from '../../../errors.ts';
 import {
   highestRate,
   learningRateAt,
@@ -71,9 +71,12 @@ test('few steps have the rates that transformers gives them, the first 0 and the
     assert.ok(Math.abs(highestRate({ learningRate: 1, steps, warmupSteps }) - Math.max(...expected)) < 1e-15);
     const check = () => requireTraining({ learningRate: 1, steps, warmupSteps });
     if (Math.max(...expected) > 0) check();
-    else assert.throws(check, /--warmup-steps 1: expected a step with a learning rate above 0/);
+    else assert.throws(check, /`warmupSteps: 1`: expected a step with a learning rate above 0/);
   }
-  assert.throws(() => requireTraining({ learningRate: 0, steps: 3, warmupSteps: 0 }), /--lr: .*0 in all 3 steps/);
+  assert.throws(
+    () => requireTraining({ learningRate: 0, steps: 3, warmupSteps: 0 }),
+    /learningRate: .*0 in all 3 steps/,
+  );
 });
 
 test('linear: up in a straight line, down to the last step but one', () => {
@@ -129,26 +132,26 @@ test('warmupSteps rounds up', () => {
 test('settings out of range are refused by the name of their option', () => {
   const good: Schedule = { schedule: 'cosine', learningRate: 1e-3, steps: 10, warmupSteps: 1 };
   const wrong: [string, Partial<Record<keyof Schedule, unknown>>][] = [
-    ['--lr', { learningRate: -1e-3 }],
-    ['--lr', { learningRate: Number.NaN }],
-    ['--steps', { steps: 0 }],
-    ['--steps', { steps: 2.5 }],
-    ['--warmup-steps', { warmupSteps: -1 }],
-    ['--warmup-steps', { warmupSteps: Number.NaN }],
-    ['--schedule', { schedule: 'Cosine' }],
-    ['--schedule', { schedule: 'toString' }],
+    ['learningRate', { learningRate: -1e-3 }],
+    ['learningRate', { learningRate: Number.NaN }],
+    ['steps', { steps: 0 }],
+    ['steps', { steps: 2.5 }],
+    ['warmupSteps', { warmupSteps: -1 }],
+    ['warmupSteps', { warmupSteps: Number.NaN }],
+    ['schedule', { schedule: 'Cosine' }],
+    ['schedule', { schedule: 'toString' }],
   ];
   assert.is(learningRateAt(1, good), 1e-3);
   for (const [option, change] of wrong)
     assert.throws(
       () => learningRateAt(1, { ...good, ...change } as Schedule),
-      (error: unknown) => error instanceof UsageError && error.subject === option,
+      (error: unknown) => error instanceof ArgumentError && error.subject === option,
     );
   for (const ratio of [-0.1, 1.1, Number.NaN])
-    assert.throws(() => warmupSteps(ratio, 10), /--warmup-ratio: expected a number from 0 to 1/);
+    assert.throws(() => warmupSteps(ratio, 10), /warmupRatio: expected a number from 0 to 1/);
   assert.throws(
     () => learningRateAt(1, { ...good, schedule: 'polynomial' } as unknown as Schedule),
-    /--schedule: expected one of constant, cosine, linear, got polynomial/,
+    /schedule: expected one of constant, cosine, linear, got polynomial/,
   );
 });
 

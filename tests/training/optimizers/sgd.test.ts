@@ -63,10 +63,9 @@ for (const momentum of [0, 0.5, 0.9])
   });
 
 test('settings out of range are refused by the name of their option', () => {
-  for (const momentum of [1, -0.1, Number.NaN])
-    assert.throws(() => sgd(vector(1), { momentum }), /--momentum: expected/);
+  for (const momentum of [1, -0.1, Number.NaN]) assert.throws(() => sgd(vector(1), { momentum }), /momentum: expected/);
   for (const weightDecay of [-1, Number.NaN])
-    assert.throws(() => sgd(vector(1), { weightDecay }), /--weight-decay: expected/);
+    assert.throws(() => sgd(vector(1), { weightDecay }), /weightDecay: expected/);
 });
 
 test.run();

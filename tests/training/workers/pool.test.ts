@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { LambdamaxError, UsageError } from '../../../errors.ts';
+import { ArgumentError, LambdamaxError } from '../../../errors.ts';
 import { WorkerPool } from '../../../workers/pool.ts';
 import { areGone, isAlive } from '../../cases/processes.ts';
 import { module, type Result, type Setup, type Task } from '../../cases/taskWorker.ts';
@@ -59,10 +59,10 @@ test('what a task throws is thrown here, of the same kind and with the same word
     const [outcome] = await Promise.allSettled([pool.run({ kind: 'throw', what })]);
     return (outcome as PromiseRejectedResult).reason as Error;
   };
-  const words = '--rank: expected 1 to 4, got [5]; lower it';
+  const words = 'rank: expected 1 to 4, got [5]; lower it';
   const [ours, usage, other] = [await caught('lambdamax'), await caught('usage'), await caught('other')];
-  assert.ok(ours instanceof LambdamaxError && !(ours instanceof UsageError));
-  assert.ok(usage instanceof UsageError);
+  assert.ok(ours instanceof LambdamaxError && !(ours instanceof ArgumentError));
+  assert.ok(usage instanceof ArgumentError);
   assert.equal([ours.message, usage.message], [words, words]);
   assert.ok(!(other instanceof LambdamaxError));
   assert.is(other.message, 'x is no y');
@@ -117,7 +117,7 @@ test('a worker that gives no sign is named with what it works on, and ended in t
   const endless = pool.run({ kind: 'endless' });
   const next = pool.run(scale(1));
   const ended =
-    /^worker process \d+: expected a sign within 4 s, got none from the endless task: it was ended; .*--worker-timeout/;
+    /^worker process \d+: expected a sign within 4 s, got none from the endless task: it was ended; .*`endedAfter`/;
   await throwsClearly(() => endless, ended);
   await throwsClearly(() => next, ended);
   assert.equal(said, [`worker process ${pid} has given no sign for 2 s; it works on the endless task`]);
@@ -131,7 +131,7 @@ test('one process does one task after another, and none after its release', asyn
   const tasks = [20, 0, 5].map((milliseconds, index) =>
     worker!.run({ kind: 'wait', milliseconds }).then(() => done.push(index)),
   );
-  await throwsClearly(() => worker!.run({ kind: 'throw', what: 'lambdamax' }), /^--rank/);
+  await throwsClearly(() => worker!.run({ kind: 'throw', what: 'lambdamax' }), /^rank/);
   await Promise.all(tasks);
   assert.equal(done, [0, 1, 2]);
   const pid = worker!.pid!;

@@ -85,7 +85,7 @@ export function requireSavable({ method, layout }: Pick<Adapter, 'method' | 'lay
     subject: `rank and alpha of ${module}`,
     expected: `those of all other modules, since PEFT keeps no patterns for ${peft.type}`,
     got: Object.values(layout.modules.get(module)!.size),
-    remedy: `without --rank-pattern and --alpha-pattern ${method.name} can be saved`,
+    remedy: `without \`rankPattern\` and \`alphaPattern\` ${method.name} can be saved`,
   });
 }
 
@@ -154,7 +154,7 @@ function originOf(
   const known = method ?? (record && knownMethod(record.method));
   if (known !== undefined) return { name: known.name, form: known.form, keepsFunctionBy };
   const expected = 'a method that is known here';
-  const remedy = 'give --method FILE.ts, the file that it was made with, beside --adapter';
+  const remedy = 'give the file that it was made with too: `method: ./FILE.ts`';
   const got = record?.method ?? 'no lambdamax.json';
   throw new LambdamaxError({ subject: `the adapter in ${directory}`, expected, got, remedy });
 }

@@ -16,7 +16,7 @@ export async function toPlainLora(model: Model, adapter: Adapter): Promise<Adapt
       subject: `an adapter of method ${adapter.method.name}`,
       expected: 'one with factors A and B alone',
       got: `the form ${form.name}`,
-      remedy: 'merge it into the base instead: --as checkpoint',
+      remedy: 'merge it into the base instead: `mergeIntoBase`',
     });
   if (adapter.method.keepsFunctionBy === 'zeroUpdate') return adapter;
   const { layout, parameters } = doubledRank(adapter);

@@ -15,10 +15,10 @@ export interface Replacement {
   readonly values: ReadonlyMap<string, Vector>;
 }
 
-const merge = 'merge the adapter in PEFT (merge_and_unload), save the model, and give that as --model';
+const merge = 'merge the adapter in PEFT (merge_and_unload), save the model, and give that as `model`';
 const otherBase = 'the adapter must have been trained on this model';
 const resized =
-  'if the vocabulary was resized, resize the base in transformers too (resize_token_embeddings), save it, and give it as --model';
+  'if the vocabulary was resized, resize the base in transformers too (resize_token_embeddings), save it, and give it as `model`';
 
 /**
  * What PEFT makes of the tensors of an adapter's file beside those of its own kind: values in the place of the base's. Undefined

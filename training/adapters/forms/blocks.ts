@@ -104,12 +104,12 @@ function blockUpdate(
 function checkBlocks(module: string, shape: LinearShape, { rank }: AdapterSize, blocks: number): void {
   checkRank(module, shape, rank);
   for (const [subject, value] of [
-    [`--rank for ${module}`, rank],
+    [`\`rank\` for ${module}`, rank],
     [`the inputs of ${module}`, shape.in],
     [`the outputs of ${module}`, shape.out],
   ] as const) {
     if (value % blocks === 0) continue;
-    const remedy = 'choose another number of blocks: --method gralora:k=N';
+    const remedy = 'choose another number of blocks: `method: gralora:k=N`';
     throw new LambdamaxError({ subject, expected: `a multiple of gralora's ${blocks} blocks`, got: value, remedy });
   }
 }

@@ -10,11 +10,11 @@ export function checkRank(module: string, shape: LinearShape, rank: number): voi
   const limit = Math.min(shape.out, shape.in);
   if (!(Number.isInteger(rank) && rank >= 1 && rank <= limit)) {
     throw new LambdamaxError({
-      subject: `--rank for ${module}`,
+      subject: `\`rank\` for ${module}`,
       expected: `a whole number from 1 to ${limit}`,
       got: rank,
       remedy:
-        rank > limit ? 'lower --rank, or leave this module out of --target-modules' : 'give a whole number, such as 8',
+        rank > limit ? 'lower `rank`, or leave this module out of `targetModules`' : 'give a whole number, such as 8',
     });
   }
 }

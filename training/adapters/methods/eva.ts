@@ -77,7 +77,7 @@ function principalDirections(module: string, n: number, rank: number, statistics
       subject: `the inputs of ${module}`,
       expected: `more than ${rank} scored tokens in the sample, and finite inputs that differ`,
       got: `${count} tokens, variance ${trace}`,
-      remedy: 'lower --rank, or give more data',
+      remedy: 'lower `rank`, or give more data',
     });
   const { values, vectors } = leadingEigen(covariance, n, rank);
   return { values: values.map((value) => value / trace), vectors };

@@ -121,7 +121,7 @@ function checkTwiceRank(module: string, shape: LinearShape, { rank }: AdapterSiz
   const limit = Math.floor(Math.min(shape.out, shape.in) / 2);
   if (rank > limit)
     throw new LambdamaxError({
-      subject: `--rank for ${module}`,
+      subject: `\`rank\` for ${module}`,
       expected: `at most ${limit}: lora-ga takes twice as many singular vectors`,
       got: rank,
     });

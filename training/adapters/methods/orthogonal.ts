@@ -17,7 +17,7 @@ export const orthogonal: AdapterMethod = {
     checkRank(module, shape, rank);
     if (rank % 2 !== 0)
       throw new LambdamaxError({
-        subject: `--rank for ${module}`,
+        subject: `\`rank\` for ${module}`,
         expected: 'an even number for orthogonal',
         got: rank,
       });

@@ -30,7 +30,11 @@ export const sharedFactors: AdapterForm = {
   // VeRA's ranks may well be above min(out, in).
   check(module, _shape, { rank }) {
     if (Number.isInteger(rank) && rank >= 1) return;
-    throw new LambdamaxError({ subject: `--rank for ${module}`, expected: 'a whole number of at least 1', got: rank });
+    throw new LambdamaxError({
+      subject: `\`rank\` for ${module}`,
+      expected: 'a whole number of at least 1',
+      got: rank,
+    });
   },
   apply(x, weight, tensors, { rank }) {
     const [out, inputs] = weight.shape;
