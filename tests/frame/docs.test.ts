@@ -8,7 +8,7 @@ import { families } from '../../training/models/index.ts';
 import { optimizerNames } from '../../training/optimizers/index.ts';
 import { taskFamilies } from '../../training/tasks/index.ts';
 import { commandLine } from '../cases/commandLine.ts';
-import { sourcesIn, textOf } from '../cases/sources.ts';
+import { shippedFolders, sourcesIn, textOf } from '../cases/sources.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const pages = [
@@ -145,6 +145,16 @@ test('a file or folder of ours that the pages name is there', () => {
     named.filter((path) => !existsSync(root + path)),
     [],
   );
+});
+
+test('the page on architecture has every room, and every folder in it', () => {
+  const text = textOf('docs/architecture.md');
+  for (const room of shippedFolders) {
+    const row = text.match(new RegExp(`^\\| \`${room}/\`.*`, 'm'))?.[0] ?? '';
+    const folders = readdirSync(root + room, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const missing = folders.filter(({ name }) => !row.includes(`\`${name}/\``)).map(({ name }) => `${room}/${name}`);
+    assert.equal(row === '' ? [room] : missing, []);
+  }
 });
 
 test('the version is the same in package.json, CITATION.cff and CHANGELOG.md', () => {
