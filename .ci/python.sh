@@ -5,10 +5,7 @@ set -euo pipefail
 requirements=$1
 packages=.cache/python/$(sha256sum "$requirements" | cut -c 1-16)
 
-if ! python3 -m pip --version > /dev/null 2>&1; then
-  apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 python3-pip > /dev/null
-fi
+bash .ci/debian.sh 'python3 -m pip --version' python3 python3-pip
 if ! [[ -d $packages ]]; then
   rm -rf "$packages.part"
   python3 -m pip install --quiet --root-user-action=ignore --target "$packages.part" "${@:2}" -r "$requirements" >&2

@@ -3,10 +3,7 @@
 # Leaves report.html and report.png in .cache/ci.
 set -euo pipefail
 study=$1
-if ! command -v chromium > /dev/null; then
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core > /dev/null
-fi
+bash .ci/debian.sh 'command -v chromium' chromium fonts-dejavu-core
 
 node cli/lambdamax.mjs study --study "$study" --limit 32 --batch-size 4 --steps 6 --methods lora,pissa \
   --lr 1e-3,4e-3,16e-3 --max-new-tokens 32 --no-extend --refine 0 \

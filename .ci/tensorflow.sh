@@ -6,10 +6,7 @@ export XDG_CACHE_HOME=$1
 requirements=.ci/tensorflow-requirements.txt
 wheels=.cache/wheels/$(sha256sum "$requirements" | cut -c 1-16)
 
-if ! { g++ --version && make --version && python3 -m pip --version; } > /dev/null 2>&1; then
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends g++ make python3 python3-pip > /dev/null
-fi
+bash .ci/debian.sh 'g++ --version && make --version && python3 -m pip --version' g++ make python3 python3-pip
 if ! ls "$wheels"/*.whl > /dev/null 2>&1; then
   # The library inside does not depend on the version of Python.
   python3 -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 --dest "$wheels.part" -r "$requirements"
@@ -28,4 +25,4 @@ const { backends } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const idle = backends.filter(({ works }) => !works).map(({ name }) => name);
 if (backends.length !== 3 || idle.length > 0) throw new Error(`these backends do not work: ${idle}`);
 JS
-node --import tsx node_modules/uvu/bin.js tests '(backend|backends|doctor).*\.test\.ts$'
+node --import tsx tests/runner/run.ts '(backend|doctor)'
