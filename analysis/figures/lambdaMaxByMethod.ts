@@ -54,7 +54,7 @@ export function lambdaMaxByMethod(spectra: readonly SpectrumEnds[]): Figure {
     layout: baseLayout(
       logAxis('λmax (filled) and |λmin| (open)', shown),
       { type: 'category', tickfont: { size: 14 } },
-      110 + 44 * Math.max(ordered.length, 2),
+      110 + (ordered.length > 12 ? 28 : 44) * Math.max(ordered.length, 2),
     ),
   };
 }

@@ -13,6 +13,9 @@ import { methodStyles } from './methodStyle.ts';
  */
 export function predictionAgainstOptimum(prediction: Prediction, predictor = 'two-over-lambda'): Figure {
   const styles = methodStyles(prediction.points);
+  // The methods alone stand in the legend where one has several configurations, which differ in nothing that is drawn.
+  const isByMethod = styles.size > new Set(prediction.points.map(({ method }) => method)).size;
+  const inLegend = new Set<string>();
   const points = prediction.points.flatMap((point) => {
     const predicted = point.predictions[predictor];
     return predicted === undefined ? [] : [{ ...point, predicted: predicted.learningRate }];
@@ -39,11 +42,15 @@ export function predictionAgainstOptimum(prediction: Prediction, predictor = 'tw
         const { configuration, optimum, divergesAt, limit, predicted: x } = point;
         const { color, symbol } = styles.get(configuration)!;
         const name = escapeMarkup(markedName(point));
-        const shared = { type: 'scatter', mode: 'markers', legendgroup: name } as const;
+        const entry = isByMethod ? escapeMarkup(point.method) : name;
+        const showlegend = !inLegend.has(entry);
+        inLegend.add(entry);
+        const shared = { type: 'scatter', mode: 'markers', legendgroup: entry } as const;
         return [
           {
             ...shared,
-            name,
+            name: entry,
+            showlegend,
             x: [x],
             y: [optimum.learningRate],
             error_y: {

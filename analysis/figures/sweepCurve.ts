@@ -1,101 +1,162 @@
-import type { Data, PlotData } from 'plotly.js';
+import type { Data, LayoutAxis, PlotData } from 'plotly.js';
 import { standardError } from '../../numerics/statistics.ts';
 import { markedName } from '../rates/findings.ts';
+import { groupsOf } from '../rates/groups.ts';
 import type { PredictionPoint } from '../rates/prediction.ts';
 import { isOffCliff, type RatePoint, ratePoints, type Sweep } from '../rates/sweep.ts';
 import { baseLayout, escapeMarkup, type Figure, logAxis } from './figure.ts';
-import { methodStyles } from './methodStyle.ts';
+import { type MethodStyle, methodStyles } from './methodStyle.ts';
+import { panelled } from './panels.ts';
+
+/** How many configurations stand in one plot at most; more of them stand in a panel for each group at equal settings. */
+const mostInOnePlot = 8;
 
 /**
  * Score against learning rate (log axis), a line for each configuration: means over the seeds with their standard error, or of
  * shares, which stand in %, with their confidence interval;
  * a star at the optimum with its interval, an open one where runs are still to be made; open markers along the bad edge of the plot where runs diverged or the score lies
  * off the scale. The scale ends a little beyond the cliff, for one broken run would flatten all the curves.
+ *
+ * Many configurations at several settings stand in panels, one for each group at equal settings, with the methods in the legend; in one
+ * plot, those of one method differ in their dash.
  */
 export function sweepCurve(sweep: Sweep, points: readonly PredictionPoint[]): Figure {
   const styles = methodStyles(points);
   const curves = points.map((point) => ({ point, rates: ratePoints(sweep.runs, point.configuration) }));
   const [bad, good] = scoreRange(sweep, curves);
-  const format = sweep.isShare ? '.1%' : '.4g';
   const isOffScale = (rate: RatePoint): boolean =>
     rate.mean === null || (sweep.scoreDirection === 'lower' ? rate.mean > bad : rate.mean < bad);
-  // Markers of several methods at one rate are stacked, or only the last would be seen.
+  const view = { bad, good, isOffScale, format: sweep.isShare ? '.1%' : '.4g' };
+  const padding = 0.06 * Math.abs(bad - good);
+  const yaxis: Partial<LayoutAxis> = {
+    title: {
+      text: `${escapeMarkup(sweep.context?.score ?? 'score')} (${sweep.scoreDirection} is better)`,
+    },
+    range: sweep.scoreDirection === 'lower' ? [good - padding, bad] : [bad, good + padding],
+    ...(sweep.isShare && { tickformat: '.0%' }),
+  };
+  const xaxis = logAxis(
+    'learning rate',
+    curves.flatMap(({ rates }) => rates.map(({ learningRate }) => learningRate)),
+  );
+  const groups = groupsOf(points);
+  if (
+    points.length <= mostInOnePlot ||
+    !groups.some(({ configurations }) => configurations.length > 1) ||
+    groups.length === 1
+  ) {
+    const stacked = stacking();
+    const data = curves.flatMap((curve) =>
+      tracesOf(curve, styles, { ...view, stacked }, nameOf(curve.point), nameOf(curve.point)),
+    );
+    return { data, layout: baseLayout(xaxis, yaxis, 480) };
+  }
+  const firsts = new Set([
+    ...new Map(points.toReversed().map((point) => [point.method, point.configuration])).values(),
+  ]);
+  const panels = groups.map(({ name, configurations }) => {
+    const stacked = stacking();
+    const own = curves.filter(({ point }) => configurations.includes(point.configuration));
+    const data = own.flatMap((curve) => {
+      const { method, configuration } = curve.point;
+      const traces = tracesOf(curve, styles, { ...view, stacked }, nameOf(curve.point), escapeMarkup(method));
+      // Each method stands in the legend once, by its own name, and at equal settings no dash has to tell methods apart.
+      const [line, ...others] = traces as Partial<PlotData>[];
+      const entry = { name: escapeMarkup(method), showlegend: firsts.has(configuration) };
+      return [{ ...line, ...entry, line: { ...line!.line, dash: 'solid' } } as Data, ...(others as Data[])];
+    });
+    return { title: name, data, xaxis };
+  });
+  return panelled(panels, yaxis, { columns: 3, plotHeight: 220 });
+}
+
+interface Curve {
+  readonly point: PredictionPoint;
+  readonly rates: readonly RatePoint[];
+}
+
+function nameOf(point: PredictionPoint): string {
+  return escapeMarkup(markedName(point));
+}
+
+/** Markers of several methods at one rate are stacked, or only the last would be seen. */
+function stacking(): (rate: number) => number {
   const stack = new Map<number, number>();
-  const stacked = (rate: number): number => {
+  return (rate) => {
     const below = stack.get(rate) ?? 0;
     stack.set(rate, below + 1);
     return 0.035 * below;
   };
-  const data = curves.flatMap(({ point, rates }): Data[] => {
-    const { color, symbol, dash } = styles.get(point.configuration)!;
-    const name = escapeMarkup(markedName(point));
-    const shared = { type: 'scatter', legendgroup: name, name } as const;
-    // The line runs on to points off the scale, and the plot cuts it off there.
-    const shown = rates.filter((rate) => rate.mean !== null);
-    const off = rates.filter(isOffScale);
-    const { learningRate, low, high, score } = point.optimum;
-    return [
-      {
-        ...shared,
-        mode: 'lines+markers',
-        x: shown.map((rate) => rate.learningRate),
-        y: shown.map((rate) => rate.mean!),
-        error_y: { ...errorBars(shown), thickness: 1, width: 2 },
-        line: { color, dash, width: 2 },
-        marker: { color, symbol, size: 7 },
-        hovertemplate: `${name}<br>rate %{x:.3g}<br>score %{y:${format}}<extra></extra>`,
+}
+
+/** What of the scores is in sight, and how they are written. */
+interface View {
+  readonly bad: number;
+  readonly good: number;
+  readonly isOffScale: (rate: RatePoint) => boolean;
+  readonly stacked: (rate: number) => number;
+  readonly format: string;
+}
+
+/** A curve, its optimum, and its points off the scale. */
+function tracesOf(
+  { point, rates }: Curve,
+  styles: ReadonlyMap<string, MethodStyle>,
+  { bad, good, isOffScale, stacked, format }: View,
+  name: string,
+  legendgroup: string,
+): Data[] {
+  const { color, symbol, dash } = styles.get(point.configuration)!;
+  const shared = { type: 'scatter', legendgroup, name } as const;
+  // The line runs on to points off the scale, and the plot cuts it off there.
+  const shown = rates.filter((rate) => rate.mean !== null);
+  const off = rates.filter(isOffScale);
+  const { learningRate, low, high, score } = point.optimum;
+  return [
+    {
+      ...shared,
+      mode: 'lines+markers',
+      x: shown.map((rate) => rate.learningRate),
+      y: shown.map((rate) => rate.mean!),
+      error_y: { ...errorBars(shown), thickness: 1, width: 2 },
+      line: { color, dash, width: 2 },
+      marker: { color, symbol, size: 7 },
+      hovertemplate: `${name}<br>rate %{x:.3g}<br>score %{y:${format}}<extra></extra>`,
+    },
+    {
+      ...shared,
+      mode: 'markers',
+      showlegend: false,
+      x: [learningRate],
+      y: [score],
+      error_x: {
+        type: 'data',
+        symmetric: false,
+        array: [high - learningRate],
+        arrayminus: [learningRate - low],
+        color,
+        thickness: 1.5,
       },
-      {
-        ...shared,
-        mode: 'markers',
-        showlegend: false,
-        x: [learningRate],
-        y: [score],
-        error_x: {
-          type: 'data',
-          symmetric: false,
-          array: [high - learningRate],
-          arrayminus: [learningRate - low],
-          color,
-          thickness: 1.5,
-        },
-        marker: {
-          color,
-          symbol: point.isUnfinished ? 'star-open' : 'star',
-          size: 15,
-          line: { color: 'black', width: 1 },
-        },
-        hovertemplate: `${name}: optimum %{x:.3g}<br>best score %{y:${format}}<extra></extra>`,
+      marker: {
+        color,
+        symbol: point.isUnfinished ? 'star-open' : 'star',
+        size: 15,
+        line: { color: 'black', width: 1 },
       },
-      {
-        ...shared,
-        mode: 'markers',
-        showlegend: false,
-        x: off.map((rate) => rate.learningRate),
-        y: off.map((rate) => bad + (good - bad) * stacked(rate.learningRate)),
-        text: off.map((rate) => (rate.mean === null ? 'diverged' : `off the scale: ${rate.mean.toPrecision(4)}`)),
-        marker: { color: 'white', symbol, size: 9, line: { color, width: 2 } },
-        cliponaxis: false,
-        hovertemplate: `${name}<br>rate %{x:.3g}<br>%{text}<extra></extra>`,
-      },
-    ];
-  });
-  const rates = curves.flatMap((curve) => curve.rates.map((rate) => rate.learningRate));
-  const padding = 0.06 * Math.abs(bad - good);
-  const range = sweep.scoreDirection === 'lower' ? [good - padding, bad] : [bad, good + padding];
-  const scoreName = sweep.context?.score ?? 'score';
-  return {
-    data,
-    layout: baseLayout(
-      logAxis('learning rate', rates),
-      {
-        title: { text: `${escapeMarkup(scoreName)} (${sweep.scoreDirection} is better)` },
-        range,
-        ...(sweep.isShare && { tickformat: '.0%' }),
-      },
-      480,
-    ),
-  };
+      hovertemplate: `${name}: optimum %{x:.3g}<br>best score %{y:${format}}<extra></extra>`,
+    },
+    {
+      ...shared,
+      mode: 'markers',
+      showlegend: false,
+      x: off.map((rate) => rate.learningRate),
+      y: off.map((rate) => bad + (good - bad) * stacked(rate.learningRate)),
+      text: off.map((rate) => (rate.mean === null ? 'diverged' : `off the scale: ${rate.mean.toPrecision(4)}`)),
+      marker: { color: 'white', symbol, size: 9, line: { color, width: 2 } },
+      cliponaxis: false,
+      hovertemplate: `${name}<br>rate %{x:.3g}<br>%{text}<extra></extra>`,
+    },
+  ];
 }
 
 /** The confidence intervals of shares, else standard errors over the seeds. */
@@ -118,10 +179,7 @@ function errorBars(rates: readonly RatePoint[]): NonNullable<Partial<PlotData>['
  * The scores at the plot's bad and good edge: all points short of the cliff, and a quarter as much again. Shares are shown from 0
  * to the end of the highest interval, with room below for runs that diverged: solving nothing is something else.
  */
-function scoreRange(
-  sweep: Sweep,
-  curves: readonly { point: PredictionPoint; rates: readonly RatePoint[] }[],
-): [number, number] {
+function scoreRange(sweep: Sweep, curves: readonly Curve[]): [number, number] {
   if (sweep.isShare) {
     const ends = curves.flatMap(({ rates }) => rates.map(({ interval, mean }) => interval?.[1] ?? mean ?? 0));
     const top = Math.max(...ends, 0.1); // less would make a mountain of what one problem more or less is

@@ -42,7 +42,9 @@ export function powersOf(
 export function linesAlong<P extends Configured>(
   setting: string,
   points: readonly P[],
-  movesWith = columnsIn(points).filter((other) => other !== setting && isFunctionOf(other, setting, points)),
+  movesWith: readonly string[] = columnsIn(points).filter(
+    (other) => other !== setting && isFunctionOf(other, setting, points),
+  ),
 ): P[][] {
   const held = columnsIn(points).filter((column) => column !== setting && !movesWith.includes(column));
   const lines = new Map<string, P[]>();

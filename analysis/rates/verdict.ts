@@ -145,7 +145,7 @@ function limits({ points, unusable, isShare }: Findings): string[] {
     ...(zeroB === ''
       ? []
       : [
-          `At B = 0, where ${zeroB} ${points.filter(isZeroB).length > 1 ? 'start' : 'starts'}, the top of the Hessian is chiefly +-s sigma_max(dL/dW): the norm of a gradient rather than curvature of the loss.`,
+          `At B = 0, where ${zeroB} ${namesIn(points, points.filter(isZeroB)).length > 1 ? 'start' : 'starts'}, the top of the Hessian is chiefly +-s sigma_max(dL/dW): the norm of a gradient rather than curvature of the loss.`,
         ]),
   ];
 }

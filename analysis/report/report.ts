@@ -1,14 +1,16 @@
 import { type Figure, withNote } from '../figures/figure.ts';
 import { lambdaMaxByMethod } from '../figures/lambdaMaxByMethod.ts';
+import { optimumBySetting } from '../figures/optimumBySetting.ts';
 import { predictionAgainstOptimum } from '../figures/predictionAgainstOptimum.ts';
 import { sweepCurve } from '../figures/sweepCurve.ts';
 import { hasCurvature, isUnfinished, limitWords, progressWords } from '../rates/findings.ts';
 import { capital } from '../rates/format.ts';
 import { predict } from '../rates/predictor.ts';
+import { columnsIn, stepsIn } from '../rates/settings.ts';
 import { byLoss } from '../rates/sweep.ts';
 import { renderPage } from './page.ts';
 import type { ReportInput } from './reportInput.ts';
-import { claimTable, methodTable, predictorTable, scoreName, spectrumTable } from './tables.ts';
+import { claimTables, methodTable, powerTable, predictorTable, scoreName, spectrumTable } from './tables.ts';
 
 /** The report's figures by name, as far as there is something to show. */
 export function reportFigures({ sweep, prediction, spectra }: ReportInput): Record<string, Figure> {
@@ -17,6 +19,9 @@ export function reportFigures({ sweep, prediction, spectra }: ReportInput): Reco
   const noted = (figure: Figure): Figure => (progress === null ? figure : withNote(figure, progress));
   return {
     'sweep-curve': noted(sweepCurve(sweep, prediction.points)),
+    ...(prediction.powers.some(({ power }) => power !== null) && {
+      'optimum-by-setting': noted(optimumBySetting(prediction.points, prediction.powers)),
+    }),
     ...(losses && { 'loss-curve': noted(sweepCurve(losses, predict(losses).points)) }),
     ...(spectra.length > 0 && { 'lambda-max': lambdaMaxByMethod(spectra) }),
     ...(hasCurvature(prediction) && { prediction: noted(predictionAgainstOptimum(prediction)) }),
@@ -39,7 +44,11 @@ export function studyContent(input: ReportInput, figures: Readonly<Record<string
     ...input,
     id,
     setting: settingOf(input),
-    claims: claimTable(prediction),
+    claims: claimTables(prediction),
+    powers: prediction.powers.length > 0 ? powerTable(prediction) : null,
+    hasSettings: columnsIn(prediction.points).length > 0,
+    hasOptimumBySetting: 'optimum-by-setting' in figures,
+    hasPanels: (figures['sweep-curve']?.layout.annotations ?? []).length > 0,
     methods: methodTable(prediction),
     predictors: predictorTable(prediction),
     spectrum: spectra.length > 0 ? spectrumTable(spectra) : null,
@@ -52,6 +61,7 @@ export function studyContent(input: ReportInput, figures: Readonly<Record<string
 
 function settingOf({ sweep, prediction }: ReportInput): string[] {
   const { model, data, steps, batchSize, optimizer } = sweep.context ?? {};
+  const lengths = stepsIn(prediction.points);
   const seeds = new Set(sweep.runs.map((run) => run.seed)).size;
   const runs = isUnfinished(prediction)
     ? `${prediction.runsDone} of ${prediction.runsPlanned} runs`
@@ -59,7 +69,11 @@ function settingOf({ sweep, prediction }: ReportInput): string[] {
   return [
     ...(model === undefined ? [] : [model]),
     ...(data === undefined ? [] : [data]),
-    ...(steps === undefined ? ['steps not known'] : [`${steps.toLocaleString('en')} steps`]),
+    ...(lengths.length > 1
+      ? [`${lengths.join(', ')} steps`]
+      : steps === undefined
+        ? ['steps not known']
+        : [`${steps.toLocaleString('en')} steps`]),
     ...(batchSize === undefined ? [] : [`${batchSize} rows a step`]),
     ...(optimizer === undefined ? [] : [optimizer]),
     `${prediction.points.length} configurations, ${runs}, ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}`,

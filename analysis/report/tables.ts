@@ -1,7 +1,10 @@
 import { hasCurvature, limitWords, markedName } from '../rates/findings.ts';
-import { capital, formatRate } from '../rates/format.ts';
+import { capital, count, formatRate } from '../rates/format.ts';
+import { isLora } from '../rates/groups.ts';
 import type { Optimum } from '../rates/optimum.ts';
-import type { Prediction, RatePrediction } from '../rates/prediction.ts';
+import type { Prediction, PredictionPoint, RatePrediction } from '../rates/prediction.ts';
+import { columnsIn, settingTopic, settingWord, valuesOf } from '../rates/settings.ts';
+import { groupWords } from '../rates/settingsWords.ts';
 import type { ReportSpectrum } from './reportInput.ts';
 
 /** A table of words: a header, rows of as many cells, what the columns mean, and a line on each term that needs one. */
@@ -15,8 +18,29 @@ export interface Table {
 /** Stands in a cell for what is not there. */
 export const missing = '–';
 
-/** The three claims with their answers. */
-export function claimTable({ claims }: Prediction): Table {
+/**
+ * The claims with their answers, each table under its heading: at equal settings first and then over all, or the one table, without a
+ * heading, where all settings are equal. The threshold, which is judged for each configuration by itself, stands once.
+ */
+export function claimTables({ claims, equalSettings, points }: Prediction): { heading: string; table: Table }[] {
+  const note = 'Each claim is judged by its own numbers, and one can hold while another fails.';
+  const terms = claims.map((claim): [string, string] => [claim.question, claim.meaning]);
+  if (equalSettings === null) return [{ heading: '', table: { ...claimRows(claims), note, terms } }];
+  const compared = groupWords(equalSettings.groups, points) ?? 'no two methods';
+  const overAll = claims.filter(({ name }) => name !== 'threshold');
+  return [
+    { heading: `At equal settings: ${compared}`, table: { ...claimRows(equalSettings.claims), note, terms } },
+    {
+      heading: `Over all ${count(points.length, 'configuration')}`,
+      table: {
+        ...claimRows(overAll),
+        note: 'What a method does and what its settings do is not told apart here.',
+      },
+    },
+  ];
+}
+
+function claimRows(claims: Prediction['claims']): Pick<Table, 'header' | 'rows'> {
   return {
     header: ['Claim', 'Answer', 'Evidence'],
     rows: claims.map(({ question, answer, mayChange, evidence }) => [
@@ -24,8 +48,25 @@ export function claimTable({ claims }: Prediction): Table {
       mayChange ? `${answer}, so far` : answer,
       capital(`${evidence}.`),
     ]),
-    note: 'Each claim is judged by its own numbers, and one can hold while another fails.',
-    terms: claims.map((claim) => [claim.question, claim.meaning]),
+  };
+}
+
+/** How the best rate moves with each numeric setting. */
+export function powerTable({ powers }: Pick<Prediction, 'powers'>): Table {
+  return {
+    header: ['Setting', 'Power', '95 % interval', 'Moves together with', 'Configurations', 'Lines'],
+    rows: powers.map(({ setting, movesWith, power, low, high, configurations, groups }) => [
+      settingTopic(setting),
+      power?.toFixed(2) ?? missing,
+      low === null || high === null ? missing : `${low.toFixed(2)} to ${high.toFixed(2)}`,
+      movesWith.length === 0 ? missing : movesWith.map(settingTopic).join(', '),
+      String(configurations),
+      String(groups),
+    ]),
+    note:
+      'Power: d ln (best rate) / d ln (setting), by least squares over all lines, each of which is one method at one combination ' +
+      'of the other settings and has a constant of its own. Interval: Student’s t. Settings that move together in every ' +
+      'configuration have one power.',
   };
 }
 
@@ -41,10 +82,16 @@ export function methodTable(prediction: Prediction): Table {
   const hasLoss = points.some(({ optimum }) => optimum.loss !== undefined);
   const curvature = hasCurvature(prediction);
   const limit = limitWords(points);
+  const columns = columnsIn(points).filter((column) => valuesOf(column, points).length > 0);
+  const hasRatio = points.some((point) => point.ratioToLora !== null && !isLora(point));
   const curvatureHeader = ['λmax', '2/λmax', 'Fold error', `Regret, ${unit}`, 'Fold, c/λmax', `Regret, ${unit}`];
   return {
     header: [
-      ...['Configuration', 'Optimum', 'Interval', `Best ${scoreName(prediction)}`],
+      'Configuration',
+      ...columns.map((column) => capital(settingWord(column))),
+      ...['Optimum', 'Interval'],
+      ...(hasRatio ? ['× LoRA’s rate'] : []),
+      ...[`Best ${scoreName(prediction)}`],
       ...(hasLoss ? ['Loss there'] : []),
       'Breaks at',
       ...(limit === null ? [] : ['Limit']),
@@ -56,8 +103,10 @@ export function methodTable(prediction: Prediction): Table {
       const calibrated = predictions['two-over-lambda-calibrated'];
       return [
         markedName(point),
+        ...columns.map((column) => point.settings[column] || missing),
         `${formatRate(optimum.learningRate)}${optimum.atGridEdge ? ' (grid edge)' : ''}`,
         `${formatRate(optimum.low)} to ${formatRate(optimum.high)}${optimum.intervalFrom === 'grid' ? ' (grid)' : ''}`,
+        ...(hasRatio ? [ratioCell(point)] : []),
         isShare ? formatShare(optimum) : formatNumber(optimum.score),
         ...(hasLoss ? [formatNumber(optimum.loss ?? null)] : []),
         divergesAt === null ? 'not seen' : formatRate(divergesAt),
@@ -78,11 +127,14 @@ export function methodTable(prediction: Prediction): Table {
       'Optimum: vertex of a parabola in log rate through the best points, those past the cliff left out. Interval: 95 % ' +
       'bootstrap over seeds, or with one seed or fewer than three rates on the peak (grid) the rates tried on both sides. Breaks at: smallest rate tried above ' +
       `the optimum where a run diverged or fell off the cliff (${scoreDirection === 'lower' ? '0.4 above the best loss' : isShare ? cliffOfShares : cliffOfScores}).` +
+      (hasRatio
+        ? ' × LoRA’s rate: the optimum over that of LoRA at equal settings, with the interval that follows from both.'
+        : '') +
       (limit === null ? '' : ` Limit: ${limit} the largest learning rate at which that is stable near the start.`) +
       (curvature
         ? ' Fold error: how many times too large or too small the prediction is. Regret: what training at the predicted ' +
           'rate gives up, read off the measured curve; ≥ where the rate lies outside the sweep. c/λmax has its constant ' +
-          'fitted on the other methods.'
+          'fitted on the other methods, at equal settings where there are any.'
         : ''),
   };
 }
@@ -188,6 +240,16 @@ export const thresholdNames: Readonly<Record<string, string>> = {
   adam: 'Adam',
   loraPlus: 'LoRA+',
 };
+
+function ratioCell(point: PredictionPoint): string {
+  const { ratioToLora } = point;
+  if (ratioToLora === null) return missing;
+  if (isLora(point)) return '1';
+  const [value, low, high] = [ratioToLora.value, ratioToLora.low, ratioToLora.high].map((part) =>
+    formatNumber(part, 2),
+  );
+  return `${value} (${low} to ${high})`;
+}
 
 function regretUnit(direction: 'lower' | 'higher'): string {
   return direction === 'lower' ? '%' : 'points';

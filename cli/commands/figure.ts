@@ -16,7 +16,7 @@ export const command: Command = {
     name: value(
       'Study',
       'NAME',
-      'sweep-curve, loss-curve, lambda-max, prediction; of a run loss, sharpness, hessian, learning-rate, gradient-norm',
+      'sweep-curve, optimum-by-setting, loss-curve, lambda-max, prediction; of a run loss, sharpness, hessian, learning-rate, gradient-norm',
     ),
     out: value('Study', 'FILE', '.html, which saves itself as SVG at a press of its button; .json for plotly'),
   },

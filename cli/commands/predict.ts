@@ -65,6 +65,7 @@ export const command: Command = {
       ...optimaTable(prediction, output),
       '',
       ...predictorTable(prediction, output),
+      ...(prediction.powers.length === 0 ? [] : ['', ...powerTable(prediction, output)]),
       '',
       prediction.verdict,
     ]);
@@ -107,6 +108,21 @@ function predictorTable({ predictors }: Prediction, output: Output): string[] {
         meanRegret,
         price,
       ]),
+  );
+}
+
+/** A line for each numeric setting that differs: the power of it as which the best rate goes. */
+function powerTable({ powers }: Prediction, output: Output): string[] {
+  return output.table(
+    ['setting', 'power', 'low', 'high', 'configurations', 'moves with'],
+    powers.map(({ setting, power, low, high, configurations, movesWith }) => [
+      setting,
+      power,
+      low,
+      high,
+      configurations,
+      movesWith.join(', '),
+    ]),
   );
 }
 
