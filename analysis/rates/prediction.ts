@@ -33,8 +33,8 @@ export interface PredictionPoint {
   /** The limit of stability of the optimizer in use; null: none is known. */
   readonly limit: StabilityLimit | null;
   readonly lambdaMax: number | null;
-  /** The adapter starts at B = 0, where lambda_max is chiefly the norm of a gradient. */
-  readonly startsAtZeroB: boolean;
+  /** Whether the adapter starts at B = 0, where lambda_max is chiefly the norm of a gradient; null: not known. */
+  readonly startsAtZeroB: boolean | null;
   /** By predictor; one that cannot say anything about this configuration is absent. */
   readonly predictions: Readonly<Record<string, RatePrediction>>;
 }

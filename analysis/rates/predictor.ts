@@ -1,6 +1,7 @@
 import { LambdamaxError } from '../../errors.ts';
 import { kendall, spearmanRho } from '../../numerics/rankCorrelation.ts';
 import { fitPowerLaw, foldError, geometricMean, mean, quantile } from '../../numerics/statistics.ts';
+import { knownMethod } from '../../training/adapters/index.ts';
 import { claimsOf } from './claims.ts';
 import { evidenceAtEqualSettings, evidenceOverAll } from './evidence.ts';
 import { predictorNamed } from './findings.ts';
@@ -21,7 +22,7 @@ import { othersOf, type PredictorPoint, type PredictorRule, predictorRules } fro
 import { ratioToLora } from './ratioToLora.ts';
 import { regretAt } from './regret.ts';
 import { ratePoints, type ScoreDirection, type StabilityLimit, type Sweep, shortfall, toldShortfall } from './sweep.ts';
-import { startsAtZeroB, verdictOf } from './verdict.ts';
+import { verdictOf } from './verdict.ts';
 
 interface Measured extends PredictionPoint {
   readonly resampledPeaks: readonly number[];
@@ -106,7 +107,7 @@ function measure(sweep: Sweep, seed: number): Measured[] {
         holdsAt: holdsAt(points, breaking),
         limit: known?.limit === undefined ? plainLimit(lambdaMax) : known.limit,
         lambdaMax,
-        startsAtZeroB: known?.startsAtZeroB ?? startsAtZeroB(method),
+        startsAtZeroB: known?.startsAtZeroB ?? startOf(method),
         predictions: {},
         resampledPeaks: found.resampledPeaks,
       },
@@ -123,6 +124,13 @@ function measure(sweep: Sweep, seed: number): Measured[] {
     });
   }
   return measured;
+}
+
+/** Whether a method of ours starts at B = 0, as it says itself; null for a name that is none. */
+function startOf(method: string): boolean | null {
+  // No setting changes it, and tables write names in capitals too.
+  const [name] = method.trim().toLowerCase().split(':');
+  return knownMethod(name!)?.startsAtZeroB ?? null;
 }
 
 /** The limit of gradient descent, where the optimizer is not known; null without a lambda_max. */

@@ -41,7 +41,7 @@ export interface SweepConfiguration {
   readonly predictedRates?: Readonly<Record<string, number>>;
   /** What was spent on each of those, and on `lambda-max`, in gradients of one batch. */
   readonly prices?: Readonly<Record<string, number>>;
-  /** Whether the adapter starts at B = 0; when absent it is told from the method's name. */
+  /** Whether the adapter starts at B = 0; when absent it is what a method of this name says of itself. */
   readonly startsAtZeroB?: boolean;
   /** The limit of stability of the optimizer in use; null: none is known. When absent the optimizer is not known. */
   readonly limit?: StabilityLimit | null;

@@ -4,11 +4,6 @@ import type { Claim, Findings, Prediction, PredictionPoint } from './prediction.
 import { stepsIn } from './settings.ts';
 import { groupWords, powerSentences, ratioSentences } from './settingsWords.ts';
 
-/** Methods, by name, whose adapter starts at B = 0 or with another factor of the update at 0; a study measures it instead. */
-export function startsAtZeroB(method: string): boolean {
-  return /^(lora|rslora|lora\+|loft|dora|gralora|eva|randlora|vera)(:|$)/i.test(method.trim());
-}
-
 /** What each answer to a claim says. */
 const lead: Record<Claim['name'], Record<Claim['answer'], string>> = {
   order: {
@@ -131,7 +126,7 @@ function limits({ points, unusable, isShare }: Findings): string[] {
   const atEdge = list((point) => point.optimum.atGridEdge);
   const unsolved = list((point) => isShare && point.optimum.score === 0);
   const onGrid = list((point) => point.optimum.intervalFrom === 'grid');
-  const isZeroB = (point: PredictionPoint): boolean => point.startsAtZeroB && point.lambdaMax !== null;
+  const isZeroB = (point: PredictionPoint): boolean => point.startsAtZeroB === true && point.lambdaMax !== null;
   const zeroB = list(isZeroB);
   return [
     ...(atEdge === '' ? [] : [`At the edge of the grid, so that the true optimum may lie beyond it: ${atEdge}.`]),

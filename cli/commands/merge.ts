@@ -46,7 +46,7 @@ export const command: Command = {
     const { loadMethod } = await import('../../training/adapters/methodFile.ts');
     const adapter = await loadAdapter(model, folder, method === undefined ? undefined : await loadMethod(method));
     if (as === 'lora') {
-      const { isAdapterFile } = await import('../../training/peft/folder.ts');
+      const { isAdapterFile } = await import('../../training/adapters/files/peftFolder.ts');
       const { requireNoResults } = await import('../../training/checkpoint/resultFolder.ts');
       const { toPlainLora } = await import('../../training/adapters/files/plainLora.ts');
       await requireNoResults(out, { isResult: isAdapterFile, overwrite });

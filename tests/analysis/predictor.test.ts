@@ -281,6 +281,22 @@ test('the verdict names what is at the edge, what has one seed, what starts at B
   assert.is(points.length, 5);
 });
 
+test('whether a method starts at B = 0 is measured, or what the method says of itself; of an unknown name nothing is guessed', () => {
+  const methods = ['LoRA', 'eva-rho2', 'gralora:k=4', 'pissa', 'full', 'lora+', './mine.ts', 'lorax'].map((method) => ({
+    ...{ method, optimum: 2 ** -8, lambdaMax: 256 },
+  }));
+  const sweep = plantedSweep(methods, { rates });
+  const said = predict(sweep).points.map((point) => point.startsAtZeroB);
+  assert.equal(said, [true, true, true, false, false, null, null, null]);
+  const configurations = sweep.configurations.map((one) => ({ ...one, startsAtZeroB: one.method === './mine.ts' }));
+  const { points, verdict } = predict({ ...sweep, configurations });
+  assert.equal(
+    points.map((point) => point.startsAtZeroB),
+    methods.map(({ method }) => method === './mine.ts'),
+  );
+  assert.match(verdict, 'At B = 0, where ./mine.ts starts,');
+});
+
 test('peaks: the spread in % of the best loss, and an interval only where there are seeds', () => {
   const methods = [
     { method: 'lora', optimum: 2 ** -8, peak: 2 },

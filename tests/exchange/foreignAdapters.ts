@@ -12,11 +12,12 @@ import { pathToFileURL } from 'node:url';
 import { LambdamaxError } from '../../errors.ts';
 import { adapterFeeds } from '../../training/adapters/feeds.ts';
 import { loadAdapter, saveAdapter } from '../../training/adapters/files/files.ts';
+import { peftFields } from '../../training/adapters/files/peftConfig.ts';
 import { toBatch } from '../../training/data/batches.ts';
 import { evaluate } from '../../training/evaluate.ts';
 import { mergeIntoBase } from '../../training/merge.ts';
 import type { Model } from '../../training/model.ts';
-import { peftFields, requireKnownFields } from '../../training/peft/fields.ts';
+import { requireKnownFields } from '../../training/peft/fields.ts';
 import { referenceModel, referenceRows } from '../cases/reference.ts';
 import { storedTensors } from '../oracles/storedTensors.ts';
 
@@ -63,10 +64,10 @@ async function requireRefusal(model: Model, folder: string): Promise<void> {
 }
 
 function requireFields(file: string): number {
-  const kinds = JSON.parse(readFileSync(file, 'utf8')) as Record<keyof typeof peftFields, Record<string, unknown>>;
+  const kinds = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Record<string, unknown>>;
   let count = 0;
   for (const [kind, defaults] of Object.entries(kinds)) {
-    const rules = peftFields[kind as keyof typeof peftFields];
+    const rules = peftFields.get(kind)!;
     const missing = Object.keys(defaults).filter((field) => !Object.hasOwn(rules, field));
     if (missing.length > 0) throw new Error(`${kind}: PEFT has fields that are not on our list: ${missing.join(', ')}`);
     requireKnownFields(`PEFT's defaults of ${kind}`, rules, defaults);

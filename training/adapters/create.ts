@@ -5,7 +5,7 @@ import type { AdaptedModule, AdapterSize } from '../layout/form.ts';
 import { type AdapterLayout, broughtTensors, layoutTensors, moduleTensors, sharedTensors } from '../layout/layout.ts';
 import { matchModules } from '../layout/matchModules.ts';
 import type { Model } from '../model.ts';
-import { sizeOfModule } from '../peft/config.ts';
+import { sizeOfModule } from '../peft/targets.ts';
 import { checkRank } from './forms/rank.ts';
 import { adapterMethod } from './index.ts';
 import { samples } from './initial/samples.ts';

@@ -1,5 +1,6 @@
 import { ArgumentError } from '../../errors.ts';
-import type { AdapterMethod } from './method.ts';
+import type { PeftKind } from '../peft/config.ts';
+import type { AdapterMethod, NamedForm, PeftTypeOfForms } from './method.ts';
 import { corda } from './methods/corda.ts';
 import { dora } from './methods/dora.ts';
 import { eva } from './methods/eva.ts';
@@ -69,4 +70,12 @@ export function adapterMethod(name: string, field = 'method'): AdapterMethod {
 /** The variant of that name, with settings behind it if it takes any; undefined for a name that is not known. */
 export function knownMethod(name: string): AdapterMethod | undefined {
   return Object.hasOwn(registry, name.split(':')[0]!) || Object.hasOwn(presets, name) ? adapterMethod(name) : undefined;
+}
+
+/** Every `peft_type` that adapters are read and written as. */
+export const peftTypes: readonly PeftTypeOfForms[] = [...new Set(adapterMethods.flatMap(({ peft }) => peft ?? []))];
+
+/** The form that computes as PEFT does with an adapter of this kind; undefined for a type that PEFT does not have. */
+export function formOfKind(kind: PeftKind): NamedForm | undefined {
+  return peftTypes.find(({ type }) => type === kind.type)?.formOf(kind);
 }

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { RandomStream } from '../../compute/random.ts';
 import type { TensorSpec } from '../../compute/tensors.ts';
 import type { AdaptedModule, AdapterForm, AdapterSize, LinearShape } from '../layout/form.ts';
+import type { PeftKind, PeftType } from '../peft/config.ts';
 
 /** Sums over the rows of data of something that the inputs of a linear layer make. */
 export interface InputStatistics {
@@ -51,17 +52,36 @@ export interface RankSharing {
   ): ReadonlyMap<string, InitialisedModule>;
 }
 
+/** A form, and what its adapters are called where nobody says which method they came from. */
+export interface NamedForm {
+  readonly name: string;
+  readonly form: AdapterForm;
+}
+
+/** A `peft_type` with its forms. */
+export interface PeftTypeOfForms extends PeftType {
+  /** The form that computes as PEFT does with an adapter of this kind; the reverse of `AdapterForm.peft`. */
+  formOf(kind: PeftKind): NamedForm;
+}
+
 /** A LoRA variant: a form, and initial values. */
 export interface AdapterMethod {
   readonly name: string;
   /** What a user's own file is made of, with all that it imports; `loadMethod` sets it. Absent for a method of ours. */
   readonly contentHash?: string;
   readonly form: AdapterForm;
+  /** The `peft_type` that the method's form is of; one method of a type has to bring it. */
+  readonly peft?: PeftTypeOfForms;
   /**
    * Why the function is unchanged at step 0: the update is zero, or the frozen weight is replaced by the residual weight
    * W - s B A.
    */
   readonly keepsFunctionBy: 'zeroUpdate' | 'residualWeight';
+  /**
+   * Whether each module starts with a factor of its update that is wholly zero, as B is in LoRA: the top of the Hessian is then
+   * chiefly the norm of a gradient. Absent: not known before it is measured.
+   */
+  readonly startsAtZeroB?: boolean;
   /** Throws a LambdamaxError that names the module for a size from which the method has no initial values. */
   check?(module: string, shape: LinearShape, size: AdapterSize): void;
   /** What initial values follow from besides the weights, taken on a sample of the training rows. */

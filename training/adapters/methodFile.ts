@@ -45,8 +45,8 @@ export async function loadMethod(name: string, field = 'method'): Promise<Adapte
  * of their forms; PEFT does not know it, whatever it was made from.
  */
 async function ownForm(file: string, form: AdapterForm): Promise<AdapterForm> {
-  const { formOfKind } = await import('./peftForms.ts');
+  const { formOfKind } = await import('./index.ts');
   const { peft, ...own } = form;
-  if (peft !== undefined && peft.type !== 'LAMBDAMAX' && formOfKind(peft).form === form) return form;
+  if (peft !== undefined && formOfKind(peft)?.form === form) return form;
   return { ...own, name: `${form.name} of ${file}` };
 }

@@ -4,8 +4,8 @@ import { adaptedWeights, type ReplacedWeights } from '../layout/layout.ts';
 import type { Model } from '../model.ts';
 import type { PeftKind } from '../peft/config.ts';
 import type { Adapter } from './create.ts';
+import { formOfKind } from './index.ts';
 import { loadMethod } from './methodFile.ts';
-import { formOfKind } from './peftForms.ts';
 
 /** An adapter as plain data, to be sent to another process: its form, which is code, by name. */
 export interface AdapterData extends Pick<Adapter, 'initSeed' | 'parameters' | 'initial'> {
@@ -38,7 +38,9 @@ export async function adapterData(model: Model, adapter: Adapter): Promise<Adapt
 /** The adapter that the data is of, on the same model. Throws a LambdamaxError for a method that is not known here. */
 export async function adapterOf(model: Model, data: AdapterData): Promise<Adapter> {
   const { method, peft, modules, replaced, initSeed, parameters, initial } = data;
-  const form: AdapterForm = peft ? formOfKind(peft).form : (await loadMethod(method.name, 'method of an adapter')).form;
+  const form: AdapterForm = peft
+    ? formOfKind(peft)!.form
+    : (await loadMethod(method.name, 'method of an adapter')).form;
   const layout = { form, modules, ...(replaced && { replaced }) };
   const weights = new Map<string, Vector>();
   for (const tensor of adaptedWeights(layout))

@@ -7,7 +7,8 @@ import { LambdamaxError } from '../../errors.ts';
  */
 export type FieldRule = 'used' | 'harmless' | 'refused';
 
-type FieldRules = Readonly<Record<string, FieldRule>>;
+/** What is done with each field, by its name. */
+export type FieldRules = Readonly<Record<string, FieldRule>>;
 
 /** The fields of every configuration of PEFT. */
 const general: FieldRules = {
@@ -23,7 +24,7 @@ const general: FieldRules = {
 };
 
 /** The fields of every configuration that adapts linear layers. */
-const layers: FieldRules = {
+export const layerFields: FieldRules = {
   ...general,
   // Which biases were trained; those that were lie in the file.
   bias: 'used',
@@ -35,78 +36,6 @@ const layers: FieldRules = {
   r: 'used',
   target_modules: 'used',
 };
-
-/**
- * Every field of PEFT's configuration classes, by `peft_type`; `LAMBDAMAX` has PEFT's general ones. An exchange with PEFT itself
- * keeps the lists whole.
- */
-export const peftFields = {
-  LORA: {
-    ...layers,
-    alora_invocation_tokens: 'refused',
-    alpha_pattern: 'used',
-    arrow_config: 'refused',
-    // Settings of initialisations, which `init_lora_weights` names.
-    corda_config: 'harmless',
-    eva_config: 'harmless',
-    loftq_config: 'harmless',
-    lora_ga_config: 'harmless',
-    ensure_weight_tying: 'used',
-    exclude_modules: 'used',
-    init_lora_weights: 'used',
-    kasa_config: 'refused',
-    layer_replication: 'refused',
-    lora_alpha: 'used',
-    lora_bias: 'refused',
-    // Of training alone, as the others' dropout.
-    lora_dropout: 'harmless',
-    megatron_config: 'refused',
-    // Not looked at without megatron_config.
-    megatron_core: 'harmless',
-    monteclora_config: 'refused',
-    // Not looked at without use_qalora.
-    qalora_group_size: 'harmless',
-    rank_pattern: 'used',
-    // Where it is computed.
-    runtime_config: 'harmless',
-    target_parameters: 'refused',
-    trainable_token_indices: 'used',
-    use_bdlora: 'refused',
-    use_dora: 'used',
-    use_qalora: 'refused',
-    use_rslora: 'used',
-    velora_config: 'refused',
-  },
-  GRALORA: {
-    ...layers,
-    alpha: 'used',
-    gralora_dropout: 'harmless',
-    gralora_k: 'used',
-    hybrid_r: 'used',
-    // Whether the values start from zero; those of the file take their place.
-    init_weights: 'harmless',
-  },
-  RANDLORA: {
-    ...layers,
-    init_weights: 'harmless',
-    // How the bases are drawn; those of the file take their place.
-    projection_prng_key: 'harmless',
-    sparse: 'harmless',
-    very_sparse: 'harmless',
-    randlora_alpha: 'used',
-    randlora_dropout: 'harmless',
-    save_projection: 'used',
-  },
-  VERA: {
-    ...layers,
-    d_initial: 'harmless',
-    init_weights: 'harmless',
-    projection_prng_key: 'harmless',
-    save_projection: 'used',
-    vera_dropout: 'harmless',
-  },
-  LAMBDAMAX: { ...layers, alpha: 'used', alpha_pattern: 'used', rank_pattern: 'used' },
-} as const satisfies Readonly<Record<string, FieldRules>>;
 
 /** Throws a LambdamaxError that names the file and the first field that is refused or not known, and is not off. */
 export function requireKnownFields(file: string, rules: FieldRules, raw: Readonly<Record<string, unknown>>): void {

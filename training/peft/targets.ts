@@ -71,3 +71,23 @@ function pythonPattern(source: string, shown = source): RegExp {
     throw new LambdamaxError({ subject: `module pattern ${JSON.stringify(shown)}`, expected, cause });
   }
 }
+
+/** One rank and one alpha, and others for modules that PEFT's patterns name. */
+export interface SizePatterns {
+  readonly rank: number;
+  readonly alpha: number;
+  readonly rankPattern: Readonly<Record<string, number>>;
+  readonly alphaPattern: Readonly<Record<string, number>>;
+}
+
+/** Rank and alpha of one module. A pattern counts as in PEFT: a regular expression for the end of the name, the first wins. */
+export function sizeOfModule(
+  module: string,
+  { rank, alpha, rankPattern, alphaPattern }: SizePatterns,
+): { rank: number; alpha: number } {
+  return { rank: patternValue(rankPattern, module) ?? rank, alpha: patternValue(alphaPattern, module) ?? alpha };
+}
+
+function patternValue(patterns: Readonly<Record<string, number>>, module: string): number | undefined {
+  return Object.entries(patterns).find(([pattern]) => endsAs(module, pattern))?.[1];
+}

@@ -6,13 +6,12 @@ import { type AdapterLayout, layoutKey, layoutTensors, sharedTensors } from '../
 import { matchModules } from '../../layout/matchModules.ts';
 import type { Model } from '../../model.ts';
 import type { PeftConfig } from '../../peft/config.ts';
-import { type AdapterRecord, adaptedModules, type PeftAdapter, readAdapter, writeAdapter } from '../../peft/folder.ts';
 import { isTargeted } from '../../peft/targets.ts';
 import { type Adapter, frozenWeights, layoutFor } from '../create.ts';
-import { knownMethod } from '../index.ts';
+import { formOfKind, knownMethod, peftTypes } from '../index.ts';
 import type { AdapterMethod } from '../method.ts';
-import { formOfKind } from '../peftForms.ts';
 import { doubledLayout, doubledRank, halvesOf, hasFactors } from './doubledRank.ts';
+import { type AdapterRecord, adaptedModules, type PeftAdapter, readAdapter, writeAdapter } from './peftFolder.ts';
 import { repeatedInitial } from './repeatedInitial.ts';
 import { replacedTensors, replacementOf } from './replaced.ts';
 
@@ -76,14 +75,14 @@ export async function saveAdapter(
  */
 export function requireSavable({ method, layout }: Pick<Adapter, 'method' | 'layout'>): void {
   const { peft } = method.form;
-  if (peft === undefined || peft.type === 'LORA' || peft.type === 'LAMBDAMAX') return;
+  const type = peftTypes.find((one) => one.type === peft?.type);
+  if (type === undefined || type.hasPatterns) return;
   const { rankPattern, alphaPattern } = sizesOf(layout);
-  // VeRA has no alpha.
-  const [module] = Object.keys({ ...rankPattern, ...(peft.type === 'VERA' ? {} : alphaPattern) });
+  const [module] = Object.keys({ ...rankPattern, ...(type.hasAlpha === false ? {} : alphaPattern) });
   if (module === undefined) return;
   throw new LambdamaxError({
     subject: `rank and alpha of ${module}`,
-    expected: `those of all other modules, since PEFT keeps no patterns for ${peft.type}`,
+    expected: `those of all other modules, since PEFT keeps no patterns for ${type.type}`,
     got: Object.values(layout.modules.get(module)!.size),
     remedy: `without \`rankPattern\` and \`alphaPattern\` ${method.name} can be saved`,
   });
@@ -148,7 +147,7 @@ function originOf(
 ): Adapter['method'] {
   const keepsFunctionBy = record?.keepsFunctionBy ?? (initialisation ? 'residualWeight' : 'zeroUpdate');
   if (kind.type !== 'LAMBDAMAX') {
-    const { name, form } = formOfKind(kind);
+    const { name, form } = formOfKind(kind)!;
     return { name: record?.method ?? initialisation ?? name, form, keepsFunctionBy };
   }
   const known = method ?? (record && knownMethod(record.method));

@@ -44,6 +44,7 @@ export function corda(settings: Settings): AdapterMethod {
     name: 'corda',
     form: lowRank,
     keepsFunctionBy: 'residualWeight',
+    startsAtZeroB: false,
     sample: covariances,
     async initialise({ module, shape, size, weight, scaling, statistics }) {
       checkRank(module, shape, size.rank);

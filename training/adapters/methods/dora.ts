@@ -7,6 +7,7 @@ export const dora: AdapterMethod = {
   name: 'dora',
   form: magnitudes,
   keepsFunctionBy: 'zeroUpdate',
+  startsAtZeroB: true,
   async initialise(context) {
     const { weight, shape } = context;
     return new Map([...(await lora.initialise(context)), ['lora_magnitude_vector', rowNormsOf(weight, shape.out)]]);

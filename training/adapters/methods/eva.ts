@@ -36,6 +36,7 @@ export function eva(settings: Settings): AdapterMethod {
     name: 'eva',
     form: lowRank,
     keepsFunctionBy: 'zeroUpdate',
+    startsAtZeroB: true,
     sample: moments,
     initialise({ module, shape, size, statistics }) {
       checkRank(module, shape, size.rank);

@@ -6,5 +6,6 @@ export const full: AdapterMethod = {
   name: 'full',
   form: wholeWeight,
   keepsFunctionBy: 'zeroUpdate',
+  startsAtZeroB: false,
   initialise: ({ weight }) => new Map([[wholeWeightName, weight]]),
 };

@@ -11,6 +11,7 @@ export const initAb: AdapterMethod = {
   name: 'init-ab',
   form: lowRank,
   keepsFunctionBy: 'residualWeight',
+  startsAtZeroB: false,
   initialise({ module, shape, size: { rank }, random }) {
     checkRank(module, shape, rank);
     return new Map([

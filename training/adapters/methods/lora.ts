@@ -1,13 +1,18 @@
-import { lowRank } from '../forms/lowRank.ts';
+import type { PeftKind } from '../../peft/config.ts';
+import { loraType } from '../../peft/lora.ts';
+import { lowRank, rankStabilised } from '../forms/lowRank.ts';
+import { magnitudes, rankStabilisedMagnitudes } from '../forms/magnitude.ts';
 import { checkRank } from '../forms/rank.ts';
 import { kaimingUniform } from '../initial/kaimingUniform.ts';
-import type { AdapterMethod } from '../method.ts';
+import type { AdapterMethod, NamedForm } from '../method.ts';
 
 /** A [rank, in] uniform in +-1/sqrt(in), B [out, rank] = 0. Hu et al. 2021, arXiv 2106.09685; uniform as in PEFT. */
 export const lora: AdapterMethod = {
   name: 'lora',
+  peft: { ...loraType, formOf },
   form: lowRank,
   keepsFunctionBy: 'zeroUpdate',
+  startsAtZeroB: true,
   initialise({ module, shape, size: { rank }, random }) {
     checkRank(module, shape, rank);
     return new Map([
@@ -16,3 +21,9 @@ export const lora: AdapterMethod = {
     ]);
   },
 };
+
+/** LoRA's forms, which PEFT tells apart by two flags. */
+function formOf({ useRslora, useDora }: PeftKind): NamedForm {
+  if (useDora) return { name: 'dora', form: useRslora ? rankStabilisedMagnitudes : magnitudes };
+  return useRslora ? { name: 'rslora', form: rankStabilised } : { name: 'lora', form: lowRank };
+}

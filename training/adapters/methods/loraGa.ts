@@ -40,6 +40,7 @@ export function loraGa(settings: Settings): AdapterMethod {
     name: 'lora-ga',
     form: lowRank,
     keepsFunctionBy: 'residualWeight',
+    startsAtZeroB: false,
     sample: 'gradients',
     check: checkTwiceRank,
     async initialise(context) {

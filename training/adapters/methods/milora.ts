@@ -10,5 +10,6 @@ export const milora: AdapterMethod = {
   name: 'milora',
   form: lowRank,
   keepsFunctionBy: 'residualWeight',
+  startsAtZeroB: false,
   initialise: (context) => singularSplit(context, 'smallest'),
 };

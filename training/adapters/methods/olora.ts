@@ -11,6 +11,7 @@ export const olora: AdapterMethod = {
   name: 'olora',
   form: lowRank,
   keepsFunctionBy: 'residualWeight',
+  startsAtZeroB: false,
   async initialise({ module, shape, size: { rank }, weight }) {
     checkRank(module, shape, rank);
     const { Q, R } = await leadingQr(weightMatrix(module, weight, shape), rank);

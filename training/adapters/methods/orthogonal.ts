@@ -13,6 +13,7 @@ export const orthogonal: AdapterMethod = {
   name: 'orthogonal',
   form: lowRank,
   keepsFunctionBy: 'zeroUpdate',
+  startsAtZeroB: false,
   check(module, shape, { rank }) {
     checkRank(module, shape, rank);
     if (rank % 2 !== 0)

@@ -14,6 +14,7 @@ export function pissa(settings: Settings): AdapterMethod {
     name: 'pissa',
     form: lowRank,
     keepsFunctionBy: 'residualWeight',
+    startsAtZeroB: false,
     initialise: (context) =>
       iterations === null ? singularSplit(context, 'largest') : randomisedSplit(context, iterations),
   };

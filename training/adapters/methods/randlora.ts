@@ -1,9 +1,44 @@
 import * as tf from '@tensorflow/tfjs';
+import { z } from 'zod';
 import { constant, sizeOf } from '../../../compute/index.ts';
 import type { AdapterForm, LinearShape } from '../../layout/form.ts';
+import { noPatterns, type PeftType, parse, positive, requireProjections } from '../../peft/config.ts';
 import { alphaOverRank } from '../forms/lowRank.ts';
 import { tensorOf } from '../forms/tensorOf.ts';
 import type { AdapterMethod } from '../method.ts';
+
+const schema = z.looseObject({ randlora_alpha: positive });
+
+/** PEFT's `RANDLORA`. */
+const randloraType: PeftType = {
+  type: 'RANDLORA',
+  tensors: /randlora_/,
+  shared: ['randlora_A', 'randlora_B'],
+  fields: {
+    init_weights: 'harmless',
+    // How the bases are drawn; those of the file take their place.
+    projection_prng_key: 'harmless',
+    sparse: 'harmless',
+    very_sparse: 'harmless',
+    randlora_alpha: 'used',
+    randlora_dropout: 'harmless',
+    save_projection: 'used',
+  },
+  read(raw, file) {
+    requireProjections(raw, file);
+    return { kind: { type: 'RANDLORA' }, alpha: parse(file, schema, raw).randlora_alpha, ...noPatterns };
+  },
+  write: ({ alpha }) => ({
+    init_weights: true,
+    // The bases lie in the file, and are not drawn anew.
+    projection_prng_key: 0,
+    randlora_alpha: alpha,
+    randlora_dropout: 0,
+    save_projection: true,
+    sparse: false,
+    very_sparse: false,
+  }),
+};
 
 /**
  * RandLoRA's form: a sum of fixed random low-rank matrices with trained diagonal factors, of full rank. With m and M the
@@ -78,8 +113,10 @@ export const randomBases: AdapterForm = {
 /** RandLoRA: lambda = 0, gamma = 1 / max(n, m); bases uniform, divided by their standard deviation. As in PEFT. */
 export const randlora: AdapterMethod = {
   name: 'randlora',
+  peft: { ...randloraType, formOf: () => ({ name: 'randlora', form: randomBases }) },
   form: randomBases,
   keepsFunctionBy: 'zeroUpdate',
+  startsAtZeroB: true,
   initialise({ shape, size: { rank } }) {
     const { smaller, bases } = extents(shape, rank);
     return new Map([

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { sizeOf } from '../../../compute/index.ts';
 import { LambdamaxError } from '../../../errors.ts';
 import type { AdapterForm } from '../../layout/form.ts';
+import { noPatterns, type PeftType, requireProjections } from '../../peft/config.ts';
 import { tensorOf } from '../forms/tensorOf.ts';
 import { kaimingUniform } from '../initial/kaimingUniform.ts';
 import type { AdapterMethod } from '../method.ts';
@@ -59,6 +60,32 @@ export const sharedFactors: AdapterForm = {
   },
 };
 
+/** PEFT's `VERA`. */
+const veraType: PeftType = {
+  type: 'VERA',
+  tensors: /vera_/,
+  shared: ['vera_A', 'vera_B'],
+  hasAlpha: false,
+  fields: {
+    d_initial: 'harmless',
+    init_weights: 'harmless',
+    projection_prng_key: 'harmless',
+    save_projection: 'used',
+    vera_dropout: 'harmless',
+  },
+  read(raw, file) {
+    requireProjections(raw, file);
+    return { kind: { type: 'VERA' }, alpha: 1, ...noPatterns };
+  },
+  write: () => ({
+    d_initial: 0.1,
+    init_weights: true,
+    projection_prng_key: 0,
+    save_projection: true,
+    vera_dropout: 0,
+  }),
+};
+
 /**
  * VeRA: b = 0 and d = `d` (0.1); A and B uniform with the variance 2 / inputs of He et al. 2015. As in PEFT.
  */
@@ -66,8 +93,10 @@ export function vera(settings: Settings): AdapterMethod {
   const initial = settings.positive('d', 0.1);
   return {
     name: 'vera',
+    peft: { ...veraType, formOf: () => ({ name: 'vera', form: sharedFactors }) },
     form: sharedFactors,
     keepsFunctionBy: 'zeroUpdate',
+    startsAtZeroB: true,
     initialise: ({ shape, size: { rank } }) =>
       new Map([
         ['vera_lambda_b', new Float64Array(shape.out)],

@@ -2,11 +2,14 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LambdamaxError } from '../../errors.ts';
-import { hashFile, readJson, writeJson } from '../checkpoint/files.ts';
-import { inResultFolder } from '../checkpoint/resultFolder.ts';
-import { readAllTensors, type TensorValues, writeSafetensors } from '../checkpoint/safetensors.ts';
-import { type PeftConfig, parse, readPeftConfig, sizeOfModule, toPeftJson } from './config.ts';
+import { LambdamaxError } from '../../../errors.ts';
+import { hashFile, readJson, writeJson } from '../../checkpoint/files.ts';
+import { inResultFolder } from '../../checkpoint/resultFolder.ts';
+import { readAllTensors, type TensorValues, writeSafetensors } from '../../checkpoint/safetensors.ts';
+import { type PeftConfig, parse } from '../../peft/config.ts';
+import { sizeOfModule } from '../../peft/targets.ts';
+import { peftTypes } from '../index.ts';
+import { readPeftConfig, toPeftJson } from './peftConfig.ts';
 
 /** What PEFT has no field for, and what one needs to compute with the adapter again: the contents of `lambdamax.json`. */
 export interface AdapterRecord {
@@ -196,19 +199,18 @@ export function adaptedModules({ config, tensors, record }: PeftAdapter): readon
 }
 
 /** `<module>.lora_A.weight`, `<module>.vera_lambda_b`, ... */
-const ownTensor = /^(.+)\.(?:lora_(?!embedding_)|gralora_|randlora_|vera_)\w+(?:\.weight)?$/;
+const ownTensor = new RegExp(
+  `^(.+)\\.(?:${peftTypes.map(({ tensors }) => tensors.source).join('|')})\\w+(?:\\.weight)?$`,
+);
 
-/** The tensors that all modules share, by kind. PEFT's copies of them, one for each module, are left out. */
-const sharedTensors: Readonly<Partial<Record<PeftConfig['kind']['type'], readonly string[]>>> = {
-  RANDLORA: ['randlora_A', 'randlora_B'],
-  VERA: ['vera_A', 'vera_B'],
-};
+/** The tensors that all modules share, of every type. PEFT's copies of them, one for each module, are left out. */
+const sharedNames = peftTypes.flatMap(({ shared = [] }) => shared);
 
 async function readPrefixed(file: string): Promise<Map<string, TensorValues>> {
   const tensors = new Map<string, TensorValues>();
   const all = await readAllTensors(file);
   for (const [name, tensor] of all) {
-    const [, shared] = /\.((?:randlora|vera)_[AB])$/.exec(name) ?? [];
+    const shared = sharedNames.find((one) => name.endsWith(`.${one}`));
     if (shared !== undefined && name.startsWith(prefix)) {
       requireCopy(file, name, tensor, `${sharedPrefix}${shared}`, all);
       continue;
@@ -247,7 +249,8 @@ async function writePrefixed(file: string, tensors: ReadonlyMap<string, TensorVa
 /** Throws unless the tensors are those of the config's kind: some at least, the shared ones, and pairs of LoRA's factors. */
 function requireTensors(file: string, config: PeftConfig, tensors: ReadonlyMap<string, TensorValues>): void {
   const { type } = config.kind;
-  const missing = (sharedTensors[type] ?? []).find((name) => !tensors.has(name));
+  const { shared = [] } = peftTypes.find((one) => one.type === type) ?? {};
+  const missing = shared.find((name) => !tensors.has(name));
   if (missing !== undefined) {
     const remedy = 'save the adapter with save_projection=True';
     throw new LambdamaxError({ subject: file, expected: `tensor ${sharedPrefix}${missing}`, got: 'none', remedy });

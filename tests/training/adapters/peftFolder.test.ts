@@ -6,9 +6,14 @@ import * as assert from 'uvu/assert';
 import { randomStream } from '../../../compute/random.ts';
 import { LambdamaxError } from '../../../errors.ts';
 import { loadAdapter } from '../../../training/adapters/files/files.ts';
+import {
+  type AdapterRecord,
+  type PeftAdapter,
+  readAdapter,
+  writeAdapter,
+} from '../../../training/adapters/files/peftFolder.ts';
 import type { TensorValues } from '../../../training/checkpoint/safetensors.ts';
-import { sizeOfModule } from '../../../training/peft/config.ts';
-import { type AdapterRecord, type PeftAdapter, readAdapter, writeAdapter } from '../../../training/peft/folder.ts';
+import { sizeOfModule } from '../../../training/peft/targets.ts';
 import { adapterCases, referenceModel } from '../../cases/reference.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
 import { storedTensors } from '../../oracles/storedTensors.ts';
@@ -134,7 +139,7 @@ test('initial values of another shape are refused', () =>
   }));
 
 const refused: readonly { change: object; message: RegExp }[] = [
-  { change: { peft_type: 'IA3' }, message: /peft_type in .*expected LORA, GRALORA, RANDLORA, VERA, got IA3/ },
+  { change: { peft_type: 'IA3' }, message: /peft_type in .*expected GRALORA, LORA, RANDLORA, VERA, got IA3/ },
   { change: { peft_type: undefined }, message: /peft_type.*got none/ },
   { change: { r: 8 }, message: /lora_A\.weight \[8, in\].*got \[4, 48\]/ },
   { change: { r: 0 }, message: /^r in / },
