@@ -126,13 +126,13 @@ export interface SettingPower {
 }
 
 /** What the numbers say about one claim. */
-export type Answer = 'yes' | 'no' | 'cannot tell';
+export type ClaimAnswer = 'yes' | 'no' | 'cannot tell';
 
 /** One of the three claims about curvature and learning rates, judged on its own. */
 export interface Claim {
   readonly name: 'order' | 'power' | 'threshold';
   readonly question: string;
-  readonly answer: Answer;
+  readonly answer: ClaimAnswer;
   /** The numbers behind the answer, a sentence without its full stop. */
   readonly evidence: string;
   /** What a yes or no to this question means, for the table's note. */

@@ -2,7 +2,7 @@ import { formatRate } from '../rates/format.ts';
 import type { Limit } from '../rates/limits.ts';
 import type { RelativeToLora } from '../rates/relativeToLora.ts';
 import type { PageSpectrum } from './pageSpectrum.ts';
-import { endCells, formatNumber, missing, sampleOf, type Table, thresholdNames } from './tables.ts';
+import { endCells, formatNumber, missing, sampleOf, thresholdNames, type WordTable } from './tables.ts';
 
 const operatorWords = {
   hessian: 'the Hessian',
@@ -11,7 +11,7 @@ const operatorWords = {
 } as const;
 
 /** Both ends of each spectrum, with the errors of the sample and of Lanczos. */
-export function endsTable(spectra: readonly PageSpectrum[]): Table {
+export function endsTable(spectra: readonly PageSpectrum[]): WordTable {
   const traced = spectra.some(({ trace }) => trace !== undefined);
   return {
     header: [
@@ -37,7 +37,7 @@ export function endsTable(spectra: readonly PageSpectrum[]): Table {
 /** The largest stable rates with their formulas, and once for all of them what they assume; null if there are none. */
 export function limitTable(
   spectra: readonly PageSpectrum[],
-): (Table & { readonly assumptions: readonly string[] }) | null {
+): (WordTable & { readonly assumptions: readonly string[] }) | null {
   const known = spectra.flatMap(({ method, limits }) =>
     limits.filter(({ learningRate }) => learningRate !== null).map((limit) => ({ method, ...limit })),
   );
@@ -57,7 +57,7 @@ export function limitTable(
 }
 
 /** Each module's own block. */
-export function moduleTable(modules: NonNullable<PageSpectrum['modules']>): Table {
+export function moduleTable(modules: NonNullable<PageSpectrum['modules']>): WordTable {
   return {
     header: ['Module', 'λmax', 'λmin', 'Parameters', 'Products', 'Stopped'],
     rows: modules.map(({ name, lambdaMax, lambdaMin, parameters, products, outcome }) => [
@@ -75,7 +75,7 @@ export function moduleTable(modules: NonNullable<PageSpectrum['modules']>): Tabl
 /** How each method's lambda_max compares with vanilla LoRA's. */
 export function ratioTable(
   compared: readonly { readonly method: string; readonly relativeToLora: RelativeToLora }[],
-): Table {
+): WordTable {
   const cell = (value: number | null | undefined): string => formatNumber(value ?? null, 3);
   return {
     header: ['Method', 'Whole adapter', 'Median over modules', 'Quartiles', 'Smallest', 'Largest'],

@@ -8,7 +8,7 @@ import { groupWords } from '../rates/settingsWords.ts';
 import type { ReportSpectrum } from './reportInput.ts';
 
 /** A table of words: a header, rows of as many cells, what the columns mean, and a line on each term that needs one. */
-export interface Table {
+export interface WordTable {
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
   readonly note: string;
@@ -22,7 +22,7 @@ export const missing = '–';
  * The claims with their answers, each table under its heading: at equal settings first and then over all, or the one table, without a
  * heading, where all settings are equal. The threshold, which is judged for each configuration by itself, stands once.
  */
-export function claimTables({ claims, equalSettings, points }: Prediction): { heading: string; table: Table }[] {
+export function claimTables({ claims, equalSettings, points }: Prediction): { heading: string; table: WordTable }[] {
   const note = 'Each claim is judged by its own numbers, and one can hold while another fails.';
   const terms = claims.map((claim): [string, string] => [claim.question, claim.meaning]);
   if (equalSettings === null) return [{ heading: '', table: { ...claimRows(claims), note, terms } }];
@@ -40,7 +40,7 @@ export function claimTables({ claims, equalSettings, points }: Prediction): { he
   ];
 }
 
-function claimRows(claims: Prediction['claims']): Pick<Table, 'header' | 'rows'> {
+function claimRows(claims: Prediction['claims']): Pick<WordTable, 'header' | 'rows'> {
   return {
     header: ['Claim', 'Answer', 'Evidence'],
     rows: claims.map(({ question, answer, mayChange, evidence }) => [
@@ -52,7 +52,7 @@ function claimRows(claims: Prediction['claims']): Pick<Table, 'header' | 'rows'>
 }
 
 /** How the best rate moves with each numeric setting. */
-export function powerTable({ powers }: Pick<Prediction, 'powers'>): Table {
+export function powerTable({ powers }: Pick<Prediction, 'powers'>): WordTable {
   return {
     header: ['Setting', 'Power', '95 % interval', 'Moves together with', 'Configurations', 'Lines'],
     rows: powers.map(({ setting, movesWith, power, low, high, configurations, groups }) => [
@@ -76,7 +76,7 @@ export function scoreName({ context, isShare }: Pick<Prediction, 'context' | 'is
 }
 
 /** Each configuration: what the sweep found and, where there is curvature, what 2/lambda_max says. */
-export function methodTable(prediction: Prediction): Table {
+export function methodTable(prediction: Prediction): WordTable {
   const { points, scoreDirection, isShare } = prediction;
   const unit = regretUnit(scoreDirection);
   const hasLoss = points.some(({ optimum }) => optimum.loss !== undefined);
@@ -145,7 +145,7 @@ const cliffOfShares =
   'a loss 0.4 above that at the optimum, or less than half of what is solved there, with confidence intervals that do not overlap';
 
 /** Every predictor, the baseline of one constant among them. */
-export function predictorTable({ predictors, scoreDirection }: Prediction): Table {
+export function predictorTable({ predictors, scoreDirection }: Prediction): WordTable {
   const used = predictors.filter((predictor) => predictor.count > 0);
   return {
     header: [
@@ -181,7 +181,7 @@ export function predictorTable({ predictors, scoreDirection }: Prediction): Tabl
 }
 
 /** Both ends of each spectrum, with the errors of the sample and of Lanczos, and the thresholds. */
-export function spectrumTable(spectra: readonly ReportSpectrum[]): Table {
+export function spectrumTable(spectra: readonly ReportSpectrum[]): WordTable {
   const names = [...new Set(spectra.flatMap((spectrum) => Object.keys(spectrum.thresholds ?? {})))];
   const optimizers = names.filter((name) => spectra.some((spectrum) => isNumber(spectrum.thresholds?.[name])));
   return {

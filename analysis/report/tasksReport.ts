@@ -3,7 +3,7 @@ import { formatRate } from '../rates/format.ts';
 import { renderPage } from './page.ts';
 import { reportFigures, studyContent } from './report.ts';
 import type { ReportInput } from './reportInput.ts';
-import { formatShare, missing, scoreName, type Table } from './tables.ts';
+import { formatShare, missing, scoreName, type WordTable } from './tables.ts';
 
 /** The report of the study of one task. */
 export interface TaskReport {
@@ -31,7 +31,7 @@ export function renderTasksReport(reports: readonly TaskReport[]): string {
 }
 
 /** The optimum of each configuration on each task. */
-export function optimaTable(reports: readonly TaskReport[]): Table {
+export function optimaTable(reports: readonly TaskReport[]): WordTable {
   const points = reports.map(({ report }) => report.prediction.points);
   const names = [...new Set(points.flatMap((own) => own.map(({ configuration }) => configuration)))];
   return {

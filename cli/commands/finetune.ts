@@ -3,7 +3,7 @@ import type { TokenRow } from '../../training/data/examples.ts';
 import type { FinetuneOptions } from '../../training/finetune.ts';
 import type { StepMetrics } from '../../training/metrics.ts';
 import type { Model } from '../../training/model.ts';
-import type { ParameterGroup } from '../../training/optimizers/groups.ts';
+import type { OptimizerGroup } from '../../training/optimizers/groups.ts';
 import type { RunFolderOptions } from '../../training/runFolder.ts';
 import type { ValidationScore } from '../../training/validation.ts';
 import type { Arguments, Command } from '../command.ts';
@@ -185,7 +185,7 @@ async function measuring(
 }
 
 /** `--rate-factors` and `--decays` */
-function parseGroups(args: Arguments): ParameterGroup[] {
+function parseGroups(args: Arguments): OptimizerGroup[] {
   const factors = optional(args, 'rate-factors', list(namedNumber)) ?? [];
   const decays = optional(args, 'decays', list(namedNumber)) ?? [];
   return [

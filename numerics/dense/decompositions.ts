@@ -16,7 +16,7 @@ export interface SingularValueResult {
 }
 
 /** Which of the singular values of W: the largest or the smallest. */
-export type SpectrumEnd = 'largest' | 'smallest';
+export type SingularEnd = 'largest' | 'smallest';
 
 /**
  * The weight W [out, in] of a module as a matrix.
@@ -66,7 +66,7 @@ const smallSide = 192;
 export async function extremeSingularValues(
   weight: DenseMatrix,
   count: number,
-  end: SpectrumEnd,
+  end: SingularEnd,
 ): Promise<SingularValueResult> {
   const { rows, columns } = weight;
   const side = Math.min(rows, columns);

@@ -68,6 +68,7 @@ function largestOutside(matrix: Float64Array, n: number, vectors: readonly Float
   return Number.POSITIVE_INFINITY;
 }
 
+/** a' b in one sum: the four of `vectors.ts` would move the last digits of initial values, which runs of before hold. */
 function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;
   for (let index = 0; index < a.length; index++) sum += a[index]! * b[index]!;

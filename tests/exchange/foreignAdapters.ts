@@ -17,7 +17,7 @@ import { toBatch } from '../../training/data/batches.ts';
 import { evaluate } from '../../training/evaluate.ts';
 import { mergeIntoBase } from '../../training/merge.ts';
 import type { Model } from '../../training/model.ts';
-import { requireKnownFields } from '../../training/peft/fields.ts';
+import { requireKnownPeftFields } from '../../training/peft/fields.ts';
 import { referenceModel, referenceRows } from '../cases/reference.ts';
 import { storedTensors } from '../oracles/storedTensors.ts';
 
@@ -70,7 +70,7 @@ function requireFields(file: string): number {
     const rules = peftFields.get(kind)!;
     const missing = Object.keys(defaults).filter((field) => !Object.hasOwn(rules, field));
     if (missing.length > 0) throw new Error(`${kind}: PEFT has fields that are not on our list: ${missing.join(', ')}`);
-    requireKnownFields(`PEFT's defaults of ${kind}`, rules, defaults);
+    requireKnownPeftFields(`PEFT's defaults of ${kind}`, rules, defaults);
     count += Object.keys(defaults).length;
   }
   return count;

@@ -3,7 +3,7 @@ import { ArgumentError, LambdamaxError } from '../../errors.ts';
 import { checkArgument } from './optimizer.ts';
 
 /** Tensors that take other settings than the rest. */
-export interface ParameterGroup {
+export interface OptimizerGroup {
   /** A regular expression that finds them by name, such as `lora_B` or `layers\.0\..*lora_A`. */
   readonly tensors: string;
   /** Their learning rate as a multiple of the schedule's, at least 0; 1. */
@@ -29,7 +29,7 @@ export interface GroupOptions {
   /** Weight decay of tensors in no group that says otherwise; at least 0; default 0. */
   readonly weightDecay?: number;
   /** Each setting comes from the first group that finds the tensor and has one. */
-  readonly groups?: readonly ParameterGroup[];
+  readonly groups?: readonly OptimizerGroup[];
 }
 
 /**
@@ -83,7 +83,7 @@ export function spread(segments: readonly Segment[], value: (segment: Segment) =
   return values;
 }
 
-function patternOf({ tensors }: ParameterGroup): RegExp {
+function patternOf({ tensors }: OptimizerGroup): RegExp {
   try {
     return new RegExp(tensors);
   } catch (cause) {

@@ -1,7 +1,7 @@
 import type { TensorSpec } from '../../compute/tensors.ts';
 import { ArgumentError } from '../../errors.ts';
 import { type AdamOptions, adaptive } from './adamw.ts';
-import type { ParameterGroup } from './groups.ts';
+import type { OptimizerGroup } from './groups.ts';
 import { type AdaptiveOptimizer, checkArgument } from './optimizer.ts';
 
 /** LoRA+'s settings: those of AdamW, and one. */
@@ -24,7 +24,7 @@ export function loraPlus(parameters: readonly TensorSpec[], options: LoraPlusOpt
 }
 
 /** The group of B and of trainable vectors, whose rate is `ratio` times that of the rest. Throws as {@link loraPlus}. */
-export function fasterTensors(parameters: readonly TensorSpec[], ratio: number): ParameterGroup {
+export function fasterTensors(parameters: readonly TensorSpec[], ratio: number): OptimizerGroup {
   checkArgument('loraPlusRatio', ratio, 'a number above 0', (value) => value > 0 && value < Infinity);
   if (!parameters.some(({ name }) => /lora_B/.test(name))) {
     throw new ArgumentError({

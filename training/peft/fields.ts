@@ -38,7 +38,7 @@ export const layerFields: FieldRules = {
 };
 
 /** Throws a LambdamaxError that names the file and the first field that is refused or not known, and is not off. */
-export function requireKnownFields(file: string, rules: FieldRules, raw: Readonly<Record<string, unknown>>): void {
+export function requireKnownPeftFields(file: string, rules: FieldRules, raw: Readonly<Record<string, unknown>>): void {
   for (const [key, value] of Object.entries(raw)) {
     const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
     if (rule === 'used' || rule === 'harmless' || isOff(value)) continue;

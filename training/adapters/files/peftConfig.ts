@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { LambdamaxError } from '../../../errors.ts';
 import { readJson } from '../../checkpoint/files.ts';
 import { type PeftConfig, type PeftType, parse, patterns, positive } from '../../peft/config.ts';
-import { type FieldRules, layerFields, requireKnownFields } from '../../peft/fields.ts';
+import { type FieldRules, layerFields, requireKnownPeftFields } from '../../peft/fields.ts';
 import type { PeftTargets } from '../../peft/targets.ts';
 import { peftTypes } from '../index.ts';
 
@@ -59,7 +59,7 @@ export async function readPeftConfig(file: string): Promise<PeftConfig> {
     const expected = peftTypes.map((one) => one.type).join(', ');
     throw new LambdamaxError({ subject: `peft_type in ${file}`, expected, got: type ?? 'none' });
   }
-  requireKnownFields(file, peftFields.get(known.type)!, raw);
+  requireKnownPeftFields(file, peftFields.get(known.type)!, raw);
   const biases = ['none', 'all', `${known.type.toLowerCase()}_only`];
   if (!biases.includes((bias ?? 'none') as string))
     throw new LambdamaxError({ subject: `bias in ${file}`, expected: biases.join(', '), got: bias });

@@ -1,7 +1,7 @@
 import {
   extremeSingularValues,
+  type SingularEnd,
   type SingularValueResult,
-  type SpectrumEnd,
   weightMatrix,
 } from '../../../numerics/dense/decompositions.ts';
 import type { DenseMatrix } from '../../../numerics/dense/products.ts';
@@ -14,7 +14,7 @@ import type { InitialiseContext } from '../method.ts';
  * [rank, in], so that s B A is just those terms. A weight of lower rank than min(out, in) has singular values 0 at its
  * small end, and zeros in A and B for them.
  */
-export async function singularSplit(context: InitialiseContext, end: SpectrumEnd): Promise<Map<string, Float64Array>> {
+export async function singularSplit(context: InitialiseContext, end: SingularEnd): Promise<Map<string, Float64Array>> {
   return splitTerms(await extremeSingularValues(checkedWeight(context), context.size.rank, end), context.scaling);
 }
 
