@@ -9,13 +9,13 @@ export interface DenseMatrix {
 }
 
 /** Which factors of a product are turned before they are multiplied. */
-export interface Turned {
+export interface TurnedOperands {
   readonly a?: boolean;
   readonly b?: boolean;
 }
 
 /** a b in float64 by ONNX Runtime, a hundred times as fast as in JavaScript. */
-export async function product(a: DenseMatrix, b: DenseMatrix, turned: Turned = {}): Promise<DenseMatrix> {
+export async function product(a: DenseMatrix, b: DenseMatrix, turned: TurnedOperands = {}): Promise<DenseMatrix> {
   const inputs = [
     { name: 'a', shape: [a.rows, a.columns], dtype: 'float32' },
     { name: 'b', shape: [b.rows, b.columns], dtype: 'float32' },

@@ -5,7 +5,7 @@ import { adapterFeeds } from '../adapters/feeds.ts';
 import { batchesOf } from '../data/batches.ts';
 import type { Model } from '../model.ts';
 import { bytesPerPosition } from './cache.ts';
-import { type End, type GrowingRow, generateBatch } from './generateBatch.ts';
+import { type GenerationEnd, type GrowingRow, generateBatch } from './generateBatch.ts';
 import type { Sampling } from './sampling.ts';
 import { stopTokens } from './stopTokens.ts';
 
@@ -28,7 +28,7 @@ export interface GenerateOptions extends Sampling {
 export interface Generation {
   /** The new tokens, without the one that ended them. */
   readonly tokens: Int32Array;
-  readonly end: End;
+  readonly end: GenerationEnd;
 }
 
 /** The most bytes that the keys and values of a batch may take. */

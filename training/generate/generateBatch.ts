@@ -17,7 +17,7 @@ import { chooseToken, type Sampling } from './sampling.ts';
  * What ended a row: a token that ends texts, the most tokens that were asked for or that the model has positions for, or
  * logits that are not finite, as those of a diverged adapter.
  */
-export type End = 'stop' | 'length' | 'notFinite';
+export type GenerationEnd = 'stop' | 'length' | 'notFinite';
 
 /** A prompt that grows. */
 export interface GrowingRow {
@@ -26,7 +26,7 @@ export interface GrowingRow {
   /** The most tokens in all. */
   readonly most: number;
   readonly random: RandomStream;
-  end?: End;
+  end?: GenerationEnd;
 }
 
 /** What is the same for all batches. */
@@ -37,13 +37,13 @@ export interface BatchSettings {
   readonly sampling: Sampling;
   readonly stop: ReadonlySet<number>;
   /** What has been compiled for these so far, by the shape of the cache; empty at first. */
-  readonly steps: Map<string, Step>;
+  readonly steps: Map<string, CompiledStep>;
   /** Is called after each token that was added to the rows. */
   onStep(): void;
 }
 
 /** A step's graph, and all that it is fed besides tokens and cache. */
-export interface Step {
+export interface CompiledStep {
   readonly executable: Executable;
   readonly feeds: Values;
 }
@@ -125,7 +125,11 @@ async function step(
 }
 
 /** A step's graph without what follows from the adapter and the weights alone (DoRA's norms, say): that is fed too. */
-async function compiledStep(model: Model, shape: CacheShape, { layout, feeds, steps }: BatchSettings): Promise<Step> {
+async function compiledStep(
+  model: Model,
+  shape: CacheShape,
+  { layout, feeds, steps }: BatchSettings,
+): Promise<CompiledStep> {
   const name = `step ${shape.rows}x${shape.capacity}`;
   const known = steps.get(name);
   if (known !== undefined) return known;

@@ -5,6 +5,7 @@ import {
   type SingularValueResult,
   weightMatrix,
 } from '../../../numerics/dense/decompositions.ts';
+import { mean } from '../../../numerics/statistics.ts';
 import type { AdapterSize, LinearShape } from '../../layout/form.ts';
 import { lowRank } from '../forms/lowRank.ts';
 import { checkRank } from '../forms/rank.ts';
@@ -126,8 +127,4 @@ function checkTwiceRank(module: string, shape: LinearShape, { rank }: AdapterSiz
       expected: `at most ${limit}: lora-ga takes twice as many singular vectors`,
       got: rank,
     });
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
