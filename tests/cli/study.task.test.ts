@@ -104,7 +104,7 @@ test("a run has one accuracy in sweep, finetune and evaluate: the judge's, on th
 test(
   'where nothing is solved at any rate, the loss decides which is the best, and brackets it',
   withTask(async (_task, _folder, sweep) => {
-    const options = ['--lr', '1e-6,4e-6', '--extend', '--steps', '1', '--warmup-steps', '0', '--exact'];
+    const options = ['--lr', '2.56e-4,1.024e-3', '--extend', '--steps', '1', '--warmup-steps', '0', '--exact'];
     const { methods, study, runs } = await resultOf<Sweep>(...sweep, ...options);
     const lines = (await readFile(join(study, 'results.csv'), 'utf8')).trimEnd().split('\n').slice(1);
     const losses = lines.map((line) => Number(line.split(',')[7] || Number.POSITIVE_INFINITY));
