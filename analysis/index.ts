@@ -35,8 +35,16 @@ export { type SampleSize, sampleSize } from './curvature/operators/sampleSize.ts
 export { type SharpnessOptions, sharpnessAlongTraining } from './curvature/sharpnessAlongTraining.ts';
 export { type Eigenvalue, type SpectrumOptions, type SpectrumResult, spectrum } from './curvature/spectrum.ts';
 export { type UpdateCurvature, type UpdateCurvatureOptions, updateCurvature } from './curvature/updateCurvature.ts';
+export type { SettingsGroup } from './rates/groups.ts';
 export { type Limit, limits } from './rates/limits.ts';
-export type { Prediction, PredictionPoint, PredictorSummary } from './rates/prediction.ts';
+export type {
+  Claim,
+  EqualSettings,
+  Prediction,
+  PredictionPoint,
+  PredictorSummary,
+  SettingPower,
+} from './rates/prediction.ts';
 export { predict } from './rates/predictor.ts';
 export type { Sweep, SweepConfiguration, SweepRun } from './rates/sweep.ts';
 export { readSweepCsv } from './rates/sweepCsv.ts';

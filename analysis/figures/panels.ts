@@ -7,6 +7,8 @@ export interface Panel {
   /** Traces without axes. */
   readonly data: readonly Data[];
   readonly xaxis: Partial<LayoutAxis>;
+  /** A vertical scale of its own, with its labels; the figure's if absent. */
+  readonly yaxis?: Partial<LayoutAxis>;
 }
 
 /** Pixels that a panel's title and its horizontal axis take. */
@@ -14,7 +16,7 @@ const titleHeight = 30;
 const axisHeight = 60;
 
 /**
- * Small plots side by side, row by row, at most `columns` in one, `plotHeight` pixels high and with one vertical scale, whose labels stand at the left. A trace's
+ * Small plots side by side, row by row, at most `columns` in one, `plotHeight` pixels high; the vertical scale that they share has its labels at the left. A trace's
  * legend entry belongs to all panels.
  */
 export function panelled(
@@ -38,9 +40,10 @@ export function panelled(
     const number = i === 0 ? '' : String(i + 1);
     return { ...panel, number, column, x: [left, left + width], y: [top - plotHeight / inner, top] };
   });
-  const axes = placed.map(({ number, column, x, y, xaxis }) => {
-    const { title: _, ...unnamed } = yaxis;
-    const lines = baseLayout(xaxis, column === 0 ? yaxis : { ...unnamed, showticklabels: false }, 0);
+  const { title, ...unnamed } = yaxis;
+  const axes = placed.map(({ number, column, x, y, xaxis, yaxis: own }) => {
+    const shared = own ?? { ...unnamed, showticklabels: column === 0 };
+    const lines = baseLayout(xaxis, column === 0 && title ? { title, ...shared } : shared, 0);
     return {
       [`xaxis${number}`]: { ...lines.xaxis, domain: x, anchor: `y${number}` },
       [`yaxis${number}`]: { ...lines.yaxis, domain: y, anchor: `x${number}` },

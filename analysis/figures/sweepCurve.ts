@@ -3,6 +3,7 @@ import { standardError } from '../../numerics/statistics.ts';
 import { markedName } from '../rates/findings.ts';
 import { groupsOf } from '../rates/groups.ts';
 import type { PredictionPoint } from '../rates/prediction.ts';
+import { haveOtherScores } from '../rates/settings.ts';
 import { isOffCliff, type RatePoint, ratePoints, type Sweep } from '../rates/sweep.ts';
 import { baseLayout, escapeMarkup, type Figure, logAxis } from './figure.ts';
 import { type MethodStyle, methodStyles } from './methodStyle.ts';
@@ -23,18 +24,7 @@ const mostInOnePlot = 8;
 export function sweepCurve(sweep: Sweep, points: readonly PredictionPoint[]): Figure {
   const styles = methodStyles(points);
   const curves = points.map((point) => ({ point, rates: ratePoints(sweep.runs, point.configuration) }));
-  const [bad, good] = scoreRange(sweep, curves);
-  const isOffScale = (rate: RatePoint): boolean =>
-    rate.mean === null || (sweep.scoreDirection === 'lower' ? rate.mean > bad : rate.mean < bad);
-  const view = { bad, good, isOffScale, format: sweep.isShare ? '.1%' : '.4g' };
-  const padding = 0.06 * Math.abs(bad - good);
-  const yaxis: Partial<LayoutAxis> = {
-    title: {
-      text: `${escapeMarkup(sweep.context?.score ?? 'score')} (${sweep.scoreDirection} is better)`,
-    },
-    range: sweep.scoreDirection === 'lower' ? [good - padding, bad] : [bad, good + padding],
-    ...(sweep.isShare && { tickformat: '.0%' }),
-  };
+  const whole = viewOf(sweep, curves);
   const xaxis = logAxis(
     'learning rate',
     curves.flatMap(({ rates }) => rates.map(({ learningRate }) => learningRate)),
@@ -45,29 +35,27 @@ export function sweepCurve(sweep: Sweep, points: readonly PredictionPoint[]): Fi
     !groups.some(({ configurations }) => configurations.length > 1) ||
     groups.length === 1
   ) {
-    const stacked = stacking();
-    const data = curves.flatMap((curve) =>
-      tracesOf(curve, styles, { ...view, stacked }, nameOf(curve.point), nameOf(curve.point)),
-    );
-    return { data, layout: baseLayout(xaxis, yaxis, 480) };
+    const data = curves.flatMap((curve) => tracesOf(curve, styles, whole, nameOf(curve.point), nameOf(curve.point)));
+    return { data, layout: baseLayout(xaxis, whole.yaxis, 480) };
   }
   const firsts = new Set([
     ...new Map(points.toReversed().map((point) => [point.method, point.configuration])).values(),
   ]);
+  const hasOtherScores = haveOtherScores(points);
   const panels = groups.map(({ name, configurations }) => {
-    const stacked = stacking();
     const own = curves.filter(({ point }) => configurations.includes(point.configuration));
+    const view = viewOf(sweep, hasOtherScores ? own : curves);
     const data = own.flatMap((curve) => {
       const { method, configuration } = curve.point;
-      const traces = tracesOf(curve, styles, { ...view, stacked }, nameOf(curve.point), escapeMarkup(method));
+      const traces = tracesOf(curve, styles, view, nameOf(curve.point), escapeMarkup(method));
       // Each method stands in the legend once, by its own name, and at equal settings no dash has to tell methods apart.
       const [line, ...others] = traces as Partial<PlotData>[];
       const entry = { name: escapeMarkup(method), showlegend: firsts.has(configuration) };
       return [{ ...line, ...entry, line: { ...line!.line, dash: 'solid' } } as Data, ...(others as Data[])];
     });
-    return { title: name, data, xaxis };
+    return { title: name, data, xaxis, ...(hasOtherScores && { yaxis: view.yaxis }) };
   });
-  return panelled(panels, yaxis, { columns: 3, plotHeight: 220 });
+  return panelled(panels, whole.yaxis, { columns: 3, plotHeight: 220 });
 }
 
 interface Curve {
@@ -96,6 +84,23 @@ interface View {
   readonly isOffScale: (rate: RatePoint) => boolean;
   readonly stacked: (rate: number) => number;
   readonly format: string;
+  readonly yaxis: Partial<LayoutAxis>;
+}
+
+/** One plot's view of the scores of these curves. */
+function viewOf(sweep: Sweep, curves: readonly Curve[]): View {
+  const lower = sweep.scoreDirection === 'lower';
+  const [bad, good] = scoreRange(sweep, curves);
+  const padding = 0.06 * Math.abs(bad - good);
+  return {
+    ...{ bad, good, stacked: stacking(), format: sweep.isShare ? '.1%' : '.4g' },
+    isOffScale: ({ mean }) => mean === null || (lower ? mean > bad : mean < bad),
+    yaxis: {
+      title: { text: `${escapeMarkup(sweep.context?.score ?? 'score')} (${sweep.scoreDirection} is better)` },
+      range: lower ? [good - padding, bad] : [bad, good + padding],
+      ...(sweep.isShare && { tickformat: '.0%' }),
+    },
+  };
 }
 
 /** A curve, its optimum, and its points off the scale. */

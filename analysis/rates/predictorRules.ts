@@ -1,5 +1,5 @@
-import { fitPowerLaw, geometricMean } from '../../numerics/statistics.ts';
-import { type Configured, isLora, loraOf, otherMethodsAt, type SettingsGroup } from './groups.ts';
+import { fitLine, fitLineWithin, geometricMean, mean } from '../../numerics/statistics.ts';
+import { type Configured, groupsOf, isLora, loraOf, otherMethodsAt, type SettingsGroup } from './groups.ts';
 
 /** What the rules know of a configuration: its measured optimum, its curvature and further predicted rates. */
 export interface PredictorPoint extends Configured {
@@ -41,8 +41,8 @@ export interface PredictorRule {
 /** The learning rate that fine-tuning recipes for LoRA most often start from (PEFT's and many papers' examples). */
 const usualRate = 2e-4;
 
-/** With fewer other points an exponent and a constant go through them exactly and mean nothing. */
-const fewestForExponent = 3;
+/** With fewer points beside one for each group an exponent and constants go through them exactly and mean nothing. */
+const fewestBesideGroups = 2;
 
 /** The name of lambda_max in `prices`. */
 const lambdaMaxPrice = 'lambda-max';
@@ -76,18 +76,13 @@ const curvatureRules: readonly PredictorRule[] = [
   {
     name: 'fitted-exponent',
     meaning:
-      'c lambda_max^-a, c and a fitted on the other methods, at equal settings where there are three of them: two constants learned from sweeps.',
+      'c lambda_max^-a, c and a fitted on the other methods, c at equal settings where there are any: two constants learned from sweeps.',
     quantity: twoOverLambda,
     paidFor: lambdaMaxPrice,
     predict: (point, others) => {
       const own = twoOverLambda(point);
-      const known = nearest(others, (other) => twoOverLambda(other) !== null, fewestForExponent);
-      if (own === null || known.length < fewestForExponent) return null;
-      const line = fitPowerLaw(
-        known.map((other) => twoOverLambda(other)!),
-        known.map((other) => other.optimum),
-      );
-      return line === null ? null : Math.exp(line.intercept + line.slope * Math.log(own));
+      const line = fittedLine(others);
+      return own === null || line === null ? null : Math.exp(line.intercept + line.slope * Math.log(own));
     },
   },
 ];
@@ -164,14 +159,32 @@ export function othersAnywhere(point: PredictorPoint, points: readonly Predictor
   return otherMethods.length > 0 ? otherMethods : points.filter((other) => other.configuration !== point.configuration);
 }
 
-/** The points that constants are learned from: those at equal settings where there are enough that are known, else all. */
-function nearest(
-  { atEqualSettings, all }: Others,
-  isKnown: (point: PredictorPoint) => boolean,
-  fewest = 1,
-): PredictorPoint[] {
+/** The points that constants are learned from: those at equal settings where any of them are known, else all. */
+function nearest({ atEqualSettings, all }: Others, isKnown: (point: PredictorPoint) => boolean): PredictorPoint[] {
   const near = atEqualSettings.filter(isKnown);
-  return near.length >= fewest ? near : all.filter(isKnown);
+  return near.length > 0 ? near : all.filter(isKnown);
+}
+
+/**
+ * ln optimum as a line in ln(2 / lambda_max). The slope is fitted on all other methods with a constant for each group at equal
+ * settings, for what settings do to the optimum is none of curvature's; the intercept on those at the settings of the prediction.
+ */
+function fittedLine(others: Others): { slope: number; intercept: number } | null {
+  const isKnown = (other: PredictorPoint): boolean => twoOverLambda(other) !== null;
+  const known = others.all.filter(isKnown);
+  const logs = (points: readonly PredictorPoint[]) => ({
+    x: points.map((point) => Math.log(twoOverLambda(point)!)),
+    y: points.map(({ optimum }) => Math.log(optimum)),
+  });
+  const groups = groupsOf(known);
+  if (known.length - groups.length < fewestBesideGroups) return null;
+  if (groups.length === 1) return fitLine(logs(known).x, logs(known).y);
+  const strata = groups.map(({ configurations }) =>
+    logs(known.filter(({ configuration }) => configurations.includes(configuration))),
+  );
+  const slope = fitLineWithin(strata)?.slope;
+  const near = logs(nearest(others, isKnown));
+  return slope === undefined ? null : { slope, intercept: mean(near.y) - slope * mean(near.x) };
 }
 
 function calibrated(

@@ -55,6 +55,17 @@ export function stepsIn(all: readonly { readonly settings: Settings }[]): string
   return column === undefined ? [] : valuesOf(column, all);
 }
 
+/** Columns of settings between which scores cannot be compared, as `plainName` makes them. */
+const tellingScores = [
+  ...['model', 'base model', 'model name or path', 'task', 'data', 'dataset', 'data set'],
+  ...['validation', 'score'],
+];
+
+/** Whether configurations differ in the model, in what is learned or in how that is scored, so that a score of one says nothing beside that of another. */
+export function haveOtherScores(all: readonly { readonly settings: Settings }[]): boolean {
+  return columnsIn(all).some((column) => tellingScores.includes(plainName(column)) && valuesOf(column, all).length > 1);
+}
+
 /** The order of two values of a setting: that of numbers where both are, else of the text. */
 export function compareValues(a: string, b: string): number {
   const [x, y] = [Number(a), Number(b)];

@@ -1,7 +1,7 @@
 import { hasCurvature, predictorNamed, progressWords } from './findings.ts';
 import { capital, count, listed } from './format.ts';
 import type { Claim, Findings, Prediction, PredictionPoint } from './prediction.ts';
-import { stepsIn } from './settings.ts';
+import { haveOtherScores, stepsIn } from './settings.ts';
 import { groupWords, powerSentences, ratioSentences } from './settingsWords.ts';
 
 /** What each answer to a claim says. */
@@ -114,6 +114,7 @@ function setting({ context, points }: Findings): string {
 
 function peaks({ peakSpread, scoreDirection, points }: Findings): string {
   if (points.length === 1) return 'One configuration alone has nothing to be compared with.';
+  if (haveOtherScores(points)) return 'Their best scores are not compared, for models or tasks differ.';
   const unit = scoreDirection === 'lower' ? ' %' : ' points';
   const { low, high } = peakSpread;
   const interval = low === null ? '' : ` (95 % interval ${low.toFixed(2)} to ${high!.toFixed(2)})`;

@@ -82,7 +82,7 @@ export function methodTable(prediction: Prediction): WordTable {
   const hasLoss = points.some(({ optimum }) => optimum.loss !== undefined);
   const curvature = hasCurvature(prediction);
   const limit = limitWords(points);
-  const columns = columnsIn(points).filter((column) => valuesOf(column, points).length > 0);
+  const columns = columnsIn(points).filter((column) => valuesOf(column, points).length > 1);
   const hasRatio = points.some((point) => point.ratioToLora !== null && !isLora(point));
   const curvatureHeader = ['λmax', '2/λmax', 'Fold error', `Regret, ${unit}`, 'Fold, c/λmax', `Regret, ${unit}`];
   return {
@@ -145,7 +145,7 @@ const cliffOfShares =
   'a loss 0.4 above that at the optimum, or less than half of what is solved there, with confidence intervals that do not overlap';
 
 /** Every predictor, the baseline of one constant among them. */
-export function predictorTable({ predictors, scoreDirection }: Prediction): WordTable {
+export function predictorTable({ predictors, scoreDirection, equalSettings }: Prediction): WordTable {
   const used = predictors.filter((predictor) => predictor.count > 0);
   return {
     header: [
@@ -175,7 +175,10 @@ export function predictorTable({ predictors, scoreDirection }: Prediction): Word
     note:
       `${used.length} predictors were tried, and the best of several flatters itself. Slope: d ln optimum / d ln prediction ` +
       'with its 95 % interval; the theory says 1. p: permutation test of Kendall’s tau, two-sided. Fold error: geometric ' +
-      'mean. Price: gradients of one batch for a prediction, sweeps of other methods not counted. Slope and ranks belong to the quantity before anything is fitted, so predictors made from λmax share them.',
+      'mean. Price: gradients of one batch for a prediction, sweeps of other methods not counted. Slope and ranks belong to the quantity before anything is fitted, so predictors made from λmax share them.' +
+      (equalSettings === null
+        ? ''
+        : ' They are over all configurations; constants are learned from the other methods at equal settings where there are any.'),
     terms: used.map((one) => [one.name, one.meaning]),
   };
 }

@@ -230,6 +230,28 @@ test('LoRA anchors the relative rule at equal settings alone, and constants are 
     near(predictors.find((one) => one.name === name)!.worstFoldError, 1);
 });
 
+test('an exponent is learned from all other methods within their settings, its constant at equal ones', () => {
+  const prediction = predicted(
+    plantedProduct([...methods, 'dora'], axes, (i, rank, batch) => {
+      const lambdaMax = 16 * 2 ** i * rank;
+      return { lambdaMax, optimum: ((batch / rank) * 2 ** (-0.5 * i)) / 512 };
+    }),
+  );
+  near(prediction.predictors.find(({ name }) => name === 'fitted-exponent')!.worstFoldError, 1);
+});
+
+test('best scores of other tasks or models are not set beside one another', () => {
+  const planted = ['math', 'code'].flatMap((task, t) =>
+    methods.map((method) => ({
+      ...{ method, configuration: `${method}, task ${task}`, settings: { task } },
+      ...{ optimum: 1e-3, peak: 1 + t },
+    })),
+  );
+  const { verdict } = predicted(planted);
+  assert.match(verdict, 'Their best scores are not compared, for models or tasks differ.');
+  assert.not.match(verdict, 'At their best rates');
+});
+
 test('the interval of a ratio to LoRA covers it in most noisy sweeps', () => {
   const planted = [
     { method: 'lora', optimum: 1e-3 },

@@ -79,6 +79,20 @@ test('panels lie apart, inside the figure, row by row, under one vertical scale'
   }
 });
 
+test('panels of other tasks have vertical scales of their own, which show all their scores', () => {
+  const planted = [1, 50].flatMap((peak) =>
+    [...methods, 'dora', 'milora'].map((method) => ({
+      ...{ method, configuration: `${method}, task ${peak}`, settings: { task: String(peak) } },
+      ...{ optimum: 1e-3, peak },
+    })),
+  );
+  const tasks = plantedSweep(planted, { rates: grid(1e-4, 2, 8) });
+  const { layout } = sweepCurve(tasks, predict(tasks).points);
+  const [one, other] = ['y', 'y2'].map((name) => axisOf(layout, name));
+  assert.ok(one!.range![1] < 2 && other!.range![0] > 49);
+  assert.is.not(other!.showticklabels, false);
+});
+
 test('a few configurations, and many of one method, stand in one plot', () => {
   const few = swept([2, 8], [4]);
   assert.is(sweepCurve(few.sweep, few.prediction.points).layout.annotations, undefined);
