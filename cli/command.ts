@@ -4,8 +4,16 @@ import type { Output } from './words/output.ts';
 /** What yargs read from the command line: texts and flags, under the names that the user types. */
 export type Arguments = Readonly<Record<string, unknown>>;
 
+/** What the help says of an option; a function where that takes a heavy module, which is imported when the help is shown. */
+export type Description = string | (() => Promise<string>);
+
+/** An option, as yargs takes it but for its description. */
+export interface OptionDefinition extends Omit<Options, 'describe'> {
+  readonly describe?: Description;
+}
+
 /** Definitions of options by the names that the user types. */
-export type OptionGroup = Readonly<Record<string, Options>>;
+export type OptionGroup = Readonly<Record<string, OptionDefinition>>;
 
 /** One command of the command line: a name and options in, a library call, words and exit code out. */
 export interface Command {

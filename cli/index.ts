@@ -1,8 +1,8 @@
 import { parentPort } from 'node:worker_threads';
-import yargs from 'yargs';
+import yargs, { type Options } from 'yargs';
 import { ArgumentError, LambdamaxError } from '../errors.ts';
 import { fileFault } from '../training/checkpoint/files.ts';
-import type { Arguments, Command } from './command.ts';
+import type { Arguments, Command, OptionGroup } from './command.ts';
 import * as convert from './commands/convert.ts';
 import * as data from './commands/data.ts';
 import * as doctor from './commands/doctor.ts';
@@ -28,7 +28,7 @@ import { standardStream } from './words/standardStream.ts';
 import type { OutputStream } from './words/stream.ts';
 
 /** All commands, sorted by name; a new one is a file and a line. */
-const allCommands: readonly Command[] = [
+export const allCommands: readonly Command[] = [
   convert.command,
   data.command,
   doctor.command,
@@ -141,10 +141,10 @@ async function parse(
     parser = parser.command(
       command.usage,
       command.summary,
-      (builder) =>
+      async (builder) =>
         builder
           .usage(`lambdamax ${command.usage}\n\n${command.summary}.`)
-          .options({ ...command.options, ...outputOptions })
+          .options(await described({ ...command.options, ...outputOptions }, argv.includes('--help')))
           .example((command.examples ?? []).map(([line, does]): [string, string] => [`lambdamax ${line}`, does])),
       // Only noted: what is thrown in here would look like wrong usage.
       (args) => choose(command, args),
@@ -164,6 +164,15 @@ async function parse(
     });
   }
   return help;
+}
+
+/** Options as yargs takes them; long descriptions are made only where they are shown. */
+async function described(options: OptionGroup, isShown: boolean): Promise<Record<string, Options>> {
+  const entries = Object.entries(options).map(async ([name, { describe, ...option }]): Promise<[string, Options]> => {
+    const words = typeof describe === 'function' ? isShown && (await describe()) : describe;
+    return [name, { ...option, ...(words && { describe: words }) }];
+  });
+  return Object.fromEntries(await Promise.all(entries));
 }
 
 /** What went wrong first, where something else went wrong while resources were given back. */

@@ -3,6 +3,7 @@ import type { Adapter } from './adapters/create.ts';
 import { adapterFeeds } from './adapters/feeds.ts';
 import { batchesOf, toBatch } from './data/batches.ts';
 import { scoredPositions, type TokenRow } from './data/examples.ts';
+import { rowDefaults } from './data/tokenRow.ts';
 import type { Model } from './model.ts';
 
 /** How well a model predicts some rows. */
@@ -27,7 +28,7 @@ export interface EvaluateResult {
 /** How rows are evaluated. */
 export interface EvaluateOptions {
   readonly adapter?: Adapter;
-  /** Rows at a time; default 16. */
+  /** Rows at a time; default 8, of {@link rowDefaults}. */
   readonly batchSize?: number;
   /** Whether `exactRows` are wanted. */
   readonly exact?: boolean;
@@ -40,7 +41,7 @@ export interface EvaluateOptions {
 export async function evaluate(
   model: Model,
   rows: readonly TokenRow[],
-  { adapter, batchSize = 16, exact = false }: EvaluateOptions = {},
+  { adapter, batchSize = rowDefaults.batchSize, exact = false }: EvaluateOptions = {},
 ): Promise<EvaluateResult> {
   const started = performance.now();
   if (rows.length === 0)

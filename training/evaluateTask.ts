@@ -1,8 +1,10 @@
 import { LambdamaxError } from '../errors.ts';
 import type { Adapter } from './adapters/create.ts';
 import type { TokenRow } from './data/examples.ts';
+import { rowDefaults } from './data/tokenRow.ts';
 import { type EvaluateResult, evaluate } from './evaluate.ts';
 import { generateTexts } from './generate/generateTexts.ts';
+import { generationDefaults } from './generate/sampling.ts';
 import type { Model } from './model.ts';
 import { type TaskTokenOptions, taskPrompts, taskTokenRows } from './taskData.ts';
 import { type Proportion, shareOf } from './tasks/proportion.ts';
@@ -12,7 +14,7 @@ import type { TaskFamily, TaskProblem } from './tasks/task.ts';
 /** How a model is examined. */
 export interface EvaluateTaskOptions extends TaskTokenOptions {
   readonly adapter?: Adapter;
-  /** Rows at a time where losses are computed; default 16. */
+  /** Rows at a time where losses are computed; default 8, of {@link rowDefaults}. */
   readonly batchSize?: number;
   /** The most tokens of a response; default 256. */
   readonly maxNewTokens?: number;
@@ -51,7 +53,14 @@ export async function evaluateTask(
   model: Model,
   family: TaskFamily,
   problems: readonly TaskProblem[],
-  { exactOnly = false, maxNewTokens = 256, batchSize = 16, adapter, onProgress, ...reading }: EvaluateTaskOptions = {},
+  {
+    exactOnly = false,
+    maxNewTokens = generationDefaults.maxNewTokens,
+    batchSize = rowDefaults.batchSize,
+    adapter,
+    onProgress,
+    ...reading
+  }: EvaluateTaskOptions = {},
 ): Promise<EvaluateTaskResult> {
   const started = performance.now();
   if (exactOnly) requireResponses(family, problems);

@@ -1,10 +1,11 @@
+import { engineDefaults } from '../compute/backends/executable.ts';
 import {
   type Backend,
+  backendNamed,
   compile,
   type Executable,
   emptyExecutable,
   type Graph,
-  onnxBackend,
   type Precision,
   type Program,
   transposed,
@@ -60,9 +61,9 @@ export class Model {
     decoder: Decoder,
     {
       name = checkpoint.directory,
-      precision = 'float32',
-      threads = 0,
-      backend = onnxBackend,
+      precision = engineDefaults.precision,
+      threads = engineDefaults.threads,
+      backend = backendNamed(engineDefaults.backend),
       notices = [],
     }: ModelOptions = {},
   ) {

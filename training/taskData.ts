@@ -2,6 +2,7 @@ import { chatTemplateName, type TokenRow, toTokenRows } from './data/examples.ts
 import { toTextExample } from './data/prompts.ts';
 import { readRows, rowAt } from './data/rows.ts';
 import { chatPromptTokens, trainedPrompt } from './data/together.ts';
+import { rowDefaults } from './data/tokenRow.ts';
 import type { Model } from './model.ts';
 import { defaultSplits, generatedRows } from './tasks/splits.ts';
 import type { TaskFamily, TaskProblem, TaskRow, TaskSplit } from './tasks/task.ts';
@@ -83,7 +84,7 @@ export async function taskTokenRows(
   model: Model,
   family: TaskFamily,
   problems: readonly TaskProblem[],
-  { template = family.template, maxLength = 512 }: TaskTokenOptions = {},
+  { template = family.template, maxLength = rowDefaults.maxLength }: TaskTokenOptions = {},
 ): Promise<TaskTokenRow[]> {
   const tokenizer = await model.tokenizer();
   const { vocabSize } = model.config;

@@ -6,7 +6,7 @@ import { stepGradient } from './finetune.ts';
 import { requireFiniteLoss } from './finiteLoss.ts';
 import { layoutTensors } from './layout/layout.ts';
 import type { Model } from './model.ts';
-import { type AdamOptions, adamw } from './optimizers/adamw.ts';
+import { type AdamOptions, adamDefaults, adamw } from './optimizers/adamw.ts';
 import { segmentsOf, spread } from './optimizers/groups.ts';
 import { fasterTensors } from './optimizers/loraPlus.ts';
 
@@ -62,7 +62,7 @@ export async function warmUp(
     );
     optimizer.step(adapter.parameters, gradient, learningRate);
   }
-  const eps = adam.eps ?? 1e-8;
+  const eps = adam.eps ?? adamDefaults.eps;
   return {
     adapter,
     preconditioner: optimizer.secondMoment().map((moment) => Math.sqrt(moment) + eps),

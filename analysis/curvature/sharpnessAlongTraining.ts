@@ -7,6 +7,7 @@ import type { Model } from '../../training/model.ts';
 import type { StepRule } from '../../training/optimizers/optimizer.ts';
 import { stabilityFactor } from '../rates/thresholds.ts';
 import { type AdapterCurvatureOptions, adapterCurvature } from './adapterCurvature.ts';
+import { sharpnessDefaults } from './defaults.ts';
 import { asStepsSee } from './operators/asStepsSee.ts';
 
 /** On what sharpness is measured, and how well. */
@@ -30,8 +31,15 @@ export interface SharpnessOptions
 export function sharpnessAlongTraining(
   model: Model,
   rows: readonly TokenRow[],
-  { tokens = 1000, tolerance = 1e-2, maxSteps = 100, seed = 0, ...sizes }: SharpnessOptions,
+  options: SharpnessOptions,
 ): NonNullable<FinetuneOptions['measureSharpness']> {
+  const {
+    tokens = sharpnessDefaults.tokens,
+    tolerance = sharpnessDefaults.tolerance,
+    maxSteps = sharpnessDefaults.maxSteps,
+    seed = 0,
+    ...sizes
+  } = options;
   const measured = firstRows(rows, tokens);
   const top = async ({ rerounded: _, ...operator }: SymmetricOperator): Promise<number | null> =>
     // Nobody sees the bounds: no product is spent on what rounding does to them.

@@ -11,6 +11,7 @@ import { stepGradient } from '../../training/finetune.ts';
 import { requireFiniteLoss } from '../../training/finiteLoss.ts';
 import type { Model } from '../../training/model.ts';
 import { type WarmupOptions, warmUp } from '../../training/warmup.ts';
+import { updateDefaults } from './defaults.ts';
 import { type LineSearchResult, lineSearch } from './lineSearch.ts';
 import { alongDirection, differenceStep, movedAlong } from './twoForward.ts';
 
@@ -76,7 +77,7 @@ export async function updateCurvature(
   options: UpdateCurvatureOptions,
 ): Promise<UpdateCurvature> {
   const began = performance.now();
-  const { warmup, directions = 4, exact = true, ...stepping } = options;
+  const { warmup, directions = updateDefaults.directions, exact = true, ...stepping } = options;
   const { batchSize, seed, shuffle = true } = stepping;
   if (!(Number.isInteger(directions) && directions >= 2))
     throw new LambdamaxError({

@@ -6,6 +6,15 @@ export interface Figure {
   readonly layout: Partial<Layout>;
 }
 
+/** Figures by name, each drawn of what a page is about; null where that has nothing to show. */
+export type Drawings<Input> = Readonly<Record<string, (input: Input) => Figure | null>>;
+
+/** Those that there is something to show in. */
+export function drawn<Input>(drawings: Drawings<Input>, input: Input): Record<string, Figure> {
+  const figures = Object.entries(drawings).map(([name, draw]) => [name, draw(input)] as const);
+  return Object.fromEntries(figures.flatMap(([name, figure]) => (figure === null ? [] : [[name, figure]])));
+}
+
 /** How figures behave in a page: they follow its width, and keep their tools out of the way. */
 export const figureConfig: Partial<Config> = { responsive: true, displaylogo: false, displayModeBar: false };
 

@@ -1,4 +1,4 @@
-import { type ThresholdOptions, type Thresholds, thresholds } from './thresholds.ts';
+import { type ThresholdOptions, type Thresholds, thresholdDefaults, thresholds } from './thresholds.ts';
 
 /** The largest stable learning rate of one optimizer, and what it rests on, in words. */
 export interface Limit {
@@ -54,7 +54,12 @@ function limitNameOf({ name, momentum, weightDecay }: OptimizerSettings): keyof 
 /** Every threshold with its formula, its assumptions and its source. Throws as `thresholds` does. */
 export function limits(options: ThresholdOptions): Limit[] {
   const rates = thresholds(options);
-  const { momentum = 0.9, beta1 = 0.9, weightDecay = 0, schedule } = options;
+  const {
+    momentum = thresholdDefaults.momentum,
+    beta1 = thresholdDefaults.beta1,
+    weightDecay = thresholdDefaults.weightDecay,
+    schedule,
+  } = options;
   const curvature = weightDecay === 0 ? 'lambda_max(H)' : `(lambda_max(H) + ${weightDecay})`;
   const ofDescent = [...general, ...scheduleWords(schedule), ...(weightDecay === 0 ? [] : [penaltyDecay])];
   const ofAdam = [

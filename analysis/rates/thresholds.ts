@@ -46,6 +46,9 @@ export interface Thresholds {
   readonly loraPlus?: number | null;
 }
 
+/** The optimizers' settings that thresholds are of where none are given. */
+export const thresholdDefaults = { momentum: 0.9, beta1: 0.9, weightDecay: 0 } as const;
+
 /** An optimizer's memory of gradients: m <- memory m + gain g, x <- x - rate m. */
 export interface Memory {
   /** From 0 to below 1. */
@@ -60,7 +63,11 @@ export interface Memory {
  */
 export function thresholds(options: ThresholdOptions): Thresholds {
   const { lambdaMax, preconditionedLambdaMax = Number.NaN, twoRateLambdaMax, schedule = [1] } = options;
-  const { momentum = 0.9, beta1 = 0.9, weightDecay = 0 } = options;
+  const {
+    momentum = thresholdDefaults.momentum,
+    beta1 = thresholdDefaults.beta1,
+    weightDecay = thresholdDefaults.weightDecay,
+  } = options;
   check('momentum', momentum, 'a number from 0 to below 1', (value) => value >= 0 && value < 1);
   check('beta1', beta1, 'a number from 0 to below 1', (value) => value >= 0 && value < 1);
   check('weight decay', weightDecay, 'a number from 0', (value) => value >= 0 && value < Infinity);

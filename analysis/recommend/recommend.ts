@@ -4,10 +4,12 @@ import type { TokenRow } from '../../training/data/examples.ts';
 import { holdOut } from '../../training/data/split.ts';
 import { type FinetuneOptions, finetune } from '../../training/finetune.ts';
 import type { Model } from '../../training/model.ts';
+import { loraPlusDefaults } from '../../training/optimizers/loraPlus.ts';
 import { requireTraining } from '../../training/optimizers/schedules.ts';
 import { forwardPrice, type UpdateCurvature, updateCurvature } from '../curvature/updateCurvature.ts';
 import { basisOfCurvature, basisOfProbes } from './basis.ts';
 import { curvatureOptimum } from './curvatureRate.ts';
+import { recommendDefaults } from './defaults.ts';
 import { agree, extrapolate, type LengthOptimum, type RateEstimate } from './extrapolation.ts';
 import { type Probe, type ProbePoint, type ProbeRound, type ProbesEnded, probeSearch } from './probeSearch.ts';
 import { priorRate } from './ruleOfThumb.ts';
@@ -73,9 +75,6 @@ const mostScored = 32;
 /** Updates that a line search is a mean over: where probes follow, it has only to be right to a factor of 4. */
 const directions = { probes: 2, curvature: 4 };
 
-/** One step, that Adam has moments, and small beside any rate that trains: the line search then begins where training does. */
-const usualWarmup = { steps: 1, learningRate: 1e-6 };
-
 /**
  * A learning rate for one method on these rows, for a run of `steps` steps: by probe runs that cost a part of it, or by curvature
  * along Adam's update alone. The adapter is left as it is. Deterministic, given the same options.
@@ -90,7 +89,7 @@ export async function recommend(
   options: RecommendOptions,
 ): Promise<Recommendation> {
   const began = performance.now();
-  const { by = 'probes', steps } = options;
+  const { by = recommendDefaults.by, steps } = options;
   requireTraining({ ...options, learningRate: 1 });
   const found =
     by === 'probes' ? await byProbes(model, adapter, rows, options) : await byCurvature(model, adapter, rows, options);
@@ -135,7 +134,7 @@ async function byProbes(
   rows: readonly TokenRow[],
   options: RecommendOptions,
 ): Promise<Found> {
-  const { steps, batchSize, budget = 0.1, start: given, validation, onProgress } = options;
+  const { steps, batchSize, budget = recommendDefaults.budget, start: given, validation, onProgress } = options;
   const { training, scored } = split(rows, validation);
   const alongUpdate =
     given === undefined ? await measureUpdate(model, adapter, training, options, directions.probes) : null;
@@ -196,7 +195,15 @@ async function measureUpdate(
   options: RecommendOptions,
   count: number,
 ): Promise<UpdateCurvature> {
-  const { optimizer, optimizerOptions = {}, batchSize, seed, shuffle, warmup = usualWarmup, onProgress } = options;
+  const {
+    optimizer,
+    optimizerOptions = {},
+    batchSize,
+    seed,
+    shuffle,
+    warmup = recommendDefaults.warmup,
+    onProgress,
+  } = options;
   if (!/^adamw?$|^lora\+$|^loft$/.test(optimizer))
     throw new ArgumentError({
       subject: 'start',
@@ -208,7 +215,7 @@ async function measureUpdate(
   return updateCurvature(model, adapter, rows, {
     ...{ warmup, directions: count, batchSize, seed, shuffle, exact: false },
     adam: { ...(betas && { betas }), ...(eps !== undefined && { eps }) },
-    ...(optimizer === 'lora+' && { loraPlusRatio: loraPlusRatio ?? 16 }),
+    ...(optimizer === 'lora+' && { loraPlusRatio: loraPlusRatio ?? loraPlusDefaults.loraPlusRatio }),
   });
 }
 
@@ -227,7 +234,7 @@ function optimumAlong({ lineSearch, warmup }: UpdateCurvature): LengthOptimum {
 function priorOf(
   model: Model,
   { layout }: Adapter,
-  { optimizer, prior = true }: RecommendOptions,
+  { optimizer, prior = recommendDefaults.prior }: RecommendOptions,
 ): RateEstimate | null {
   const { form, modules } = layout;
   if (!prior || form.peft?.type !== 'LORA' || !/^adamw?$/.test(optimizer)) return null;

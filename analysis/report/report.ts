@@ -1,4 +1,4 @@
-import { type Figure, withNote } from '../figures/figure.ts';
+import { type Drawings, drawn, type Figure, withNote } from '../figures/figure.ts';
 import { lambdaMaxByMethod } from '../figures/lambdaMaxByMethod.ts';
 import { optimumBySetting } from '../figures/optimumBySetting.ts';
 import { predictionAgainstOptimum } from '../figures/predictionAgainstOptimum.ts';
@@ -12,20 +12,34 @@ import { renderPage } from './page.ts';
 import type { ReportInput } from './reportInput.ts';
 import { claimTables, methodTable, powerTable, predictorTable, scoreName, spectrumTable } from './tables.ts';
 
+/** All figures of a report, by name. */
+const drawings: Drawings<ReportInput> = {
+  'sweep-curve': ({ sweep, prediction }) => noted(sweepCurve(sweep, prediction.points), prediction),
+  'optimum-by-setting': ({ prediction }) =>
+    prediction.powers.some(({ power }) => power !== null)
+      ? noted(optimumBySetting(prediction.points, prediction.powers), prediction)
+      : null,
+  'loss-curve': ({ sweep, prediction }) => {
+    const losses = sweep.isShare ? byLoss(sweep) : null;
+    return losses && noted(sweepCurve(losses, predict(losses).points), prediction);
+  },
+  'lambda-max': ({ spectra }) => (spectra.length > 0 ? lambdaMaxByMethod(spectra) : null),
+  prediction: ({ prediction }) =>
+    hasCurvature(prediction) ? noted(predictionAgainstOptimum(prediction), prediction) : null,
+};
+
+/** The names of all figures that a report can have. */
+export const reportFigureNames: readonly string[] = Object.keys(drawings);
+
 /** The report's figures by name, as far as there is something to show. */
-export function reportFigures({ sweep, prediction, spectra }: ReportInput): Record<string, Figure> {
-  const losses = sweep.isShare ? byLoss(sweep) : null;
+export function reportFigures(input: ReportInput): Record<string, Figure> {
+  return drawn(drawings, input);
+}
+
+/** The figure, which says so if the sweep is unfinished. */
+function noted(figure: Figure, prediction: ReportInput['prediction']): Figure {
   const progress = progressWords(prediction);
-  const noted = (figure: Figure): Figure => (progress === null ? figure : withNote(figure, progress));
-  return {
-    'sweep-curve': noted(sweepCurve(sweep, prediction.points)),
-    ...(prediction.powers.some(({ power }) => power !== null) && {
-      'optimum-by-setting': noted(optimumBySetting(prediction.points, prediction.powers)),
-    }),
-    ...(losses && { 'loss-curve': noted(sweepCurve(losses, predict(losses).points)) }),
-    ...(spectra.length > 0 && { 'lambda-max': lambdaMaxByMethod(spectra) }),
-    ...(hasCurvature(prediction) && { prediction: noted(predictionAgainstOptimum(prediction)) }),
-  };
+  return progress === null ? figure : withNote(figure, progress);
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Figure } from '../figures/figure.ts';
+import { type Drawings, drawn, type Figure } from '../figures/figure.ts';
 import { gradientNormCurve, lossCurve, rateCurve } from '../figures/runCurves.ts';
 import { hessianCurve, sharpnessCurve } from '../figures/sharpnessCurve.ts';
 import { measuredSteps, type RunStep, seesOtherwise, sharpnessWords } from '../rates/run.ts';
@@ -20,16 +20,21 @@ export interface RunPageInput {
   } | null;
 }
 
+/** All figures of a run, by name. */
+const drawings: Drawings<RunPageInput> = {
+  loss: ({ steps }) => lossCurve(steps),
+  sharpness: ({ steps }) => (measuredOf(steps).hasEffective ? sharpnessCurve(steps) : null),
+  hessian: ({ steps }) => (measuredOf(steps).hasHessian ? hessianCurve(steps) : null),
+  'learning-rate': ({ steps }) => rateCurve(steps),
+  'gradient-norm': ({ steps }) => gradientNormCurve(steps),
+};
+
+/** The names of all figures that a run can have. */
+export const runFigureNames: readonly string[] = Object.keys(drawings);
+
 /** The page's figures by name, as far as there is something to show. */
-export function runFigures({ steps }: RunPageInput): Record<string, Figure> {
-  const { hasEffective, hasHessian } = measuredOf(steps);
-  return {
-    loss: lossCurve(steps),
-    ...(hasEffective && { sharpness: sharpnessCurve(steps) }),
-    ...(hasHessian && { hessian: hessianCurve(steps) }),
-    'learning-rate': rateCurve(steps),
-    'gradient-norm': gradientNormCurve(steps),
-  };
+export function runFigures(run: RunPageInput): Record<string, Figure> {
+  return drawn(drawings, run);
 }
 
 /**

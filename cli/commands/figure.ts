@@ -2,6 +2,7 @@ import { extname } from 'node:path';
 import type { Figure } from '../../analysis/figures/figure.ts';
 import type { Prediction } from '../../analysis/rates/prediction.ts';
 import type { Command } from '../command.ts';
+import { figureNames } from '../options/names.ts';
 import { demand, runOption, studyOption, value } from '../options/options.ts';
 import { UsageError } from '../options/usageError.ts';
 import { atMostOne, optional, required, text } from '../options/values.ts';
@@ -13,11 +14,7 @@ export const command: Command = {
   options: {
     ...studyOption,
     ...runOption,
-    name: value(
-      'Study',
-      'NAME',
-      'sweep-curve, optimum-by-setting, loss-curve, lambda-max, prediction; of a run loss, sharpness, hessian, learning-rate, gradient-norm',
-    ),
+    name: value('Study', 'NAME', figureNames),
     out: value('Study', 'FILE', '.html, which saves itself as SVG at a press of its button; .json for plotly'),
   },
   examples: [

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { sharpnessDefaults } from '../../analysis/curvature/defaults.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import type { FinetuneOptions } from '../../training/finetune.ts';
 import type { StepMetrics } from '../../training/metrics.ts';
@@ -56,7 +57,12 @@ export const command: Command = {
       'N',
       'measure lambda_max after every N steps, for metrics.jsonl and report --run',
     ),
-    'sharpness-tokens': value('Training', 'N', 'scored tokens behind it: whole rows, from the first', '1000'),
+    'sharpness-tokens': value(
+      'Training',
+      'N',
+      'scored tokens behind it: whole rows, from the first',
+      sharpnessDefaults.tokens,
+    ),
     'max-loss': value('Training', 'X', 'a loss above it ends the run as diverged; if not given twice the first one'),
     ...outOption,
     'save-every': value('Training', 'N', 'write checkpoint.safetensors after every N steps'),

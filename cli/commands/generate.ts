@@ -1,3 +1,4 @@
+import { generationDefaults } from '../../training/generate/sampling.ts';
 import type { Command } from '../command.ts';
 import { parseAdapter } from '../options/adapterOptions.ts';
 import { openAdapter, openModel } from '../options/inputs.ts';
@@ -14,15 +15,20 @@ export const command: Command = {
     adapter: value('Adapter', 'DIR', 'PEFT adapter folder'),
     method: value('Adapter', 'FILE.ts', 'your own variant, if the adapter was made with one'),
     prompt: value('Text', 'TEXT', 'is continued as it is'),
-    'max-new-tokens': value('Text', 'N', 'tokens, unless the text ends before', '256'),
-    temperature: value('Text', 'X', 'logits are divided by it before a token is drawn; 0: always the likeliest', '0'),
+    'max-new-tokens': value('Text', 'N', 'tokens, unless the text ends before', generationDefaults.maxNewTokens),
+    temperature: value(
+      'Text',
+      'X',
+      'logits are divided by it before a token is drawn; 0: always the likeliest',
+      generationDefaults.temperature,
+    ),
     'top-p': value(
       'Text',
       'P',
       'only the likeliest tokens are drawn from, as few as have this probability together',
-      '1',
+      generationDefaults.topP,
     ),
-    seed: value('Text', 'N', 'seed of what is drawn', '0'),
+    seed: value('Text', 'N', 'seed of what is drawn', generationDefaults.seed),
     ...engineOptions,
   },
   examples: [

@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts';
 import { openModel } from '../options/inputs.ts';
+import { residualMethodNames } from '../options/names.ts';
 import { modelOptions, overwriteOption, parseModel, parseOverwrite, value } from '../options/options.ts';
 import { UsageError } from '../options/usageError.ts';
 import { choice, optional, required, text } from '../options/values.ts';
@@ -19,8 +20,9 @@ export const command: Command = {
     as: value(
       'Output',
       'KIND',
-      'checkpoint; lora: of twice the rank where the adapter stands on residual weights (pissa, milora, olora, init-ab, ' +
-        'lora-ga, corda), which has forgotten the point that training went on from',
+      async () =>
+        `checkpoint; lora: of twice the rank where the adapter stands on residual weights (${await residualMethodNames()}), ` +
+        'which has forgotten the point that training went on from',
       'checkpoint',
     ),
     dtype: value('Output', 'NAME', `of the checkpoint: ${Object.keys(dtypes).join(', ')}; as in the base if not given`),

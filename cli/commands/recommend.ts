@@ -1,3 +1,4 @@
+import { recommendDefaults } from '../../analysis/recommend/defaults.ts';
 import type { Recommendation } from '../../analysis/recommend/recommend.ts';
 import type { Arguments, Command } from '../command.ts';
 import { adapterOptions, parseAdapter } from '../options/adapterOptions.ts';
@@ -32,23 +33,28 @@ export const command: Command = {
       'Recommendation',
       'WAY',
       "probes: short runs; curvature: a line search along Adam's step, no run",
-      'probes',
+      recommendDefaults.by,
     ),
     budget: value(
       'Recommendation',
       'X',
       "what probes may cost, as a part of the run's own gradient evaluations",
-      '0.1',
+      recommendDefaults.budget,
     ),
     start: value('Recommendation', 'RATE', 'of the first probe; if not given that of --by curvature'),
     prior: {
       type: 'boolean',
       group: 'Recommendation:',
       describe: 'the published rule of thumb for LoRA counts too, as a rough estimate',
-      default: true,
+      default: recommendDefaults.prior,
     },
-    warmup: value('Recommendation', 'N', 'steps of Adam before the line search', '1'),
-    'warmup-lr': value('Recommendation', 'RATE', 'their learning rate, far below the one that is sought', '1e-6'),
+    warmup: value('Recommendation', 'N', 'steps of Adam before the line search', recommendDefaults.warmup.steps),
+    'warmup-lr': value(
+      'Recommendation',
+      'RATE',
+      'their learning rate, far below the one that is sought',
+      recommendDefaults.warmup.learningRate,
+    ),
     ...engineOptions,
   },
   examples: [

@@ -1,4 +1,7 @@
+import { updateDefaults } from '../../analysis/curvature/defaults.ts';
+import { thresholdDefaults } from '../../analysis/rates/thresholds.ts';
 import type { PageSpectrum } from '../../analysis/report/pageSpectrum.ts';
+import { densityDefaults, lanczosDefaults, traceDefaults } from '../../numerics/krylov/defaults.ts';
 import type { Arguments, Command } from '../command.ts';
 import { commandLine } from '../commandLine.ts';
 import { adapterOptions, parseAdapter } from '../options/adapterOptions.ts';
@@ -50,27 +53,32 @@ export const command: Command = {
       'hessian',
     ),
     ...warmupOptions,
-    tolerance: value('Curvature', 'X', 'relative error of each end', '1e-3'),
-    'max-products': value('Curvature', 'N', 'most products with vectors, for the ends and for --top-k', '200'),
+    tolerance: value('Curvature', 'X', 'relative error of each end', lanczosDefaults.tolerance),
+    'max-products': value(
+      'Curvature',
+      'N',
+      'most products with vectors, for the ends and for --top-k',
+      lanczosDefaults.maxSteps,
+    ),
     'top-k': value('Curvature', 'K', 'the K largest eigenvalues besides'),
     trace: { type: 'boolean', group: 'Curvature:', describe: 'the trace besides, by Hutch++' },
-    'trace-products': value('Curvature', 'N', 'products with vectors for --trace', '60'),
+    'trace-products': value('Curvature', 'N', 'products with vectors for --trace', traceDefaults.products),
     density: { type: 'boolean', group: 'Curvature:', describe: 'the density of all eigenvalues besides' },
-    'density-probes': value('Curvature', 'N', 'random vectors for --density', '10'),
-    'density-steps': value('Curvature', 'N', 'Lanczos steps, so products, for each', '80'),
+    'density-probes': value('Curvature', 'N', 'random vectors for --density', densityDefaults.probes),
+    'density-steps': value('Curvature', 'N', 'Lanczos steps, so products, for each', densityDefaults.steps),
     'along-update': {
       type: 'boolean',
       group: 'Curvature:',
       describe: "how the loss bends and falls along Adam's own next step, after --warmup steps, besides",
     },
-    directions: value('Curvature', 'N', 'steps from so many batches, for --along-update', '4'),
+    directions: value('Curvature', 'N', 'steps from so many batches, for --along-update', updateDefaults.directions),
     steps: value(
       'Training',
       'N',
       'steps of a run: limits are then of the peak of its schedule, and for its first steps too',
     ),
     ...optimizerOptions,
-    momentum: value('Training', 'X', 'heavy-ball momentum, for its limit', '0.9'),
+    momentum: value('Training', 'X', 'heavy-ball momentum, for its limit', thresholdDefaults.momentum),
     ...scheduleOptions,
     html: value(
       'Output',

@@ -1,5 +1,7 @@
+import { adapterDefaults } from '../../training/adapters/defaults.ts';
 import { isMethodFile } from '../../training/adapters/methodFile.ts';
 import type { Arguments, OptionGroup } from '../command.ts';
+import { methodNames } from './names.ts';
 import { value } from './options.ts';
 import { UsageError } from './usageError.ts';
 import {
@@ -22,20 +24,25 @@ export const adapterOptions: OptionGroup = {
   method: value(
     'Adapter',
     'NAME',
-    'LoRA variant: corda, dora, eva, full, gralora, init-ab, lora, lora-ga, milora, olora, orthogonal, pissa, ' +
-      'randlora, rslora, vera; with settings behind it (lora-ga:direction=ArBr); or a file of your own, ./NAME.ts',
+    async () =>
+      `LoRA variant: ${await methodNames()}; with settings behind it (lora-ga:direction=ArBr); ` +
+      'or a file of your own, ./NAME.ts',
   ),
   // Without defaults of yargs: what was given beside --adapter must be told from what was not.
-  rank: value('Adapter', 'N', 'rank r of the update (8 if not given)'),
-  alpha: value('Adapter', 'X', 'the update is scaled by alpha / rank (16 if not given)'),
+  rank: value('Adapter', 'N', `rank r of the update (${adapterDefaults.rank} if not given)`),
+  alpha: value('Adapter', 'X', `the update is scaled by alpha / rank (${adapterDefaults.alpha} if not given)`),
   'rank-pattern': value('Adapter', 'NAME=N,..', 'other ranks, of modules with such an end of their names'),
   'alpha-pattern': value('Adapter', 'NAME=X,..', 'other alphas'),
   'target-modules': value(
     'Adapter',
     'MODULES',
-    'adapted layers: all-linear (if not given), a,b,c (ends of names) or a regular expression',
+    `adapted layers: ${adapterDefaults.targetModules} (if not given), a,b,c (ends of names) or a regular expression`,
   ),
-  'init-seed': value('Adapter', 'N', "seed of random initial values; if not given 0, in a study each run's own seed"),
+  'init-seed': value(
+    'Adapter',
+    'N',
+    `seed of random initial values; if not given ${adapterDefaults.initSeed}, in a study each run's own seed`,
+  ),
 };
 
 export type AdapterSizeOptions = {
@@ -78,9 +85,9 @@ export function parseAdapter(args: Arguments): AdapterOptions {
       rankPattern: pattern('rank-pattern', wholeNumber(1)),
       alphaPattern: pattern('alpha-pattern', number({ above: 0 })),
     }),
-    rank: optional(args, 'rank', wholeNumber(1)) ?? 8,
-    alpha: optional(args, 'alpha', number({ above: 0 })) ?? 16,
-    targetModules: optional(args, 'target-modules', targetModules) ?? 'all-linear',
+    rank: optional(args, 'rank', wholeNumber(1)) ?? adapterDefaults.rank,
+    alpha: optional(args, 'alpha', number({ above: 0 })) ?? adapterDefaults.alpha,
+    targetModules: optional(args, 'target-modules', targetModules) ?? adapterDefaults.targetModules,
   };
 }
 

@@ -1,9 +1,9 @@
-import type { Options } from 'yargs';
-import { type BackendName, backendNames } from '../../compute/backends/executable.ts';
+import { type BackendName, backendNames, engineDefaults } from '../../compute/backends/executable.ts';
 import type { Precision } from '../../compute/tensors.ts';
-import { type TrainOn, trainOnChoices } from '../../training/data/tokenRow.ts';
-import type { Arguments, OptionGroup } from '../command.ts';
+import { rowDefaults, type TrainOn, trainOnChoices } from '../../training/data/tokenRow.ts';
+import type { Arguments, Description, OptionDefinition, OptionGroup } from '../command.ts';
 import { bundledModel } from '../package.ts';
+import { taskNames } from './names.ts';
 import { UsageError } from './usageError.ts';
 import {
   atMostOne,
@@ -49,7 +49,7 @@ export const dataOptions: OptionGroup = {
   task: value(
     'Data',
     'NAME|FILE.ts',
-    'code, commonsense, instructions, math, or your own: it reads --data, or without it has problems of its own',
+    async () => `${await taskNames()}, or your own: it reads --data, or without it has problems of its own`,
   ),
   template: value(
     'Data',
@@ -62,10 +62,10 @@ export const dataOptions: OptionGroup = {
     'Data',
     'NAME',
     "which turns of the assistant are scored in a conversation: last, or all ('all' takes conversations that end otherwise)",
-    'last',
+    rowDefaults.trainOn,
   ),
-  'max-length': value('Data', 'N', 'tokens a row; the rest is cut', '512'),
-  'batch-size': value('Data', 'N', 'rows a step', '8'),
+  'max-length': value('Data', 'N', 'tokens a row; the rest is cut', rowDefaults.maxLength),
+  'batch-size': value('Data', 'N', 'rows a step', rowDefaults.batchSize),
   limit: value('Data', 'N', 'only the first N rows'),
   seed: value('Data', 'N', 'seed of the order of rows, and of all else that is random', '0'),
 };
@@ -167,9 +167,14 @@ export function parseWarmup(args: Arguments): WarmupSettings {
 
 /** What computes, and how */
 export const engineOptions: OptionGroup = {
-  precision: value('Engine', 'NAME', 'float32, float64', 'float32'),
-  backend: value('Engine', 'NAME', `${backendNames.join(', ')}; the others than onnx have float32 only`, 'onnx'),
-  threads: value('Engine', 'N', 'threads within one operation; 0 leaves it to the backend', '0'),
+  precision: value('Engine', 'NAME', 'float32, float64', engineDefaults.precision),
+  backend: value(
+    'Engine',
+    'NAME',
+    `${backendNames.join(', ')}; the others than onnx have float32 only`,
+    engineDefaults.backend,
+  ),
+  threads: value('Engine', 'N', 'threads within one operation; 0 leaves it to the backend', engineDefaults.threads),
 };
 
 export interface EngineOptions {
@@ -217,10 +222,26 @@ export const runOption: OptionGroup = {
 };
 
 /** An option with a value. Its default is shown in the help, and parsed like any other text. */
-export function value(group: string, placeholder: string, describe: string, standard?: string): Options {
+export function value(
+  group: string,
+  placeholder: string,
+  describe: Description,
+  standard?: string | number | readonly number[],
+): OptionDefinition {
   // `nargs` takes what follows whatever it begins with: -1e-3 is a value too, and its own error.
-  const option: Options = { type: 'string', nargs: 1, group: `${group}:`, describe: `${placeholder}  ${describe}` };
-  return standard === undefined ? option : { ...option, default: standard };
+  const option = { type: 'string', nargs: 1, group: `${group}:` } as const;
+  const words = (text: string): string => `${placeholder}  ${text}`;
+  return {
+    ...option,
+    describe: typeof describe === 'string' ? words(describe) : async () => words(await describe()),
+    ...(standard !== undefined && { default: typed(standard) }),
+  };
+}
+
+/** A default as one would type it: 1e-3. */
+function typed(standard: string | number | readonly number[]): string {
+  if (typeof standard === 'number') return standard > 0 && standard < 0.01 ? standard.toExponential() : `${standard}`;
+  return typeof standard === 'string' ? standard : standard.map(typed).join();
 }
 
 /** @throws UsageError naming the option that a command cannot do without. */

@@ -1,5 +1,10 @@
+import { adamDefaults } from '../../training/optimizers/adamw.ts';
+import { groupDefaults } from '../../training/optimizers/groups.ts';
 import { optimizerNames } from '../../training/optimizers/index.ts';
-import type { ScheduleName } from '../../training/optimizers/schedules.ts';
+import { loftDefaults } from '../../training/optimizers/loft.ts';
+import { loraPlusDefaults } from '../../training/optimizers/loraPlus.ts';
+import { type ScheduleName, scheduleDefaults, scheduleNames } from '../../training/optimizers/schedules.ts';
+import { sgdDefaults } from '../../training/optimizers/sgd.ts';
 import type { Arguments, OptionGroup } from '../command.ts';
 import { value } from './options.ts';
 import { UsageError } from './usageError.ts';
@@ -7,22 +12,32 @@ import { atMostOne, choice, type Given, given, list, number, optional, required,
 
 // The options of runs, one or a sweep of them; see `options.ts`.
 
-const schedules = ['constant', 'cosine', 'linear'] as const satisfies readonly ScheduleName[];
-
 /** The settings of optimizers */
 export const optimizerOptions: OptionGroup = {
-  betas: value('Training', 'B1,B2', "Adam's decay rates", '0.9,0.999'),
-  eps: value('Training', 'X', "Adam's epsilon; 1e-8 if not given, of loft 1e-4"),
-  'weight-decay': value('Training', 'X', 'weight decay', '0'),
-  momentum: value('Training', 'X', 'heavy-ball momentum of sgd', '0'),
-  'lora-plus-ratio': value('Training', 'X', "of lora+: B's learning rate as a multiple of A's; 16 if not given"),
+  betas: value('Training', 'B1,B2', "Adam's decay rates", adamDefaults.betas),
+  eps: value(
+    'Training',
+    'X',
+    `Adam's epsilon; ${adamDefaults.eps} if not given, of loft ${loftDefaults.eps.toExponential()}`,
+  ),
+  'weight-decay': value('Training', 'X', 'weight decay', groupDefaults.weightDecay),
+  momentum: value('Training', 'X', 'heavy-ball momentum of sgd', sgdDefaults.momentum),
+  'lora-plus-ratio': value(
+    'Training',
+    'X',
+    `of lora+: B's learning rate as a multiple of A's; ${loraPlusDefaults.loraPlusRatio} if not given`,
+  ),
 };
 
 /** How the learning rate goes, over however many steps */
 export const scheduleOptions: OptionGroup = {
-  schedule: value('Training', 'NAME', schedules.join(', '), 'cosine'),
+  schedule: value('Training', 'NAME', scheduleNames.join(', '), scheduleDefaults.schedule),
   'warmup-steps': value('Training', 'N', 'steps of linear warm-up'),
-  'warmup-ratio': value('Training', 'X', 'the same as a part of all steps (0.03 if neither is given)'),
+  'warmup-ratio': value(
+    'Training',
+    'X',
+    `the same as a part of all steps (${scheduleDefaults.warmupRatio} if neither is given)`,
+  ),
 };
 
 /** How a run trains, all but its learning rate */
@@ -67,10 +82,11 @@ export type ScheduleSettings = {
 export function parseSchedule(args: Arguments): ScheduleSettings {
   atMostOne(args, 'warmup-steps', 'warmup-ratio');
   const warmupSteps = optional(args, 'warmup-steps', wholeNumber(0));
-  const ratio = (): number => optional(args, 'warmup-ratio', number({ least: 0, most: 1 })) ?? 0.03;
+  const ratio = (): number =>
+    optional(args, 'warmup-ratio', number({ least: 0, most: 1 })) ?? scheduleDefaults.warmupRatio;
   return {
     ...given({ warmupSteps, warmupRatio: warmupSteps === undefined ? ratio() : undefined }),
-    schedule: required(args, 'schedule', choice(schedules)),
+    schedule: required(args, 'schedule', choice(scheduleNames)),
   };
 }
 
@@ -92,7 +108,7 @@ export function parseTraining(args: Arguments): TrainingOptions {
   atMostOne(args, 'steps', 'epochs');
   const optimizer = required(args, 'optimizer', choice(optimizerNames));
   const steps = optional(args, 'steps', wholeNumber(1));
-  const { eps = optimizer === 'loft' ? 1e-4 : 1e-8, ...settings } = parseOptimizer(args);
+  const { eps = (optimizer === 'loft' ? loftDefaults : adamDefaults).eps, ...settings } = parseOptimizer(args);
   return {
     ...settings,
     ...parseSchedule(args),

@@ -1,5 +1,6 @@
 import { LambdamaxError } from '../../errors.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
+import { generationDefaults } from '../../training/generate/sampling.ts';
 import type { Model } from '../../training/model.ts';
 import type { ProblemRow } from '../../training/taskData.ts';
 import type { TaskFamily, TaskProblem, TaskSplit } from '../../training/tasks/task.ts';
@@ -15,7 +16,7 @@ import { type Given, given, required, wholeNumber } from './values.ts';
 
 /** How a model answers the problems of a task */
 export const examinationOptions: OptionGroup = {
-  'max-new-tokens': value('Task', 'N', 'tokens of an answer, unless it ends before', '256'),
+  'max-new-tokens': value('Task', 'N', 'tokens of an answer, unless it ends before', generationDefaults.maxNewTokens),
   exact: {
     type: 'boolean',
     group: 'Task:',

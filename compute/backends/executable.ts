@@ -36,6 +36,9 @@ export const backendNames = ['onnx', 'tensorflow', 'wasm'] as const;
 /** The name of a backend. */
 export type BackendName = (typeof backendNames)[number];
 
+/** What computes, and how, where nothing else is said. */
+export const engineDefaults = { precision: 'float32', backend: 'onnx', threads: 0 } as const;
+
 /** Something that can run graphs. */
 export interface Backend {
   readonly name: string;

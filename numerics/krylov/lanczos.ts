@@ -1,3 +1,4 @@
+import { lanczosDefaults } from './defaults.ts';
 import { explore } from './explore.ts';
 import type { SymmetricOperator } from './operator.ts';
 import type { Outcome } from './outcome.ts';
@@ -61,7 +62,13 @@ export interface LanczosResult {
  * give (1e-5 in float32, 1e-13 in float64). NaN or infinity in a product is an outcome, not an error.
  */
 export async function lanczos(operator: SymmetricOperator, options: LanczosOptions = {}): Promise<LanczosResult> {
-  const { tolerance = 1e-3, maxSteps = 100, seed = 0, ends = 'both', onStep } = options;
+  const {
+    tolerance = lanczosDefaults.tolerance,
+    maxSteps = lanczosDefaults.maxSteps,
+    seed = 0,
+    ends = 'both',
+    onStep,
+  } = options;
   checkSearch('lanczos', operator, { tolerance, maxSteps });
   const wanted: readonly End[] = ends === 'both' ? ['largest', 'smallest'] : [ends];
   const found: Partial<Record<End, FoundEnd>> = {};

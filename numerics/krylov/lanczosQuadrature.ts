@@ -1,5 +1,6 @@
 import { LambdamaxError } from '../../errors.ts';
 import { mean, standardError } from '../statistics.ts';
+import { densityDefaults } from './defaults.ts';
 import { notFiniteProduct } from './fault.ts';
 import type { SymmetricOperator } from './operator.ts';
 import { randomSigns } from './startVector.ts';
@@ -48,7 +49,7 @@ export async function lanczosQuadrature(
   operator: SymmetricOperator,
   options: LanczosQuadratureOptions = {},
 ): Promise<SpectralMeasure> {
-  const { probes = 10, steps = 80, seed = 0, onStep } = options;
+  const { probes = densityDefaults.probes, steps = densityDefaults.steps, seed = 0, onStep } = options;
   for (const [name, count] of Object.entries({ probes, steps, size: operator.size })) {
     if (!(Number.isInteger(count) && count >= 1))
       throw new LambdamaxError({

@@ -1,4 +1,5 @@
 import { LambdamaxError } from '../../errors.ts';
+import { lanczosDefaults } from './defaults.ts';
 import { explore } from './explore.ts';
 import type { LanczosOptions } from './lanczos.ts';
 import type { SymmetricOperator } from './operator.ts';
@@ -52,7 +53,7 @@ export async function topEigenpairs(
   const [first] = pairs;
   if (first === undefined || found.outcome === 'notFinite') return { pairs, ...found };
   const [rounding] = await roundingBounds(operator, [first], size);
-  const { tolerance = 1e-3 } = options;
+  const { tolerance = lanczosDefaults.tolerance } = options;
   const rounded = pairs.map((pair) => ({ ...pair, residualBound: pair.residualBound + rounding! }));
   const isTooRough = rounded.some(({ value, residualBound }) => residualBound > allowedError(value, tolerance, size));
   const outcome = found.outcome === 'converged' && isTooRough ? 'roundingLimit' : found.outcome;
@@ -64,7 +65,7 @@ async function search(
   operator: SymmetricOperator,
   options: TopEigenpairsOptions,
 ): Promise<TopEigenpairs & { readonly size: number }> {
-  const { count, tolerance = 1e-3, maxSteps = 100 + 10 * count, seed = 0, onStep } = options;
+  const { count, tolerance = lanczosDefaults.tolerance, maxSteps = 100 + 10 * count, seed = 0, onStep } = options;
   if (!(Number.isInteger(count) && count >= 1 && count <= operator.size))
     throw new LambdamaxError({
       subject: 'count of topEigenpairs',

@@ -6,6 +6,7 @@ import { type AdapterLayout, broughtTensors, layoutTensors, moduleTensors, share
 import { matchModules } from '../layout/matchModules.ts';
 import type { Model } from '../model.ts';
 import { sizeOfModule } from '../peft/targets.ts';
+import { adapterDefaults } from './defaults.ts';
 import { checkRank } from './forms/rank.ts';
 import { adapterMethod } from './index.ts';
 import { samples } from './initial/samples.ts';
@@ -25,9 +26,9 @@ export interface ModuleSizes extends AdapterSize {
 export interface AdapterOptions extends Partial<ModuleSizes> {
   /** A LoRA variant, by name or as it is; a file with one of the user's own, `./my-variant.ts`. */
   readonly method: string | AdapterMethod;
-  /** Default 8. */
+  /** Default 8, of {@link adapterDefaults}. */
   readonly rank?: number;
-  /** Default 2 rank. */
+  /** Default 16, of {@link adapterDefaults}, whatever the rank. */
   readonly alpha?: number;
   /** A comma list of name endings or a regular expression; default: every linear layer of every block. */
   readonly targetModules?: string;
@@ -53,15 +54,17 @@ export interface Adapter {
   readonly weights: ReadonlyMap<string, Vector>;
 }
 
-/** The names that an adapter's target modules are chosen from. */
-export const defaultTargets = 'all-linear';
-
 /**
  * A new adapter with the method's initial values. Throws a LambdamaxError (or ArgumentError) for an unknown method, modules
  * that match nothing, and a rank that a module's matrix does not have.
  */
 export async function createAdapter(model: Model, options: AdapterOptions): Promise<Adapter> {
-  const { rank = 8, alpha = 2 * rank, targetModules = defaultTargets, initSeed = 0 } = options;
+  const {
+    rank = adapterDefaults.rank,
+    alpha = adapterDefaults.alpha,
+    targetModules = adapterDefaults.targetModules,
+    initSeed = adapterDefaults.initSeed,
+  } = options;
   const method = typeof options.method === 'string' ? await loadMethod(options.method) : options.method;
   const wanted = layoutFor(model, method, targetModules, { ...options, rank, alpha });
   const modules = await initialisedModules(model, method, wanted, options);
@@ -90,7 +93,7 @@ async function initialisedModules(
   layout: AdapterLayout,
   options: AdapterOptions,
 ): Promise<ReadonlyMap<string, InitialisedModule>> {
-  const { initSeed = 0 } = options;
+  const { initSeed = adapterDefaults.initSeed } = options;
   const { form, share } = method;
   const modules = new Map<string, InitialisedModule>();
   for await (const [module, sample] of samples(model, method, layout, options)) {

@@ -6,7 +6,7 @@ import { firstSequences, isGiven } from './sequences.ts';
 import { type Scored, tokeniseConversation, tokeniseText } from './together.ts';
 import { readTokens, tokenFields } from './tokenised.ts';
 import type { TextTokenizer } from './tokenizer.ts';
-import { notScored, type TokenRow, type TrainOn, trainOnChoices } from './tokenRow.ts';
+import { notScored, rowDefaults, type TokenRow, type TrainOn, trainOnChoices } from './tokenRow.ts';
 
 export { notScored, type TokenRow, type TrainOn, trainOnChoices };
 
@@ -104,7 +104,7 @@ interface TokenisedText extends Scored {
 }
 
 function tokenise(row: DataRow, subject: string, options: ExampleOptions): TokenisedText {
-  const { tokenizer, trainOn = 'last', maxLength } = options;
+  const { tokenizer, trainOn = rowDefaults.trainOn, maxLength } = options;
   // Read first: what is wrong with a row is said before a tokenizer is missed.
   const conversation = conversationOf(row, subject, options);
   const example = conversation === undefined ? toTextExample(row, subject, options) : undefined;
@@ -126,7 +126,7 @@ function tokenise(row: DataRow, subject: string, options: ExampleOptions): Token
 
 /** The conversation that a row is, or under the template `chat` its prompt and response as one of two messages. */
 function conversationOf(row: DataRow, subject: string, options: ExampleOptions): Conversation | undefined {
-  const { template, promptField, responseField, trainOn = 'last' } = options;
+  const { template, promptField, responseField, trainOn = rowDefaults.trainOn } = options;
   const namesFields = promptField !== undefined || responseField !== undefined;
   if (isChat(row) && !namesFields && (template === undefined || template === chatTemplateName))
     return readConversation(row, subject, trainOn === 'last');

@@ -15,3 +15,6 @@ export interface TokenRow extends RowSequences {
 /** Which of the assistant's turns are scored: every one, or the last. */
 export type TrainOn = (typeof trainOnChoices)[number];
 export const trainOnChoices = ['last', 'all'] as const;
+
+/** How rows are read and how many are computed at a time where nothing else is said. Lengths are in tokens. */
+export const rowDefaults = { maxLength: 512, trainOn: 'last', batchSize: 8 } as const;

@@ -6,7 +6,7 @@ import { batchesOf } from '../data/batches.ts';
 import type { Model } from '../model.ts';
 import { bytesPerPosition } from './cache.ts';
 import { type GenerationEnd, type GrowingRow, generateBatch } from './generateBatch.ts';
-import type { Sampling } from './sampling.ts';
+import { generationDefaults, type Sampling } from './sampling.ts';
 import { stopTokens } from './stopTokens.ts';
 
 /** How prompts are continued. */
@@ -42,7 +42,15 @@ const mostCacheBytes = 2 ** 29;
 export async function generate(
   model: Model,
   prompts: readonly ArrayLike<number>[],
-  { adapter, maxNewTokens = 256, seed = 0, stop, batchSize = 64, onProgress, ...sampling }: GenerateOptions = {},
+  {
+    adapter,
+    maxNewTokens = generationDefaults.maxNewTokens,
+    seed = generationDefaults.seed,
+    stop,
+    batchSize = 64,
+    onProgress,
+    ...sampling
+  }: GenerateOptions = {},
 ): Promise<Generation[]> {
   requireOptions(maxNewTokens, sampling);
   const rows = prompts.map((prompt, index): GrowingRow => {
@@ -74,7 +82,10 @@ export async function generate(
   }));
 }
 
-function requireOptions(maxNewTokens: number, { temperature = 0, topP = 1 }: Sampling): void {
+function requireOptions(
+  maxNewTokens: number,
+  { temperature = generationDefaults.temperature, topP = generationDefaults.topP }: Sampling,
+): void {
   if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 1))
     throw new ArgumentError({
       subject: 'maxNewTokens',

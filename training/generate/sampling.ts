@@ -1,5 +1,8 @@
 import type { RandomStream } from '../../compute/index.ts';
 
+/** How texts are generated where nothing else is said: greedily. */
+export const generationDefaults = { maxNewTokens: 256, temperature: 0, topP: 1, seed: 0 } as const;
+
 /** How the next token is chosen. */
 export interface Sampling {
   /** 0 (the default): always the likeliest token. Else logits are divided by it before the softmax. */
@@ -14,7 +17,7 @@ export interface Sampling {
 /** The next token from its logits; undefined if these are not finite, as those of a diverged adapter. */
 export function chooseToken(
   logits: Float32Array | Float64Array,
-  { temperature = 0, topP = 1 }: Sampling,
+  { temperature = generationDefaults.temperature, topP = generationDefaults.topP }: Sampling,
   random: RandomStream,
 ): number | undefined {
   let [best, highest] = [0, Number.NEGATIVE_INFINITY];

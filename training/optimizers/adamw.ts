@@ -18,6 +18,9 @@ export interface AdamOptions extends GroupOptions {
   readonly eps?: number;
 }
 
+/** Adam's settings where none are given: PyTorch's. */
+export const adamDefaults = { betas: [0.9, 0.999], eps: 1e-8 } as const;
+
 /**
  * Adam with decoupled weight decay, as PyTorch's `AdamW`. With gradient g and rate lr, step t = 1, 2, ...:
  *
@@ -48,7 +51,7 @@ export function adaptive(
   specs: readonly TensorSpec[],
   options: AdamOptions,
 ): AdaptiveOptimizer {
-  const { betas = [0.9, 0.999], eps = 1e-8 } = options;
+  const { betas = adamDefaults.betas, eps = adamDefaults.eps } = options;
   checkMoments(betas, eps);
   const segments = segmentsOf(specs, options);
   const size = totalSize(specs);

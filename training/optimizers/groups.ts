@@ -32,6 +32,9 @@ export interface GroupOptions {
   readonly groups?: readonly OptimizerGroup[];
 }
 
+/** The weight decay of every optimizer where none is given. */
+export const groupDefaults = { weightDecay: 0 } as const;
+
 /**
  * Every tensor with its place and its settings.
  *
@@ -39,7 +42,7 @@ export interface GroupOptions {
  */
 export function placedTensors(
   specs: readonly TensorSpec[],
-  { weightDecay = 0, groups = [] }: GroupOptions,
+  { weightDecay = groupDefaults.weightDecay, groups = [] }: GroupOptions,
 ): PlacedTensor[] {
   checkArgument('weightDecay', weightDecay, 'a number of at least 0', isUsable);
   const finders = groups.map((group) => ({ ...group, pattern: patternOf(group) }));

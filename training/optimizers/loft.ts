@@ -1,11 +1,14 @@
 import { type TensorSpec, totalSize } from '../../compute/tensors.ts';
-import { type AdamOptions, checkMoments } from './adamw.ts';
+import { type AdamOptions, adamDefaults, checkMoments } from './adamw.ts';
 import { placedTensors } from './groups.ts';
 import { factorsOf, moveFactor, turnMoments } from './loftFactors.ts';
 import { checkStep, copyVectors, type Optimizer, restoreVectors } from './optimizer.ts';
 
 /** LoFT's settings: Adam's, with 1e-4 for eps if none is given. */
 export interface LoftOptions extends AdamOptions {}
+
+/** LoFT's settings where none are given: Adam's, but for eps. */
+export const loftDefaults = { ...adamDefaults, eps: 1e-4 } as const;
 
 /**
  * LoFT's AdamW, which moves the product of two factors as AdamW would move a full matrix: gradients of one factor are
@@ -17,7 +20,7 @@ export interface LoftOptions extends AdamOptions {}
  * @throws ArgumentError for settings out of range, and for an adapter without such factors.
  */
 export function loft(specs: readonly TensorSpec[], options: LoftOptions = {}): Optimizer {
-  const { betas = [0.9, 0.999], eps = 1e-4 } = options;
+  const { betas = loftDefaults.betas, eps = loftDefaults.eps } = options;
   checkMoments(betas, eps);
   const size = totalSize(specs);
   const { factors, others, productsSize } = factorsOf(placedTensors(specs, options));

@@ -10,6 +10,9 @@ export interface LoraPlusOptions extends AdamOptions {
   readonly loraPlusRatio?: number | undefined;
 }
 
+/** LoRA+'s own setting where none is given. */
+export const loraPlusDefaults = { loraPlusRatio: 16 } as const;
+
 /**
  * AdamW with two learning rates: the schedule's for A, and `loraPlusRatio` times as much for B and for trainable vectors,
  * as PEFT's `create_loraplus_optimizer`. Hayou, Ghosh and Yu 2024, arXiv 2402.12354, section 4. Factors that
@@ -18,7 +21,7 @@ export interface LoraPlusOptions extends AdamOptions {
  * @throws ArgumentError for settings out of range, and for an adapter without B.
  */
 export function loraPlus(parameters: readonly TensorSpec[], options: LoraPlusOptions = {}): AdaptiveOptimizer {
-  const { loraPlusRatio = 16, groups = [], ...adam } = options;
+  const { loraPlusRatio = loraPlusDefaults.loraPlusRatio, groups = [], ...adam } = options;
   const faster = fasterTensors(parameters, loraPlusRatio);
   return adaptive('lora+', 'decoupled', parameters, { ...adam, groups: [...groups, faster] });
 }

@@ -12,6 +12,12 @@ const decays = {
 /** The name of a schedule. */
 export type ScheduleName = keyof typeof decays;
 
+/** The names of all schedules, sorted. */
+export const scheduleNames = Object.keys(decays) as readonly ScheduleName[];
+
+/** How the rate of a run goes where nothing else is said, as in the paper: the warm-up's share is of all steps. */
+export const scheduleDefaults = { schedule: 'cosine', warmupRatio: 0.03 } as const;
+
 /** A learning rate over time. */
 export interface Schedule {
   readonly schedule: ScheduleName;

@@ -8,6 +8,9 @@ export interface SgdOptions extends GroupOptions {
   readonly momentum?: number;
 }
 
+/** The settings of gradient descent where none are given. */
+export const sgdDefaults = { momentum: 0 } as const;
+
 /**
  * Gradient descent with heavy-ball momentum, as PyTorch's `SGD` without dampening: with g' = g + weightDecay p,
  * u <- momentum u + g' (u = g' in the first step), p <- p - lr u: weight decay is an L2 penalty's gradient. Polyak 1964; Sutskever et al. 2013.
@@ -15,7 +18,7 @@ export interface SgdOptions extends GroupOptions {
  * @throws ArgumentError that names the field for settings out of range.
  */
 export function sgd(specs: readonly TensorSpec[], options: SgdOptions = {}): Optimizer {
-  const { momentum = 0 } = options;
+  const { momentum = sgdDefaults.momentum } = options;
   checkArgument('momentum', momentum, 'a number from 0 to below 1', (value) => value >= 0 && value < 1);
   const segments = segmentsOf(specs, options);
   const size = totalSize(specs);
