@@ -21,7 +21,7 @@ const run: RecommendOptions = {
 
 test('by probes: a rate at which training goes about as well as at the best of a sweep, within its budget', async () => {
   await using model = await referenceModel('llama', 'float32');
-  const start = await createAdapter(model, { method: 'lora', rank: 2, rows });
+  const start = await createAdapter(model, { method: 'lora', rank: 2, alpha: 4, rows });
   const before = start.parameters.slice();
   const told: number[] = [];
   const found = await recommend(model, start, rows, {
