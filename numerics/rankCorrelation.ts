@@ -1,4 +1,4 @@
-import { randomStream } from '../compute/random.ts';
+import { type RandomStream, randomStream } from '../compute/random.ts';
 import { mean, type Stratum } from './statistics.ts';
 
 /** A rank correlation with its two-sided permutation p-value. */
@@ -25,7 +25,11 @@ export function ranks(values: readonly number[]): number[] {
 
 /** Spearman's rho: Pearson's correlation of the average ranks; null below two points or for constant values. */
 export function spearman(x: readonly number[], y: readonly number[], seed = 0): RankCorrelation | null {
-  return judged(ranks(x), ranks(y), pearson, seed);
+  const value = spearmanRho(x, y);
+  if (value === null) return null;
+  const [ranksX, ranksY] = [ranks(x), ranks(y)];
+  const ofOrder = (order: readonly number[]): number => pearson(ranksX, inOrderOf(ranksY, order));
+  return { value, ...chanceOf(value, ofOrder, x.length, randomStream(seed, 'rank correlation, permutation test')) };
 }
 
 /** {@link spearman}'s rho alone, without the cost of its p-value; null where that is null. */
@@ -38,7 +42,11 @@ export function spearmanRho(x: readonly number[], y: readonly number[]): number 
  * points or for constant values. Kendall, Biometrika 33 (1945).
  */
 export function kendall(x: readonly number[], y: readonly number[], seed = 0): RankCorrelation | null {
-  return judged([...x], [...y], tauB, seed);
+  const { difference, untiedX, untiedY } = pairCounts(x, y);
+  if (untiedX === 0 || untiedY === 0) return null;
+  const value = difference / Math.sqrt(untiedX * untiedY);
+  const random = randomStream(seed, 'rank correlation, permutation test');
+  return { value, ...chanceOf(difference, differenceIn(x, y), x.length, random) };
 }
 
 /**
@@ -61,18 +69,11 @@ export function kendallWithin(strata: readonly Stratum[], seed = 0): RankCorrela
     return { value, pValue: Math.min(pValue, 1), exact: true };
   }
   const random = randomStream(seed, 'rank correlation within strata, permutation test');
+  const differences = used.map(({ x, y }) => differenceIn(x, y));
   let large = 1;
   for (let draw = 0; draw < sampledPairings; draw++) {
-    const drawn = used.reduce(
-      (sum, { x, y }) =>
-        sum +
-        pairCounts(
-          x,
-          random.permutation(y.length).map((i) => y[i]!),
-        ).difference,
-      0,
-    );
-    if (isAsLarge(drawn)) large++;
+    const drawn = differences.map((differenceOf, i) => differenceOf(random.permutation(used[i]!.x.length)));
+    if (isAsLarge(drawn.reduce((sum, one) => sum + one, 0))) large++;
   }
   return { value, pValue: large / (sampledPairings + 1), exact: false };
 }
@@ -103,8 +104,9 @@ function inOrder(strata: readonly Stratum[]): Stratum[] {
 function differenceChances({ x, y }: Stratum): Map<number, number> {
   const counts = new Map<number, number>();
   let all = 0;
-  for (const pairing of permutations(y)) {
-    const { difference } = pairCounts(x, pairing);
+  const differenceOf = differenceIn(x, y);
+  for (const order of permutations(x.length)) {
+    const difference = differenceOf(order);
     counts.set(difference, (counts.get(difference) ?? 0) + 1);
     all++;
   }
@@ -119,29 +121,31 @@ function ofSums(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>):
   return sums;
 }
 
-type Correlation = (x: readonly number[], y: readonly number[]) => number;
+/** The values in this order of their indices. */
+function inOrderOf(values: readonly number[], order: readonly number[]): number[] {
+  return order.map((i) => values[i]!);
+}
 
-function judged(x: number[], y: number[], correlation: Correlation, seed: number): RankCorrelation | null {
-  if (new Set(x).size < 2 || new Set(y).size < 2) return null;
-  const value = correlation(x, y);
-  const threshold = Math.abs(value) - 1e-12;
-  const isAsLarge = (pairing: readonly number[]): boolean => Math.abs(correlation(x, pairing)) >= threshold;
-  const exact = x.length <= largestExact;
-  if (exact) {
+/** The chance that an order of n points, as likely as any, has a statistic at least as large as this, whatever its sign. */
+function chanceOf(
+  observed: number,
+  statistic: (order: readonly number[]) => number,
+  n: number,
+  random: RandomStream,
+): Pick<RankCorrelation, 'pValue' | 'exact'> {
+  const isAsLarge = (order: readonly number[]): boolean => Math.abs(statistic(order)) >= Math.abs(observed) - 1e-12;
+  if (n <= largestExact) {
     let large = 0;
     let all = 0;
-    for (const pairing of permutations(y)) {
+    for (const order of permutations(n)) {
       all++;
-      if (isAsLarge(pairing)) large++;
+      if (isAsLarge(order)) large++;
     }
-    return { value, pValue: large / all, exact };
+    return { pValue: large / all, exact: true };
   }
-  const random = randomStream(seed, 'rank correlation, permutation test');
   let large = 1; // the observed pairing itself, so that no p-value is zero
-  for (let draw = 0; draw < sampledPairings; draw++) {
-    if (isAsLarge(random.permutation(y.length).map((i) => y[i]!))) large++;
-  }
-  return { value, pValue: large / (sampledPairings + 1), exact };
+  for (let draw = 0; draw < sampledPairings; draw++) if (isAsLarge(random.permutation(n))) large++;
+  return { pValue: large / (sampledPairings + 1), exact: false };
 }
 
 function pearson(x: readonly number[], y: readonly number[]): number {
@@ -158,9 +162,20 @@ function pearson(x: readonly number[], y: readonly number[]): number {
   return xy / Math.sqrt(xx * yy);
 }
 
-function tauB(x: readonly number[], y: readonly number[]): number {
-  const { difference, untiedX, untiedY } = pairCounts(x, y);
-  return difference / Math.sqrt(untiedX * untiedY);
+/** Concordant pairs less discordant ones, of x with y in another order; the signs of all pairs are found once. */
+function differenceIn(x: readonly number[], y: readonly number[]): (order: readonly number[]) => number {
+  const n = x.length;
+  const signsOf = (values: readonly number[]): Int8Array =>
+    Int8Array.from({ length: n * n }, (_, k) => Math.sign(values[Math.floor(k / n)]! - values[k % n]!));
+  const [signsX, signsY] = [signsOf(x), signsOf(y)];
+  return (order) => {
+    let difference = 0;
+    for (let i = 1; i < n; i++) {
+      const [rowX, rowY] = [i * n, order[i]! * n];
+      for (let j = 0; j < i; j++) difference += signsX[rowX + j]! * signsY[rowY + order[j]!]!;
+    }
+    return difference;
+  };
 }
 
 interface PairCounts {
@@ -186,9 +201,9 @@ function pairCounts(x: readonly number[], y: readonly number[]): PairCounts {
   return { difference, untiedX, untiedY };
 }
 
-/** All orders of `values`, by Heap's algorithm; the same array is yielded each time, changed by one swap. */
-function* permutations(values: readonly number[]): Generator<readonly number[]> {
-  const order = [...values];
+/** All orders of the numbers below n, by Heap's algorithm; the same array is yielded each time, changed by one swap. */
+function* permutations(n: number): Generator<readonly number[]> {
+  const order = Array.from({ length: n }, (_, i) => i);
   const counters = order.map(() => 0);
   yield order;
   let i = 0;

@@ -26,11 +26,12 @@ export interface SettingsGroup {
 export function groupsOf(points: readonly Configured[]): SettingsGroup[] {
   const columns = columnsIn(points);
   const chosen = points.map((point) => chosenIn(point.settings));
+  const sizes = new Map<string, number>();
+  for (const key of chosen.map(keyOf)) sizes.set(key, (sizes.get(key) ?? 0) + 1);
   const distinct = [...new Map(chosen.map((settings) => [keyOf(settings), settings])).values()];
   const whole = distinct
     .filter((settings) => !distinct.some((other) => other !== settings && includes(other, settings)))
     .sort((a, b) => compareSettings(a, b, columns));
-  const sizes = new Map(whole.map((settings) => [keyOf(settings), countOf(settings, chosen)]));
   const home = chosen.map((own) =>
     keyOf(
       whole
@@ -108,10 +109,6 @@ function keyOf(settings: Settings): string {
 /** Whether all of `part` is in `whole`. */
 function includes(whole: Settings, part: Settings): boolean {
   return Object.entries(part).every(([name, value]) => whole[name] === value);
-}
-
-function countOf(settings: Settings, all: readonly Settings[]): number {
-  return all.filter((other) => keyOf(other) === keyOf(settings)).length;
 }
 
 function compareSettings(a: Settings, b: Settings, columns: readonly string[]): number {
