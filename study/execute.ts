@@ -5,8 +5,8 @@ import type { FinetuneOptions } from '../training/finetune.ts';
 import type { Model } from '../training/model.ts';
 import { finetuneInHeldFolder } from '../training/runFolder.ts';
 import { type ExaminationSource, openExamination, type Validation } from '../training/validation.ts';
-import type { RunConfiguration } from './plan.ts';
-import type { ExecuteRun } from './runs.ts';
+import type { RunResult } from './result.ts';
+import type { RunConfiguration } from './run.ts';
 
 /** What the runs of a sweep train on. */
 export interface SweepData {
@@ -14,6 +14,9 @@ export interface SweepData {
   /** What they are scored on: rows, or the problems of a task; absent: on the training loss. */
   readonly validation?: readonly TokenRow[] | ExaminationSource;
 }
+
+/** Trains one run in its folder, and may tell its steps. Divergence is a result; only what cannot go on is thrown. */
+export type ExecuteRun = (run: RunConfiguration, folder: string, onStep: (step: number) => void) => Promise<RunResult>;
 
 /**
  * Trains a sweep's runs in this process, all on one model: methods of one form share its compiled graphs. Initial values are
@@ -23,8 +26,8 @@ export function executeOn(model: Model, { rows, validation }: SweepData): Execut
   const starts = new Map<string, Promise<Adapter>>();
   let opened: Promise<Validation | undefined> | undefined;
   return async (run, folder, onStep) => {
-    const { method, rank, alpha, targetModules, initSeed } = run;
-    const key = JSON.stringify([method, rank, alpha, targetModules, initSeed]);
+    const { method, rank, alpha, targetModules, rankPattern, alphaPattern, initSeed } = run;
+    const key = JSON.stringify([method, rank, alpha, targetModules, rankPattern, alphaPattern, initSeed]);
     const start = starts.get(key) ?? startingAdapter(model, run, rows);
     starts.set(key, start);
     const { parameters, ...frozen } = await start;
@@ -48,10 +51,11 @@ export function executeOn(model: Model, { rows, validation }: SweepData): Execut
  */
 export async function startingAdapter(
   model: Model,
-  { method, rank, alpha, targetModules, initSeed, methodContent }: RunConfiguration,
+  { method, rank, alpha, targetModules, rankPattern, alphaPattern, initSeed, methodContent }: RunConfiguration,
   rows: readonly TokenRow[],
 ): Promise<Adapter> {
-  const adapter = await createAdapter(model, { method, rank, alpha, targetModules, initSeed, rows });
+  const patterns = { ...(rankPattern && { rankPattern }), ...(alphaPattern && { alphaPattern }) };
+  const adapter = await createAdapter(model, { method, rank, alpha, targetModules, ...patterns, initSeed, rows });
   requireSameContent(method, methodContent, adapter.method.contentHash);
   return adapter;
 }

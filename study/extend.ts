@@ -30,6 +30,12 @@ export interface ExtensionLimits {
  */
 export const usualLimits: ExtensionLimits = { lowest: 1e-7, highest: 10, mostRates: 24, margin: 0.01, worseRates: 2 };
 
+/**
+ * The coarse grid that `auto` starts from: factors of 4 around 1e-3, wide enough for LoRA on models of a million to
+ * billions of parameters. The sweep extends it until it brackets the optimum, and halves the steps there.
+ */
+export const automaticGrid: readonly number[] = [6.25e-5, 2.5e-4, 1e-3, 4e-3, 1.6e-2];
+
 /** Which sides of the best rate are closed off by clearly worse ones. */
 export interface Bracket {
   /** Null when every rate diverged. */

@@ -1,205 +1,248 @@
-import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { z } from 'zod';
+import { basename } from 'node:path';
 import { limitOf } from '../analysis/rates/limits.ts';
-import type { Prediction } from '../analysis/rates/prediction.ts';
-import type { StabilityLimit, Sweep, SweepConfiguration } from '../analysis/rates/sweep.ts';
-import type { ReportInput, ReportSpectrum } from '../analysis/report/reportInput.ts';
-import { canonicalJson } from '../training/data/hash.ts';
-import { directionOf } from './methodRuns.ts';
-import {
-  codeOf,
-  configurationName,
-  isShare,
-  type OptimizerConfiguration,
-  type ScoreMeasure,
-  type StudyPlan,
-} from './plan.ts';
+import type { StabilityLimit, Sweep, SweepConfiguration, SweepContext } from '../analysis/rates/sweep.ts';
+import { LambdamaxError } from '../errors.ts';
+import { canonicalJson, hashOf } from '../training/data/hash.ts';
+import type { Configuration, OptimizerConfiguration } from './configuration.ts';
+import { namesOf, type Setting } from './names.ts';
+import type { StudyPlan } from './plan.ts';
+import { type PredictedOf, readPredicted } from './predictors.ts';
 import { studyProgress } from './progress.ts';
-import { intervalOf, type MeasurementKind, readMeasurements, readStudy, type StudyRecord, scoreOf } from './record.ts';
+import { readStudy, type StudyRecord } from './record.ts';
+import { intervalOf, scoreOf } from './result.ts';
+import { directionOf, isShare, scoreLabels } from './score.ts';
+import { readSpectra, type SpectrumOf, type StoredSpectrum } from './spectra.ts';
 
-const end = z.object({
-  value: z.number().nullable(),
-  residualBound: z.number().nullish(),
-  standardError: z.number().nullish(),
-});
-
-/** The part of `spectrum`'s JSON object that predictions and reports need. */
-const spectrumSchema = z.looseObject({
-  operator: z.string(),
-  method: z.string(),
-  tokens: z.number(),
-  batches: z.number(),
-  products: z.number().nullish(),
-  outcome: z.string().nullish(),
-  lambdaMax: end,
-  lambdaMin: end.nullish(),
-  thresholds: z.record(z.string(), z.number().nullable()).nullish(),
-  gradientEvaluations: z.number().nullish(),
-  startsAtZeroB: z.boolean().nullish(),
-});
-
-/** What a predictor said of one method. */
-const predictedSchema = z.looseObject({
-  method: z.string(),
-  rates: z.record(z.string(), z.number().nullable()),
-  gradientEvaluations: z.number(),
-});
-
-/** The code that a measurement was made with, as its configuration says. */
-const codeSchema = z.object({ resultsVersion: z.number().optional(), methodContent: z.string().optional() });
-
-type Predicted = z.infer<typeof predictedSchema>;
-
-type StoredSpectrum = z.infer<typeof spectrumSchema>;
-
-/** A study folder as the analysis sees it. */
+/** One or several study folders as the analysis sees them. */
 export interface StudyFindings {
-  readonly plan: StudyPlan;
+  readonly plans: readonly StudyPlan[];
   readonly sweep: Sweep;
-  readonly spectra: readonly ReportSpectrum[];
+  /** The curvature of each configuration where training starts, as far as it was measured. */
+  readonly spectra: readonly FoundSpectrum[];
+  /** In what several studies differ besides their configurations, a sentence each. */
+  readonly differences: readonly string[];
+}
+
+/** A configuration, by its name, with the spectrum of its Hessian. */
+export interface FoundSpectrum {
+  readonly configuration: string;
+  readonly method: string;
+  readonly spectrum: StoredSpectrum;
+}
+
+/** A study with all that was measured in it. */
+interface MeasuredStudy extends StudyRecord {
+  readonly spectrumOf: SpectrumOf;
+  readonly predictedOf: PredictedOf;
 }
 
 /**
- * The study folders in a folder: itself, or where it holds one study for each of several tasks these, by name. Of a folder
- * without any it is itself, for whoever reads it to say what is missing.
+ * Reads the finished runs, the spectra and the predictions of study folders, as one sweep: configurations of several studies stand
+ * side by side, named by what differs among them.
+ * @throws LambdamaxError if there is no study in a folder, or if studies are scored in ways that cannot be compared.
  */
-export async function studyFolders(folder: string): Promise<string[]> {
-  const holdsStudy = (path: string): boolean => existsSync(join(path, 'study.json'));
-  if (holdsStudy(folder)) return [folder];
-  const names = await readdir(folder).catch((): string[] => []);
-  const inner = names
-    .sort()
-    .map((name) => join(folder, name))
-    .filter(holdsStudy);
-  return inner.length > 0 ? inner : [folder];
-}
-
-/**
- * Reads the finished runs and the spectra of a study folder. A spectrum counts for all runs of its method; of several of one
- * operator the first, by key.
- * @throws LambdamaxError if there is no study in the folder.
- */
-export async function readStudyFindings(folder: string): Promise<StudyFindings> {
-  const record = await readStudy(folder);
-  const spectra = await sound(record, 'spectra', spectrumSchema);
-  const predicted = await sound(record, 'predictors', predictedSchema);
+export async function readStudyFindings(...folders: readonly string[]): Promise<StudyFindings> {
+  const studies = await Promise.all(folders.map(readMeasured));
+  requireOneScore(studies);
+  const plans = studies.map(({ plan }) => plan);
+  const apart = settingsApart(studies);
+  const all = studies.flatMap((study, index) =>
+    study.plan.configurations.map((configuration) => ({ study, configuration, others: apart.settings[index]! })),
+  );
+  const named = namesOf(all).map((name, index) => ({ ...all[index]!, ...name }));
   return {
-    plan: record.plan,
-    sweep: sweepOf(record, spectra, predicted),
-    spectra: reportSpectra(record.plan, spectra),
+    plans,
+    sweep: sweepOf(studies, named),
+    spectra: named.flatMap(({ study, configuration, name }) => {
+      const spectrum = study.spectrumOf(configuration, 'hessian');
+      return spectrum ? [{ configuration: name, method: configuration.method, spectrum }] : [];
+    }),
+    differences: apart.words,
   };
 }
 
-/** The measurements of a kind, without broken ones, and without those of a method's file as it was before an edit. */
-async function sound<T extends { readonly method: string }>(
-  { folder, plan }: StudyRecord,
-  kind: MeasurementKind,
-  schema: z.ZodType<T>,
-): Promise<T[]> {
-  return (await readMeasurements(folder, kind)).flatMap((stored) => {
-    const measured = schema.safeParse(stored);
-    const code = codeSchema.safeParse(stored.configuration);
-    if (!measured.success || !code.success) return [];
-    return canonicalJson(code.data) === canonicalJson(codeOf(plan, measured.data.method)) ? [measured.data] : [];
+async function readMeasured(folder: string): Promise<MeasuredStudy> {
+  const record = await readStudy(folder);
+  const { plan } = record;
+  return {
+    ...record,
+    spectrumOf: await readSpectra(folder, plan),
+    predictedOf: await readPredicted(folder, plan),
+  };
+}
+
+/** A loss and a share of problems have no common scale. */
+function requireOneScore(studies: readonly MeasuredStudy[]): void {
+  const [first, ...others] = studies;
+  const other = others.find(({ plan }) => directionOf(plan.score) !== directionOf(first!.plan.score));
+  if (other === undefined) return;
+  throw new LambdamaxError({
+    subject: `studies ${first!.folder} and ${other.folder}`,
+    expected: 'studies that compare runs in the same way',
+    got: `${scoreLabels[first!.plan.score]} and ${scoreLabels[other.plan.score]}`,
+    remedy: 'look at each by itself',
   });
 }
 
-/** What the report of a study says, all but its prediction. */
-export function reportInput({ plan, sweep, spectra }: StudyFindings, prediction: Prediction): ReportInput {
-  const { training } = plan;
-  const { optimizer } = training;
+/** What studies can differ in besides their configurations. */
+interface Subject {
+  /** The name in a column of a table, and in a sentence. */
+  readonly name: string;
+  /** Equal for studies that agree in it. */
+  identity(plan: StudyPlan): string;
+  words(plan: StudyPlan): string;
+}
+
+const subjects: readonly Subject[] = [
+  { name: 'model', identity: ({ modelHash }) => modelHash, words: ({ model }) => basename(model) },
+  {
+    name: 'task',
+    identity: ({ task }) => canonicalJson(task ?? null),
+    words: ({ task }) => (task === undefined ? 'no task' : basename(task.name)),
+  },
+  {
+    name: 'data',
+    identity: ({ dataHash }) => dataHash,
+    words: ({ data }) => data.map((file) => basename(file)).join(' and '),
+  },
+  {
+    name: 'validation',
+    identity: ({ validationHash }) => validationHash ?? '',
+    words: ({ validation, validationHash }) =>
+      validation.map((file) => basename(file)).join(' and ') || (validationHash === null ? 'none' : 'rows held out'),
+  },
+  { name: 'score', identity: ({ score }) => score, words: ({ score }) => scoreLabels[score] },
+  { name: 'precision', identity: ({ precision }) => precision, words: ({ precision }) => precision },
+  { name: 'backend', identity: ({ backend = 'onnx' }) => backend, words: ({ backend = 'onnx' }) => backend },
+];
+
+/** In what studies differ: settings of each that join its configurations' names, and a sentence for each subject. */
+function settingsApart(studies: readonly MeasuredStudy[]): { settings: Setting[][]; words: string[] } {
+  const differing = subjects.filter(({ identity }) => new Set(studies.map(({ plan }) => identity(plan))).size > 1);
+  const valueIn = (subject: Subject, plan: StudyPlan): string => {
+    const words = subject.words(plan);
+    // Two files of one name are two.
+    const isAmbiguous = studies.some(
+      (other) => subject.words(other.plan) === words && subject.identity(other.plan) !== subject.identity(plan),
+    );
+    return isAmbiguous ? `${words} (${hashOf(subject.identity(plan)).slice(0, 6)})` : words;
+  };
   return {
-    title: `Learning rates and curvature of ${plan.methods.join(', ')}`,
-    command: plan.createdFrom,
-    plan: {
-      model: plan.model,
-      data: plan.data.join(', '),
-      ...(plan.validation.length > 0 && { validation: plan.validation.join(', ') }),
-      ...(plan.task && { task: taskWords(plan.task) }),
-      methods: plan.methods.join(', '),
-      adapter: `rank ${plan.rank}, alpha ${plan.alpha}, on ${plan.targetModules}`,
-      training: `${training.steps} steps of ${training.batchSize} rows, at most ${training.maxLength} tokens a row`,
-      optimizer: optimizerWords(optimizer),
-      schedule: `${training.schedule}, ${training.warmupSteps} steps of warm-up`,
-      'first grid': plan.grid.join(', '),
-      seeds: seedWords(plan),
-      score: scoreLabels[plan.score],
-      precision: plan.precision,
-      ...(plan.backend && { backend: plan.backend }),
-    },
-    sweep,
-    prediction,
-    spectra,
-    versions: plan.versions,
+    settings: studies.map(({ plan }) =>
+      differing.map((subject) => {
+        const value = valueIn(subject, plan);
+        return { name: subject.name, value, words: value };
+      }),
+    ),
+    words: differing.map(
+      (subject) =>
+        `The ${subject.name} differs: ${studies.map(({ folder, plan }) => `${valueIn(subject, plan)} in ${folder}`).join(', ')}.`,
+    ),
   };
 }
 
-/** What the number by which runs are compared is called, in tables, on axes and in sentences. */
-const scoreLabels: Readonly<Record<ScoreMeasure, string>> = {
-  accuracy: 'accuracy',
-  exactMatch: 'exact match',
-  validationLoss: 'validation loss',
-  finalLoss: 'training loss',
-};
+/** A configuration among those of all studies. */
+interface NamedConfiguration {
+  readonly study: MeasuredStudy;
+  readonly configuration: Configuration;
+  readonly name: string;
+  readonly settings: Readonly<Record<string, string>>;
+}
 
-function sweepOf(
-  { plan, runs }: StudyRecord,
-  spectra: readonly StoredSpectrum[],
-  predicted: readonly Predicted[],
-): Sweep {
-  const ofShares = isShare(plan.score);
-  const configurations = new Map<string, SweepConfiguration>();
-  for (const { configuration } of runs) {
-    const name = configurationName(configuration);
-    const { method } = configuration;
-    const hessian = spectrumOf(spectra, method, 'hessian');
-    const adam = spectrumOf(spectra, method, 'adam');
-    const lambdaMax = hessian?.lambdaMax.value ?? undefined;
-    const own = predicted.filter((one) => one.method === method);
-    configurations.set(name, {
-      configuration: name,
-      method,
-      // A curvature that is zero or negative predicts no rate.
-      ...(lambdaMax !== undefined && lambdaMax > 0 && { lambdaMax }),
-      ...(hessian?.startsAtZeroB != null && { startsAtZeroB: hessian.startsAtZeroB }),
-      limit: stabilityLimit(plan.training.optimizer, lambdaMax, adam?.lambdaMax.value),
-      predictedRates: known([
-        ['adam-threshold', adam?.thresholds?.adam],
-        ...own.flatMap(({ rates }) => Object.entries(rates)),
-      ]),
-      prices: known([
-        ['lambda-max', hessian?.gradientEvaluations],
-        ['adam-threshold', adam?.gradientEvaluations],
-        ...own.flatMap(({ rates, gradientEvaluations }) =>
-          Object.keys(rates).map((rate): [string, number] => [rate, gradientEvaluations]),
-        ),
-      ]),
-    });
-  }
+function sweepOf(studies: readonly MeasuredStudy[], named: readonly NamedConfiguration[]): Sweep {
+  const [{ plan }] = studies as [MeasuredStudy];
+  const nameOf = (configuration: Configuration): string =>
+    named.find((one) => one.configuration === configuration)!.name;
+  const progress = studies.map((study) => studyProgress(study.plan, study.runs));
+  const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
   return {
-    runs: runs.map(({ configuration, result }) => ({
-      configuration: configurationName(configuration),
-      method: configuration.method,
-      learningRate: configuration.learningRate,
-      seed: configuration.seed,
-      score: scoreOf(result, plan.score),
-      status: result.status,
-      ...(ofShares && { interval: intervalOf(result, plan.score), loss: result.validationLoss ?? null }),
-    })),
+    runs: studies.flatMap(({ plan: { score }, runs }) =>
+      runs.map(({ configuration, learningRate, seed, result }) => ({
+        configuration: nameOf(configuration),
+        method: configuration.method,
+        learningRate,
+        seed,
+        score: scoreOf(result, score),
+        status: result.status,
+        ...(isShare(score) && { interval: intervalOf(result, score), loss: result.validationLoss ?? null }),
+      })),
+    ),
     scoreDirection: directionOf(plan.score),
-    isShare: ofShares,
-    configurations: [...configurations.values()],
-    progress: studyProgress(plan, runs),
-    context: {
-      steps: plan.training.steps,
-      model: plan.model,
-      data: plan.data.join(', '),
-      batchSize: plan.training.batchSize,
-      optimizer: plan.training.optimizer.name,
-      score: scoreLabels[plan.score],
+    isShare: isShare(plan.score),
+    configurations: named.filter(({ study, configuration }) => hasRuns(study, configuration)).map(sweepConfiguration),
+    progress: {
+      done: sum(progress.map(({ done }) => done)),
+      planned: sum(progress.map(({ planned }) => planned)),
+      unfinished: progress.flatMap(({ unfinished }) => unfinished.map(nameOf)),
     },
+    context: contextOf(studies),
+  };
+}
+
+function hasRuns({ runs }: MeasuredStudy, configuration: Configuration): boolean {
+  return runs.some((run) => run.configuration === configuration);
+}
+
+function sweepConfiguration({ study, configuration, name, settings }: NamedConfiguration): SweepConfiguration {
+  const hessian = study.spectrumOf(configuration, 'hessian');
+  const adam = study.spectrumOf(configuration, 'adam');
+  const lambdaMax = hessian?.lambdaMax.value ?? undefined;
+  const predicted = study.predictedOf(configuration);
+  return {
+    configuration: name,
+    method: configuration.method,
+    settings,
+    // A curvature that is zero or negative predicts no rate.
+    ...(lambdaMax !== undefined && lambdaMax > 0 && { lambdaMax }),
+    ...(hessian?.startsAtZeroB != null && { startsAtZeroB: hessian.startsAtZeroB }),
+    limit: stabilityLimit(configuration.optimizer, lambdaMax, adam?.lambdaMax.value),
+    predictedRates: known([
+      ['adam-threshold', adam?.thresholds?.adam],
+      ...predicted.flatMap(({ rates }) => Object.entries(rates)),
+    ]),
+    prices: known([
+      ['lambda-max', hessian?.gradientEvaluations],
+      ['adam-threshold', adam?.gradientEvaluations],
+      ...predicted.flatMap(({ rates, gradientEvaluations }) =>
+        Object.keys(rates).map((rate): [string, number] => [rate, gradientEvaluations]),
+      ),
+    ]),
+  };
+}
+
+/** What all configurations of all studies have in common. */
+function contextOf(studies: readonly MeasuredStudy[]): SweepContext {
+  const plans = studies.map(({ plan }) => plan);
+  const configurations = plans.flatMap((plan) => plan.configurations);
+  const common = <Name extends keyof SweepContext>(
+    name: Name,
+    values: readonly (SweepContext[Name] & {})[],
+  ): Pick<SweepContext, Name> | object => (new Set(values).size === 1 ? { [name]: values[0] } : {});
+  return {
+    ...common(
+      'steps',
+      configurations.map(({ steps }) => steps),
+    ),
+    ...common(
+      'model',
+      plans.map(({ model }) => model),
+    ),
+    ...common(
+      'data',
+      plans.map(({ data }) => data.join(', ')),
+    ),
+    ...common(
+      'batchSize',
+      configurations.map(({ batchSize }) => batchSize),
+    ),
+    ...common(
+      'optimizer',
+      configurations.map(({ optimizer }) => optimizer.name),
+    ),
+    ...common(
+      'score',
+      plans.map(({ score }) => scoreLabels[score]),
+    ),
   };
 }
 
@@ -217,52 +260,4 @@ function stabilityLimit(
 /** The entries that have a value. */
 function known(entries: readonly (readonly [name: string, value: number | null | undefined])[]) {
   return Object.fromEntries(entries.flatMap(([name, value]) => (value == null ? [] : [[name, value]])));
-}
-
-function reportSpectra(plan: StudyPlan, spectra: readonly StoredSpectrum[]): ReportSpectrum[] {
-  return plan.methods.flatMap((method): ReportSpectrum[] => {
-    const spectrum = spectrumOf(spectra, method, 'hessian');
-    if (spectrum === undefined) return [];
-    const { tokens, batches, products, outcome, thresholds, lambdaMin } = spectrum;
-    const lambdaMax = endOf(spectrum.lambdaMax);
-    if (lambdaMax === null) return [];
-    return [
-      {
-        configuration: method,
-        method,
-        lambdaMax,
-        lambdaMin: lambdaMin == null ? null : endOf(lambdaMin),
-        tokens,
-        batches,
-        ...(thresholds != null && { thresholds }),
-        ...(products != null && { products }),
-        ...(outcome != null && { outcome }),
-      },
-    ];
-  });
-}
-
-function endOf({ value, residualBound, standardError }: z.infer<typeof end>): ReportSpectrum['lambdaMin'] {
-  return value === null ? null : { value, residualBound: residualBound ?? 0, standardError: standardError ?? null };
-}
-
-function spectrumOf(spectra: readonly StoredSpectrum[], method: string, operator: string): StoredSpectrum | undefined {
-  return spectra.find((spectrum) => spectrum.method === method && spectrum.operator === operator);
-}
-
-function taskWords({ name, exactOnly, maxNewTokens }: NonNullable<StudyPlan['task']>): string {
-  const way = exactOnly
-    ? 'nothing is generated; an exact match is a response that greedy decoding would write word for word'
-    : `greedy responses of at most ${maxNewTokens} tokens are judged as the task’s authors do`;
-  return `${name}: ${way}`;
-}
-
-function optimizerWords({ name, betas, eps, weightDecay, momentum }: StudyPlan['training']['optimizer']): string {
-  const settings = name === 'sgd' ? `momentum ${momentum}` : `betas ${betas.join(' and ')}, eps ${eps}`;
-  return `${name}, ${settings}, weight decay ${weightDecay}`;
-}
-
-function seedWords({ seeds, seedsNearBest }: StudyPlan): string {
-  if (seeds.length === 1 || seedsNearBest === null) return seeds.join(', ');
-  return `${seeds[0]}; ${seeds.slice(1).join(', ')} at the best rate and ${seedsNearBest} on either side`;
 }

@@ -65,12 +65,6 @@ export function logspace(first = Number.NaN, last = Number.NaN, count = Number.N
   return Array.from({ length: count }, (_, index) => first * (last / first) ** (index / (count - 1)));
 }
 
-/**
- * The coarse grid that `auto` starts from: factors of 4 around 1e-3, wide enough for LoRA on models of a million to
- * billions of parameters. The sweep extends it until it brackets the optimum, and halves the steps there.
- */
-export const automaticGrid: readonly number[] = [6.25e-5, 2.5e-4, 1e-3, 4e-3, 1.6e-2];
-
 /** Evaluated element by element, so that numbers and lists may stand beside one another. */
 function evaluate(text: string): unknown[] {
   const list = math.parse(`[${text}]`) as MathNode & { readonly items?: MathNode[] };

@@ -1,72 +1,21 @@
 import { z } from 'zod';
-import { type BackendName, backendNames } from '../compute/backends/executable.ts';
+import type { BackendName } from '../compute/backends/executable.ts';
 import type { Precision } from '../compute/tensors.ts';
 import { canonicalJson, contentKey, isPlainObject } from '../training/data/hash.ts';
-import type { ScheduleName } from '../training/optimizers/schedules.ts';
-
-/** How the weights are updated; what an optimizer does not use is still written down. */
-export interface OptimizerConfiguration {
-  readonly name: string;
-  readonly betas: readonly [beta1: number, beta2: number];
-  readonly eps: number;
-  readonly weightDecay: number;
-  readonly momentum: number;
-  /** LoRA+'s ratio of rates, if it is not the usual one. */
-  readonly loraPlusRatio?: number | undefined;
-}
-
-/** What all runs of a study have in common besides model and data. */
-export interface TrainingConfiguration {
-  readonly steps: number;
-  /** Rows a step. */
-  readonly batchSize: number;
-  /** Tokens a row, the rest is cut. */
-  readonly maxLength: number;
-  readonly shuffle: boolean;
-  readonly optimizer: OptimizerConfiguration;
-  readonly schedule: ScheduleName;
-  /** Steps of linear warm-up, among `steps`. */
-  readonly warmupSteps: number;
-  /** Null: gradients are not clipped. */
-  readonly maxGradNorm: number | null;
-}
-
-/**
- * The measure that rates are compared by: of problems the share solved by the task's own metric or, where nothing is generated,
- * the share of exact matches; else a loss.
- */
-export type ScoreMeasure = (typeof scoreMeasures)[number];
-
-const scoreMeasures = ['accuracy', 'exactMatch', 'validationLoss', 'finalLoss'] as const;
-
-/** Whether a measure is a share of problems, from 0 to 1, of which more is better; of a loss less is. */
-export function isShare(measure: ScoreMeasure): measure is 'accuracy' | 'exactMatch' {
-  return measure === 'accuracy' || measure === 'exactMatch';
-}
-
-/** The task on whose problems runs are examined; its validation data's hash identifies them. */
-export interface TaskConfiguration {
-  /** The task's name or file, for `loadTask`. */
-  readonly name: string;
-  /** Whether the responses are counted that greedy decoding would write word for word, and none is generated. */
-  readonly exactOnly: boolean;
-  /** The most tokens of a response that is generated. */
-  readonly maxNewTokens?: number | undefined;
-  /** The content hash of a task that is a user's own file, its judge among that; absent for others. */
-  readonly contentHash?: string | undefined;
-}
-
-/** What stands for the code that a result of one method was computed with. */
-export interface CodeIdentity {
-  /** Absent where a study is older than this field. */
-  readonly resultsVersion?: number | undefined;
-  /** The content hash of a method that is a user's own file, with all that it imports; absent for others. */
-  readonly methodContent?: string | undefined;
-}
+import { adapterMethodOf, type Configuration, configurationFields, trainingFields } from './configuration.ts';
+import {
+  predictorOptionsSchema,
+  type StudyPredictorOptions,
+  type StudySpectraOptions,
+  spectraOptionsSchema,
+} from './measurements.ts';
+import { type CodeIdentity, engineFields, type RunConfiguration, type TaskConfiguration, taskSchema } from './run.ts';
+import { type ScoreMeasure, scoreMeasures } from './score.ts';
 
 /** `study.json`: all that a study's runs follow from. */
 export interface StudyPlan {
-  readonly version: 1;
+  /** 1 for a plan whose configurations differ in their method alone, as lambdamax 0.1 wrote it; it is read as one of these. */
+  readonly version: 1 | 2;
   /** Folder or hub name, for the reader; `modelHash` identifies it. */
   readonly model: string;
   readonly modelHash: string;
@@ -78,20 +27,17 @@ export interface StudyPlan {
   readonly validationHash: string | null;
   /** Absent where data are rows and no problems. */
   readonly task?: TaskConfiguration | undefined;
-  readonly methods: readonly string[];
+  /** What the study compares, each once. */
+  readonly configurations: readonly Configuration[];
   /** Absent where a study is older than this field. */
   readonly resultsVersion?: number | undefined;
   /** What those of the methods are made of that are a user's own files. */
   readonly methodContent?: Readonly<Record<string, string>> | undefined;
-  readonly rank: number;
-  readonly alpha: number;
-  /** Which linear layers are adapted: `all-linear`, ends of module names (`q_proj,v_proj`) or a regular expression. */
-  readonly targetModules: string;
-  /** The rates that every method begins with, ascending. */
+  /** The rates that every configuration begins with, ascending. */
   readonly grid: readonly number[];
-  /** The grid of a method is continued until its optimum is bracketed, with at most so many rates in all; 0: never. */
+  /** The grid of a configuration is continued until its optimum is bracketed, with at most so many rates in all; 0: never. */
   readonly mostRates: number;
-  /** How often the two steps beside a method's best rate are halved. */
+  /** How often the two steps beside a configuration's best rate are halved. */
   readonly refinements: number;
   /** The first seed runs on the whole grid. */
   readonly seeds: readonly number[];
@@ -99,52 +45,36 @@ export interface StudyPlan {
   readonly seedsNearBest: number | null;
   /** Seed of the adapters' initial values; null: every run's own seed. */
   readonly initSeed: number | null;
-  readonly training: TrainingConfiguration;
   readonly score: ScoreMeasure;
   readonly precision: Precision;
   /** The backend that computes; absent for ONNX Runtime. */
   readonly backend?: BackendName | undefined;
+  /** How curvature was last asked for; absent where it was not. */
+  readonly spectra?: StudySpectraOptions | undefined;
+  /** Which predictors were last asked for; absent where none was. */
+  readonly predictors?: StudyPredictorOptions | undefined;
   /** Versions of lambdamax, node, onnxruntime, for the reader. */
   readonly versions: Readonly<Record<string, string>>;
   /** The command line that made the plan, for the reader. */
   readonly createdFrom: string;
 }
 
-/** `run.json`: all that the outcome of one run follows from, and no path. */
-export interface RunConfiguration extends TrainingConfiguration, CodeIdentity {
-  readonly method: string;
-  readonly rank: number;
-  readonly alpha: number;
-  readonly targetModules: string;
+/** Which run of a plan. */
+export interface RunChoice {
+  readonly configuration: Configuration;
   readonly learningRate: number;
-  /** Order of the data. */
   readonly seed: number;
-  /** Initial values of the adapter. */
-  readonly initSeed: number;
-  readonly modelHash: string;
-  readonly dataHash: string;
-  readonly validationHash: string | null;
-  readonly task?: TaskConfiguration | undefined;
-  readonly precision: Precision;
-  /** Absent for ONNX Runtime. */
-  readonly backend?: BackendName | undefined;
 }
 
-/** The plan's run of one method at one learning rate under one seed. */
-export function runConfiguration(
-  plan: StudyPlan,
-  run: { readonly method: string; readonly learningRate: number; readonly seed: number },
-): RunConfiguration {
+/** The plan's run of one configuration at one learning rate under one seed. */
+export function runConfiguration(plan: StudyPlan, { configuration, learningRate, seed }: RunChoice): RunConfiguration {
   return {
-    method: run.method,
-    ...codeOf(plan, run.method),
-    rank: plan.rank,
-    alpha: plan.alpha,
-    targetModules: plan.targetModules,
-    learningRate: run.learningRate,
-    seed: run.seed,
-    initSeed: plan.initSeed ?? run.seed,
-    ...plan.training,
+    ...configuration,
+    method: adapterMethodOf(configuration),
+    ...codeOf(plan, configuration),
+    learningRate,
+    seed,
+    initSeed: plan.initSeed ?? seed,
     modelHash: plan.modelHash,
     dataHash: plan.dataHash,
     validationHash: plan.validationHash,
@@ -154,8 +84,11 @@ export function runConfiguration(
   };
 }
 
-/** The code of one method of a plan; every key holds it. */
-export function codeOf({ resultsVersion, methodContent }: StudyPlan, method: string): CodeIdentity {
+/** The code of one configuration of a plan; every key holds it. */
+export function codeOf(
+  { resultsVersion, methodContent }: StudyPlan,
+  { method }: Pick<Configuration, 'method'>,
+): CodeIdentity {
   const content = methodContent?.[method];
   return {
     ...(resultsVersion !== undefined && { resultsVersion }),
@@ -163,22 +96,17 @@ export function codeOf({ resultsVersion, methodContent }: StudyPlan, method: str
   };
 }
 
-/** What a run is called in tables, apart from its rate and seed: the method, for a plan has one rank and one alpha. */
-export function configurationName({ method }: RunConfiguration): string {
-  return method;
+/** The methods of a plan, each once, in the order of its configurations. */
+export function methodsOf({ configurations }: Pick<StudyPlan, 'configurations'>): string[] {
+  return [...new Set(configurations.map(({ method }) => method))];
 }
 
-/** The key of a run: 12 hexadecimal digits of the SHA-256 of its configuration, whatever the order of its fields. */
-export function runKey(configuration: RunConfiguration): string {
-  return contentKey(configuration);
-}
-
-/** The key of a plan: equal for plans that lead to the same runs, as long as nobody edits the user's own files. */
+/** The key of a plan's subject: equal for plans whose runs can lie in one study folder. */
 export function planKey(plan: StudyPlan): string {
-  return contentKey(substance(plan));
+  return contentKey(subjectOf(plan));
 }
 
-/** A field in which two plans differ, written as `training.steps`, with both values. */
+/** A field in which two plans differ, written as `task.name`, with both values. */
 export interface PlanDifference {
   readonly field: string;
   readonly stored: unknown;
@@ -192,99 +120,20 @@ export function editedFiles(stored: StudyPlan, wanted: StudyPlan): string[] {
     ...(task && { [task.name]: task.contentHash }),
   });
   const [before, now] = [contents(stored), contents(wanted)];
-  return Object.keys(now).filter((name) => before[name] !== now[name]);
+  // A file that the study has not had yet is new, not edited.
+  return Object.keys(now).filter((name) => name in before && before[name] !== now[name]);
 }
 
-/** Where two plans would lead to different runs; paths, versions, command lines and edits of the user's own files do not. */
+/** Where two plans are about different things, so that their runs must not lie in one folder. */
 export function planDifferences(stored: StudyPlan, wanted: StudyPlan): PlanDifference[] {
-  return differences(substance(stored), substance(wanted), '');
+  return differences(subjectOf(stored), subjectOf(wanted), '');
 }
 
-const optimizerSchema = z.object({
-  name: z.string(),
-  betas: z.tuple([z.number(), z.number()]),
-  eps: z.number(),
-  weightDecay: z.number(),
-  momentum: z.number(),
-  loraPlusRatio: z.number().optional(),
-});
-
-const trainingFields = {
-  steps: z.number(),
-  batchSize: z.number(),
-  maxLength: z.number(),
-  shuffle: z.boolean(),
-  optimizer: optimizerSchema,
-  schedule: z.enum(['constant', 'cosine', 'linear'] satisfies ScheduleName[]),
-  warmupSteps: z.number(),
-  maxGradNorm: z.number().nullable(),
-};
-
-const task = z
-  .object({
-    name: z.string(),
-    exactOnly: z.boolean(),
-    maxNewTokens: z.number().optional(),
-    contentHash: z.string().optional(),
-  })
-  .optional();
-const precision = z.enum(['float32', 'float64']);
-const backend = z.enum(backendNames).optional();
-
-/** Checks a `study.json`. */
-export const planSchema: z.ZodType<StudyPlan> = z.object({
-  version: z.literal(1),
-  model: z.string(),
-  modelHash: z.string(),
-  data: z.array(z.string()),
-  dataHash: z.string(),
-  validation: z.array(z.string()),
-  validationHash: z.string().nullable(),
-  task,
-  methods: z.array(z.string()),
-  resultsVersion: z.number().optional(),
-  methodContent: z.record(z.string(), z.string()).optional(),
-  rank: z.number(),
-  alpha: z.number(),
-  targetModules: z.string(),
-  grid: z.array(z.number()),
-  mostRates: z.number(),
-  refinements: z.number(),
-  seeds: z.array(z.number()),
-  seedsNearBest: z.number().nullable(),
-  initSeed: z.number().nullable(),
-  training: z.object(trainingFields),
-  score: z.enum(scoreMeasures),
-  precision,
-  backend,
-  versions: z.record(z.string(), z.string()),
-  createdFrom: z.string(),
-});
-
-/** Checks a `run.json`. */
-export const runSchema: z.ZodType<RunConfiguration> = z.object({
-  method: z.string(),
-  resultsVersion: z.number().optional(),
-  methodContent: z.string().optional(),
-  rank: z.number(),
-  alpha: z.number(),
-  targetModules: z.string(),
-  learningRate: z.number(),
-  seed: z.number(),
-  initSeed: z.number(),
-  ...trainingFields,
-  modelHash: z.string(),
-  dataHash: z.string(),
-  validationHash: z.string().nullable(),
-  task,
-  precision,
-  backend,
-});
-
-function substance(plan: StudyPlan): Record<string, unknown> {
-  const { model, data, validation, versions, createdFrom, methodContent, task, ...rest } = plan;
+/** What a study is about: its model, its data, how it is scored, what computes. All else may grow. */
+function subjectOf(plan: StudyPlan): Record<string, unknown> {
+  const { modelHash, dataHash, validationHash, task, score, precision, backend } = plan;
   const { contentHash: _, ...settings } = task ?? {};
-  return { ...rest, ...(task && { task: settings }) };
+  return { modelHash, dataHash, validationHash, score, precision, backend, ...(task && { task: settings }) };
 }
 
 function differences(stored: unknown, wanted: unknown, field: string): PlanDifference[] {
@@ -295,3 +144,53 @@ function differences(stored: unknown, wanted: unknown, field: string): PlanDiffe
   }
   return canonicalJson(stored) === canonicalJson(wanted) ? [] : [{ field, stored, wanted }];
 }
+
+const commonFields = {
+  model: z.string(),
+  modelHash: z.string(),
+  data: z.array(z.string()),
+  dataHash: z.string(),
+  validation: z.array(z.string()),
+  validationHash: z.string().nullable(),
+  task: taskSchema.optional(),
+  resultsVersion: z.number().optional(),
+  methodContent: z.record(z.string(), z.string()).optional(),
+  grid: z.array(z.number()),
+  mostRates: z.number(),
+  refinements: z.number(),
+  seeds: z.array(z.number()),
+  seedsNearBest: z.number().nullable(),
+  initSeed: z.number().nullable(),
+  score: z.enum(scoreMeasures),
+  ...engineFields,
+  spectra: spectraOptionsSchema.optional(),
+  predictors: predictorOptionsSchema.optional(),
+  versions: z.record(z.string(), z.string()),
+  createdFrom: z.string(),
+};
+
+const { method: _method, rank, alpha, targetModules } = configurationFields;
+
+/** The plan that lambdamax 0.1 wrote: one rank, one alpha, one way to train. */
+const firstSchema = z
+  .object({
+    version: z.literal(1),
+    ...commonFields,
+    methods: z.array(z.string()),
+    ...{ rank, alpha, targetModules },
+    training: z.object(trainingFields),
+  })
+  .transform(
+    ({ methods, rank, alpha, targetModules, training, ...plan }): StudyPlan => ({
+      ...plan,
+      // It called exact matches an accuracy.
+      ...(plan.task?.exactOnly && { score: 'exactMatch' as const }),
+      configurations: methods.map((method) => ({ method, rank, alpha, targetModules, ...training })),
+    }),
+  );
+
+/** Checks a `study.json`, and reads an older one as it would be written now. */
+export const planSchema = z.union([
+  z.object({ version: z.literal(2), ...commonFields, configurations: z.array(z.object(configurationFields)).min(1) }),
+  firstSchema,
+]);

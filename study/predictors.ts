@@ -1,36 +1,27 @@
+import { z } from 'zod';
 import { type RecommendOptions, recommend } from '../analysis/recommend/recommend.ts';
 import { ruleOfThumb } from '../analysis/recommend/ruleOfThumb.ts';
 import { trainingRangeTest } from '../analysis/recommend/trainingRangeTest.ts';
 import { LambdamaxError } from '../errors.ts';
 import type { Adapter } from '../training/adapters/create.ts';
 import type { TokenRow } from '../training/data/examples.ts';
-import { contentKey } from '../training/data/hash.ts';
+import { canonicalJson, isPlainObject } from '../training/data/hash.ts';
 import type { FinetuneOptions } from '../training/finetune.ts';
 import type { Model } from '../training/model.ts';
+import type { Configuration } from './configuration.ts';
 import { finetuneOptions, startingAdapter } from './execute.ts';
+import { readMeasurement, readMeasurements, writeMeasurement } from './measured.ts';
+import type { StudyPredictorName, StudyPredictorOptions } from './measurements.ts';
 import { runConfiguration, type StudyPlan } from './plan.ts';
-import { keepMeasurements, readMeasurement, writeMeasurement } from './record.ts';
 import { Turns } from './turns.ts';
 
-/** Ways to a learning rate that a study can try beside its sweep. */
-export const studyPredictorNames = ['probes', 'curvature', 'range-test', 'rule-of-thumb'] as const;
-
-export type StudyPredictorName = (typeof studyPredictorNames)[number];
-
-/** Which predictors a study tries, and what they may cost. */
-export interface StudyPredictorOptions {
-  readonly names: readonly StudyPredictorName[];
-  /** What probes may cost for each method, as a part of one run. */
-  readonly probeBudget: number;
-}
-
-/** Which predictor is asked about which method. */
+/** Which predictor is asked about which configuration. */
 export interface PredictorChoice {
-  readonly method: string;
+  readonly configuration: Configuration;
   readonly predictor: StudyPredictorName;
 }
 
-/** What a predictor says of one method. */
+/** What a predictor says of one configuration. */
 export interface Predicted {
   /** By the names under which `predict` shows them. */
   readonly rates: Readonly<Record<string, number | null>>;
@@ -39,38 +30,77 @@ export interface Predicted {
   readonly reason?: string;
 }
 
-/** Asks one predictor about one method. */
+/** Asks one predictor about one configuration. */
 export type AskPredictor = (choice: PredictorChoice, options: StudyPredictorOptions) => Promise<Predicted>;
 
 /** What asks, and who is told. */
 export interface StudyPredictorWork {
+  /** Once it is aborted nothing begins any more. */
+  readonly signal?: AbortSignal | undefined;
   readonly ask: AskPredictor;
   /** How many predictors `ask` is given at once; default 1. */
   readonly atOnce?: number;
   readonly onProgress?: (progress: PredictorChoice & { readonly done: number }) => void;
 }
 
+/** The questions that a plan's predictors are asked, each once. */
+export function plannedPredictions({ configurations }: StudyPlan, { names }: StudyPredictorOptions): PredictorChoice[] {
+  return configurations.flatMap((configuration) => names.map((predictor) => ({ configuration, predictor })));
+}
+
 /**
- * Asks each predictor for a learning rate of each method of a plan, for its number of steps, before any run of the sweep. What lies
- * in the study's folder already is not measured again; what was measured under other options is removed.
+ * Asks each predictor for a learning rate of each configuration of a plan, for its number of steps, before any run of the sweep.
+ * What lies in the study's folder already is not measured again.
  */
 export async function studyPredictors(
   plan: StudyPlan,
   folder: string,
   options: StudyPredictorOptions,
-  { ask, atOnce = 1, onProgress }: StudyPredictorWork,
+  { ask, atOnce = 1, onProgress, signal }: StudyPredictorWork,
 ): Promise<void> {
-  const choices = plan.methods.flatMap((method) => options.names.map((predictor) => ({ method, predictor })));
   let done = 0;
-  const keyOf = async (choice: PredictorChoice): Promise<string> => {
-    const configuration = configurationOf(plan, choice, options);
-    if ((await readMeasurement(folder, 'predictors', configuration)) === null)
-      await writeMeasurement(folder, 'predictors', configuration, { ...choice, ...(await ask(choice, options)) });
-    onProgress?.({ ...choice, done: ++done });
-    return contentKey(configuration);
+  await new Turns(atOnce).all(
+    plannedPredictions(plan, options).map((choice) => async () => {
+      signal?.throwIfAborted();
+      const stored = configurationOf(plan, choice, options);
+      if ((await readMeasurement(folder, 'predictors', stored)) === null) {
+        const { method } = choice.configuration;
+        const { predictor } = choice;
+        await writeMeasurement(folder, 'predictors', stored, { method, predictor, ...(await ask(choice, options)) });
+      }
+      onProgress?.({ ...choice, done: ++done });
+    }),
+  );
+}
+
+/** What a predictor said of one configuration. */
+const predictedSchema = z.looseObject({
+  rates: z.record(z.string(), z.number().nullable()),
+  gradientEvaluations: z.number(),
+});
+
+/** What the predictors of a study folder said of each configuration. */
+export type PredictedOf = (configuration: Configuration) => readonly Predicted[];
+
+/** Reads what was predicted of a plan's configurations, with the code that they have now. */
+export async function readPredicted(folder: string, plan: StudyPlan): Promise<PredictedOf> {
+  const all = (await readMeasurements(folder, 'predictors')).flatMap(({ configuration, ...stored }) => {
+    const predicted = predictedSchema.safeParse(stored);
+    return predicted.success && isPlainObject(configuration) ? [{ configuration, predicted: predicted.data }] : [];
+  });
+  return (configuration) => {
+    const wanted = canonicalJson(askedOf(plan, configuration));
+    return all.flatMap(({ configuration: { predictor, probeBudget, ...own }, predicted }) =>
+      canonicalJson(own) === wanted && isAskedFor(plan, predictor, probeBudget) ? [predicted as Predicted] : [],
+    );
   };
-  const keys = await new Turns(atOnce).all(choices.map((choice) => () => keyOf(choice)));
-  await keepMeasurements(folder, 'predictors', new Set(keys));
+}
+
+/** Whether a plan asks a predictor at this price; one that does not say asks all. */
+function isAskedFor({ predictors }: StudyPlan, predictor: unknown, probeBudget: unknown): boolean {
+  if (predictors === undefined) return true;
+  const isNamed = (predictors.names as readonly unknown[]).includes(predictor);
+  return isNamed && (probeBudget === undefined || probeBudget === predictors.probeBudget);
 }
 
 /** Asks predictors in this process, on the rows that the plan's runs train on. */
@@ -78,7 +108,8 @@ export function askOn(model: Model, plan: StudyPlan, rows: readonly TokenRow[]):
   return async (choice, options) => {
     if (choice.predictor === 'rule-of-thumb')
       return { rates: { [choice.predictor]: ruleOfThumb(model.config) }, gradientEvaluations: 0 };
-    const run = runConfiguration(plan, { method: choice.method, learningRate: 0, seed: plan.seeds[0]! });
+    const { configuration } = choice;
+    const run = runConfiguration(plan, { configuration, learningRate: 0, seed: plan.seeds[0]! });
     const adapter = await startingAdapter(model, run, rows);
     return measure(model, adapter, rows, choice.predictor, finetuneOptions(run), options).catch(nothingToSay);
   };
@@ -119,11 +150,15 @@ async function measure(
 /** All that a prediction follows from, and no path. */
 function configurationOf(
   plan: StudyPlan,
-  { method, predictor }: PredictorChoice,
+  { configuration, predictor }: PredictorChoice,
   { probeBudget }: StudyPredictorOptions,
 ): object {
-  const of = { method, learningRate: 0, seed: plan.seeds[0]! };
-  // What runs are scored on says nothing to a predictor.
+  return { ...askedOf(plan, configuration), predictor, ...(predictor === 'probes' ? { probeBudget } : {}) };
+}
+
+/** The run that predictors are asked about; what runs are scored on says nothing to them. */
+function askedOf(plan: StudyPlan, configuration: Configuration): object {
+  const of = { configuration, learningRate: 0, seed: plan.seeds[0]! };
   const { learningRate: _, validationHash: _validation, task: _task, ...run } = runConfiguration(plan, of);
-  return { ...run, predictor, ...(predictor === 'probes' ? { probeBudget } : {}) };
+  return run;
 }

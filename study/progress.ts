@@ -1,41 +1,38 @@
-import { methodRuns } from './methodRuns.ts';
+import type { Configuration } from './configuration.ts';
+import { configurationRuns } from './configurationRuns.ts';
 import type { StudyPlan } from './plan.ts';
-import type { FinishedRun, RunResult } from './record.ts';
+import type { FinishedRun } from './record.ts';
 
 /** How far a study has come. */
 export interface StudyProgress {
   readonly done: number;
   /** Runs in all, as far as can be told: where a grid is unfinished it may still be extended. */
   readonly planned: number;
-  /** The methods some of whose runs are still to be made. */
-  readonly unfinished: readonly string[];
+  /** The configurations some of whose runs are still to be made. */
+  readonly unfinished: readonly Configuration[];
 }
 
-/** How many of a plan's runs are done, and of which methods some are missing: told from the results as the sweep itself goes on. */
+/** How many of a plan's runs are done, and of which configurations some are missing: told from the results as the sweep itself goes on. */
 export function studyProgress(plan: StudyPlan, runs: readonly FinishedRun[]): StudyProgress {
-  const methods = plan.methods.map((method) => {
-    const own = runs.filter(({ configuration }) => configuration.method === method);
-    return { method, done: own.length, missing: missingRuns(plan, method, own) };
+  const all = plan.configurations.map((configuration) => {
+    const own = runs.filter((run) => run.configuration === configuration);
+    return { configuration, done: own.length, missing: missingRuns(plan, configuration, own) };
   });
-  const done = methods.reduce((sum, one) => sum + one.done, 0);
+  const done = all.reduce((sum, one) => sum + one.done, 0);
   return {
     done,
-    planned: methods.reduce((sum, one) => sum + one.missing, done),
-    unfinished: methods.flatMap(({ method, missing }) => (missing > 0 ? [method] : [])),
+    planned: all.reduce((sum, one) => sum + one.missing, done),
+    unfinished: all.flatMap(({ configuration, missing }) => (missing > 0 ? [configuration] : [])),
   };
 }
 
-/** How many runs of a method are still to be made, as far as can be told. */
-function missingRuns(plan: StudyPlan, method: string, runs: readonly FinishedRun[]): number {
-  const results = new Map(
-    runs.map(({ configuration: { learningRate, seed }, result }) => [`${learningRate} ${seed}`, result]),
-  );
-  const batches = methodRuns(plan, method);
+/** How many runs of a configuration are still to be made, as far as can be told. */
+function missingRuns(plan: StudyPlan, configuration: Configuration, runs: readonly FinishedRun[]): number {
+  const results = new Map(runs.map(({ learningRate, seed, result }) => [`${learningRate} ${seed}`, result]));
+  const batches = configurationRuns(plan, configuration);
   let next = batches.next();
   while (!next.done) {
-    const found = next.value.runs
-      .map(({ learningRate, seed }) => results.get(`${learningRate} ${seed}`))
-      .filter((result): result is RunResult => result !== undefined);
+    const found = next.value.runs.flatMap(({ learningRate, seed }) => results.get(`${learningRate} ${seed}`) ?? []);
     const missing = next.value.runs.length - found.length;
     if (missing > 0) return missing + next.value.later;
     next = batches.next(found);

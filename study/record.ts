@@ -1,48 +1,33 @@
 import { existsSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
-import { z } from 'zod';
 import { LambdamaxError } from '../errors.ts';
-import { fileFault, makeFolder, readJson, writeFileWhole, writeJson } from '../training/checkpoint/files.ts';
+import { fileFault, makeFolder, readJson, writeJson } from '../training/checkpoint/files.ts';
 import { lockFolder } from '../training/checkpoint/folderLock.ts';
 import { isUnfinished } from '../training/checkpoint/wholeFile.ts';
-import { canonicalJson, contentKey } from '../training/data/hash.ts';
+import { canonicalJson } from '../training/data/hash.ts';
+import type { Configuration } from './configuration.ts';
+import { configurationRuns } from './configurationRuns.ts';
+import { entries, readJsonOrNull } from './folderFiles.ts';
 import {
-  configurationName,
   editedFiles,
-  isShare,
   type PlanDifference,
   planDifferences,
   planSchema,
-  type RunConfiguration,
   runConfiguration,
-  runKey,
-  runSchema,
-  type ScoreMeasure,
   type StudyPlan,
 } from './plan.ts';
-
-/** The 95 % confidence interval of a share. */
-type Interval = readonly [low: number, high: number];
-
-/** `result.json`: what `finetune` returns, of which a study reads this much. */
-export interface RunResult {
-  readonly status: 'finished' | 'diverged';
-  readonly steps: number;
-  readonly finalLoss?: number | null | undefined;
-  readonly validationLoss?: number | null | undefined;
-  readonly accuracy?: number | null | undefined;
-  readonly accuracyInterval?: Interval | null | undefined;
-  readonly exactMatch?: number | null | undefined;
-  readonly exactMatchInterval?: Interval | null | undefined;
-  /** Folder of the adapter; in `result.json` relative to the run's own folder. */
-  readonly adapter?: string | null | undefined;
-}
+import { exactlyNamed, isScored, type RunResult, resultSchema } from './result.ts';
+import { type RunConfiguration, runKey, runSchema } from './run.ts';
+import type { ScoreMeasure } from './score.ts';
 
 /** A run that is done. */
 export interface FinishedRun {
   readonly key: string;
-  readonly configuration: RunConfiguration;
+  /** The plan's configuration that it is a run of. */
+  readonly configuration: Configuration;
+  readonly learningRate: number;
+  readonly seed: number;
   readonly result: RunResult;
 }
 
@@ -60,79 +45,115 @@ export interface OpenStudy {
   readonly plan: StudyPlan;
   /** The user's own files that were edited since the study was last worked on: what was made with them is made again. */
   readonly edited: readonly string[];
+  /** How many runs in the folder are finished that are no part of the plan: of configurations, rates or seeds asked for earlier. */
+  readonly others: number;
   /** Lets other processes in. */
   release(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const loss = z.number().nullish();
-
-const interval = z.tuple([z.number(), z.number()]).nullish();
-
-const resultSchema: z.ZodType<RunResult> = z.looseObject({
-  status: z.enum(['finished', 'diverged']),
-  steps: z.number(),
-  finalLoss: loss,
-  validationLoss: loss,
-  accuracy: loss,
-  accuracyInterval: interval,
-  exactMatch: loss,
-  exactMatchInterval: interval,
-  adapter: z.string().nullish(),
-});
-
 /** What a killed process leaves behind: files that are not whole, and drafts of a lock. */
 const isLeftover = (name: string): boolean => isUnfinished(name) || name.startsWith('.lock.');
 
 /**
- * Begins a study in a folder, or goes on with the one there. Where a user's own file was edited, the plan is written anew: runs of
- * the file as it was stay where they are and are no part of the study, unless the edit is undone.
- * @throws LambdamaxError if the folder holds a study with another plan (it names what differs), if another process works
+ * Begins a study in a folder, or goes on with the one there. The plan may have other configurations, rates and seeds than the one
+ * there, and is written anew: runs that both have are kept as they are. Those of the old plan alone stay in the folder, and are no
+ * part of the study until they are asked for again; so do runs of a user's own file as it was before an edit.
+ * @throws LambdamaxError if the folder holds a study of another subject (it names what differs), if another process works
  * on it, or if it cannot be written.
  */
-export async function openStudy(folder: string, plan: StudyPlan): Promise<OpenStudy> {
+export async function openStudy(folder: string, wanted: StudyPlan): Promise<OpenStudy> {
   await makeFolder(folder, 'a folder to write a study in');
   const lock = await lockFolder(folder);
   let edited: readonly string[] = [];
+  let plan = wanted;
   try {
     const path = join(folder, 'study.json');
     const stored = await readPlan(path);
     if (stored !== null) {
-      refuseOtherVersion(path, stored, plan);
-      refuseOtherPlan(path, planDifferences(stored, plan));
-      edited = editedFiles(stored, plan);
+      refuseOtherVersion(path, stored, wanted);
+      refuseOtherSubject(path, planDifferences(stored, wanted));
+      edited = editedFiles(stored, wanted);
+      plan = grown(stored, wanted);
     }
     for (const inner of ['runs', 'spectra']) await makeFolder(join(folder, inner), 'a folder to write a study in');
     await removeLeftovers(folder);
     for (const kind of ['spectra', 'predictors']) await removeLeftovers(join(folder, kind));
-    if (stored === null) await writeJson(path, plan);
-    else if (edited.length > 0) {
-      const { methodContent, task } = plan;
-      await writeJson(path, { ...stored, ...(methodContent && { methodContent }), ...(task && { task }) });
-    }
+    if (stored === null || canonicalJson(stored) !== canonicalJson(plan)) await writeJson(path, plan);
+    const others = await countOthers(folder, plan);
+    return { folder, plan, edited, others, release: lock.release, [Symbol.asyncDispose]: lock.release };
   } catch (error) {
     await lock.release();
     throw error;
   }
-  return { folder, plan, edited, release: lock.release, [Symbol.asyncDispose]: lock.release };
+}
+
+/** The plan that is wanted now, with what the stored one alone says; it is the stored one if they lead to the same. */
+function grown(stored: StudyPlan, wanted: StudyPlan): StudyPlan {
+  const { spectra = stored.spectra, predictors = stored.predictors } = wanted;
+  const plan = { ...wanted, ...(spectra && { spectra }), ...(predictors && { predictors }) };
+  // Paths, versions and the words of the command are those of the first time as long as nothing else has changed.
+  const { model, data, validation, versions, createdFrom } = stored;
+  const same = { ...plan, model, data, validation, versions, createdFrom };
+  return canonicalJson(same) === canonicalJson(stored) ? stored : plan;
 }
 
 /**
- * Reads a study folder, finished or not, without holding it. Runs that are not the plan's, such as those of a file that was edited
- * since, are left out.
+ * Reads a study folder, finished or not, without holding it. Only the plan's runs count: those that its grids, their extension and
+ * its seeds lead to.
  * @throws LambdamaxError if there is no study in it.
  */
 export async function readStudy(folder: string): Promise<StudyRecord> {
   const path = join(folder, 'study.json');
   const plan = parsePlan(path, await readJson(path));
+  const runs = await runsOfPlan(folder, plan);
+  return { folder, plan, runs: inOrder(plan, plan.version === 1 ? runs : runs.filter(askedFor(plan, runs))) };
+}
+
+/** All finished runs of a plan's configurations, whatever their rates and seeds. */
+async function runsOfPlan(folder: string, plan: StudyPlan): Promise<FinishedRun[]> {
   const runs: FinishedRun[] = [];
   for (const key of await entries(join(folder, 'runs'))) {
-    const configuration = await readConfiguration(folder, key);
-    if (configuration === null || runKey(runConfiguration(plan, configuration)) !== key) continue;
-    const result = await readRun(folder, configuration, plan.score);
-    if (result !== null) runs.push({ key, configuration, result });
+    const run = await readConfiguration(folder, key);
+    if (run === null) continue;
+    const { learningRate, seed } = run;
+    const configuration = plan.configurations.find(
+      (one) => runKey(runConfiguration(plan, { configuration: one, learningRate, seed })) === key,
+    );
+    if (configuration === undefined) continue;
+    const result = await readRun(folder, run, plan.score);
+    if (result !== null) runs.push({ key, configuration, learningRate, seed, result });
   }
-  return { folder, plan, runs: inOrder(plan, runs) };
+  return runs;
+}
+
+/** Whether a plan asks for a run, as far as can be told from those that are done. */
+function askedFor(plan: StudyPlan, runs: readonly FinishedRun[]): (run: FinishedRun) => boolean {
+  const asked = new Set(plan.configurations.flatMap((configuration) => askedRuns(plan, configuration, runs)));
+  return (run) => asked.has(run);
+}
+
+/** The runs of one configuration that its sweep would find done, batch by batch, until one is missing. */
+function askedRuns(plan: StudyPlan, configuration: Configuration, runs: readonly FinishedRun[]): FinishedRun[] {
+  const done = new Map(
+    runs.filter((run) => run.configuration === configuration).map((run) => [`${run.learningRate} ${run.seed}`, run]),
+  );
+  const batches = configurationRuns(plan, configuration);
+  const asked: FinishedRun[] = [];
+  for (let next = batches.next(); !next.done; ) {
+    const found = next.value.runs.flatMap(({ learningRate, seed }) => done.get(`${learningRate} ${seed}`) ?? []);
+    asked.push(...found);
+    if (found.length < next.value.runs.length) break;
+    next = batches.next(found.map(({ result }) => result));
+  }
+  return asked;
+}
+
+async function countOthers(folder: string, plan: StudyPlan): Promise<number> {
+  const keys = await entries(join(folder, 'runs'));
+  const done = keys.filter((key) => existsSync(join(runFolder(folder, key), 'result.json')));
+  const runs = await runsOfPlan(folder, plan);
+  return done.length - runs.filter(askedFor(plan, runs)).length;
 }
 
 /** Where a run's files lie. */
@@ -186,111 +207,6 @@ export async function finishRun<Result extends RunResult>(
   return resultSchema.parse(JSON.parse(JSON.stringify(stored)));
 }
 
-/** The number by which runs are compared; null for a run that diverged. */
-export function scoreOf(result: RunResult, measure: ScoreMeasure): number | null {
-  return result.status === 'diverged' ? null : (result[measure] ?? null);
-}
-
-/** Whether the run has what the study compares by: a diverged one has nothing to compare. */
-export function isScored(result: RunResult, measure: ScoreMeasure): boolean {
-  return result.status === 'diverged' || scoreOf(result, measure) !== null;
-}
-
-/** The confidence interval of the number by which runs are compared; null for a loss, and for a run that diverged. */
-export function intervalOf(result: RunResult, measure: ScoreMeasure): Interval | null {
-  return isShare(measure) && result.status === 'finished' ? (result[`${measure}Interval`] ?? null) : null;
-}
-
-/** A result with exact matches under their own name: version 0.1.0 wrote them as an accuracy. */
-function exactlyNamed(result: RunResult, { task }: RunConfiguration): RunResult {
-  if (!task?.exactOnly || result.exactMatch != null || result.accuracy == null) return result;
-  const { accuracy, accuracyInterval, ...rest } = result;
-  return { ...rest, exactMatch: accuracy, exactMatchInterval: accuracyInterval };
-}
-
-/** Writes `results.csv` from the finished runs. */
-export async function writeResults(folder: string, plan: StudyPlan, runs: readonly FinishedRun[]): Promise<void> {
-  await writeFileWhole(join(folder, 'results.csv'), resultsCsv(plan, runs));
-}
-
-/**
- * The table of the finished runs, by method in the plan's order, learning rate and seed. It holds no times, so that a
- * study that was killed and resumed gives the same bytes.
- */
-export function resultsCsv(plan: StudyPlan, runs: readonly FinishedRun[]): string {
-  const header =
-    'configuration,method,learningRate,seed,status,score,finalLoss,validationLoss,accuracy,steps,key,accuracyLow,accuracyHigh,' +
-    'exact_match,exact_match_low,exact_match_high';
-  const lines = inOrder(plan, runs).map(({ key, configuration, result }) =>
-    [
-      configurationName(configuration),
-      configuration.method,
-      configuration.learningRate,
-      configuration.seed,
-      result.status,
-      scoreOf(result, plan.score),
-      result.finalLoss,
-      result.validationLoss,
-      result.accuracy,
-      result.steps,
-      key,
-      ...(result.accuracyInterval ?? [null, null]),
-      result.exactMatch,
-      ...(result.exactMatchInterval ?? [null, null]),
-    ]
-      .map(csvField)
-      .join(','),
-  );
-  return `${[header, ...lines].join('\n')}\n`;
-}
-
-/** Folders of a study with what was measured of its methods beside its runs: curvature, and other predictions of the best rate. */
-export type MeasurementKind = 'spectra' | 'predictors';
-
-/** Writes `KIND/KEY.json`: a measurement beside the configuration it belongs to, and returns KEY, a hash of that. */
-export async function writeMeasurement(
-  folder: string,
-  kind: MeasurementKind,
-  configuration: object,
-  measurement: object,
-): Promise<string> {
-  const key = contentKey(configuration);
-  await makeFolder(join(folder, kind), 'a folder to write a study in');
-  await writeJson(join(folder, kind, `${key}.json`), { ...measurement, configuration });
-  return key;
-}
-
-/** The measurement that was written for this configuration; null if there is none, or a broken one. */
-export async function readMeasurement(
-  folder: string,
-  kind: MeasurementKind,
-  configuration: object,
-): Promise<Record<string, unknown> | null> {
-  const stored = await readJsonOrNull(join(folder, kind, `${contentKey(configuration)}.json`));
-  return isObject(stored) && canonicalJson(stored.configuration) === canonicalJson(configuration) ? stored : null;
-}
-
-/** Removes all measurements but these: those made under settings that a study no longer has. */
-export async function keepMeasurements(
-  folder: string,
-  kind: MeasurementKind,
-  keys: ReadonlySet<string>,
-): Promise<void> {
-  for (const key of await measurementKeys(folder, kind))
-    if (!keys.has(key)) await rm(join(folder, kind, `${key}.json`), { force: true });
-}
-
-/** All measurements of a kind, each with its `configuration`, in the order of their keys. */
-export async function readMeasurements(folder: string, kind: MeasurementKind): Promise<Record<string, unknown>[]> {
-  const keys = await measurementKeys(folder, kind);
-  const stored = await Promise.all(keys.map((key) => readJsonOrNull(join(folder, kind, `${key}.json`))));
-  return stored.filter(isObject);
-}
-
-async function measurementKeys(folder: string, kind: MeasurementKind): Promise<string[]> {
-  return (await entries(join(folder, kind))).flatMap((name) => /^([0-9a-f]{12})\.json$/.exec(name)?.[1] ?? []);
-}
-
 /** The run's configuration if it is intact and the key's own. */
 async function readConfiguration(folder: string, key: string): Promise<RunConfiguration | null> {
   const run = runSchema.safeParse(await readJsonOrNull(join(runFolder(folder, key), 'run.json')));
@@ -304,12 +220,11 @@ async function readPlan(path: string): Promise<StudyPlan | null> {
 
 function parsePlan(path: string, stored: unknown): StudyPlan {
   const plan = planSchema.safeParse(stored);
-  // Version 0.1.0 called exact matches an accuracy.
-  if (plan.success) return plan.data.task?.exactOnly ? { ...plan.data, score: 'exactMatch' } : plan.data;
+  if (plan.success) return plan.data;
   const issue = plan.error.issues[0];
   throw new LambdamaxError({
     subject: path,
-    expected: 'the plan of a study, version 1',
+    expected: 'the plan of a study, version 1 or 2',
     got: issue === undefined ? stored : `${issue.path.join('.')}: ${issue.message}`,
     remedy: 'choose another folder',
     cause: plan.error,
@@ -327,7 +242,7 @@ function refuseOtherVersion(path: string, stored: StudyPlan, wanted: StudyPlan):
   });
 }
 
-function refuseOtherPlan(path: string, differences: readonly PlanDifference[]): void {
+function refuseOtherSubject(path: string, differences: readonly PlanDifference[]): void {
   if (differences.length === 0) return;
   const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));
   const words = differences.map(({ field, stored, wanted }) => `${field} was ${show(stored)} and is ${show(wanted)}`);
@@ -335,9 +250,9 @@ function refuseOtherPlan(path: string, differences: readonly PlanDifference[]): 
   const whole = words.join('; ');
   throw new LambdamaxError({
     subject: path,
-    expected: 'the plan that the study in this folder was begun with',
+    expected: 'what the study in this folder is about',
     got: whole.length <= 100 ? whole : `another ${differences.map(({ field }) => field).join(', ')}`,
-    remedy: 'repeat the options of the first time, or choose another study folder',
+    remedy: 'choose another study folder; variants, ranks, rates, seeds and the like may change, these may not',
   });
 }
 
@@ -347,51 +262,16 @@ async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
-/** The names in a folder, sorted; none if there is no such folder. */
-async function entries(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw fileFault(folder, 'a readable folder', cause);
-  }
-}
-
-/** Null for a file that is missing or no JSON: what a killed process may leave. Any other fault is thrown. */
-async function readJsonOrNull(path: string): Promise<unknown> {
-  try {
-    return await readJson(path);
-  } catch (error) {
-    const { cause } = error as LambdamaxError;
-    if (cause instanceof SyntaxError || (cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-}
-
-/** Runs by method in the plan's order, learning rate and seed: the order of `results.csv`. */
+/** Runs by configuration in the plan's order, learning rate and seed: the order of `results.csv`. */
 export function inOrder(plan: StudyPlan, runs: readonly FinishedRun[]): FinishedRun[] {
-  const place = (run: FinishedRun): number[] => [
-    plan.methods.indexOf(run.configuration.method),
-    run.configuration.learningRate,
-    run.configuration.seed,
-  ];
-  return [...runs].sort((a, b) => {
-    const [left, right] = [place(a), place(b)];
-    const at = left.findIndex((value, index) => value !== right[index]);
-    return at < 0 ? 0 : left[at]! - right[at]!;
-  });
+  const places = new Map(plan.configurations.map((configuration, index) => [configuration, index]));
+  return runs.toSorted(
+    (a, b) =>
+      places.get(a.configuration)! - places.get(b.configuration)! || a.learningRate - b.learningRate || a.seed - b.seed,
+  );
 }
 
 function within(folder: string, path: string): string {
   const inside = relative(folder, path);
   return inside.startsWith('..') || isAbsolute(inside) ? path : inside;
-}
-
-function csvField(value: string | number | null | undefined): string {
-  const text = value == null ? '' : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

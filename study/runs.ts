@@ -1,24 +1,22 @@
 import { LambdamaxError } from '../errors.ts';
-import type { RunChoice } from './methodRuns.ts';
-import { type RunConfiguration, runConfiguration, runKey, type ScoreMeasure } from './plan.ts';
-import {
-  beginRun,
-  type FinishedRun,
-  finishRun,
-  inOrder,
-  isScored,
-  type OpenStudy,
-  type RunResult,
-  readRun,
-  writeResults,
-} from './record.ts';
+import type { Configuration } from './configuration.ts';
+import type { ExecuteRun } from './execute.ts';
+import { type RunChoice, runConfiguration } from './plan.ts';
+import { beginRun, type FinishedRun, finishRun, inOrder, type OpenStudy, readRun } from './record.ts';
+import { isScored, type RunResult } from './result.ts';
+import { writeResults } from './resultsCsv.ts';
+import { type RunConfiguration, runKey } from './run.ts';
+import type { ScoreMeasure } from './score.ts';
+import type { CurvatureOf } from './spectra.ts';
 import { Turns } from './turns.ts';
 
 /** A sweep has begun a run, taken a step of it, finished it, or found it done. */
 export interface SweepProgress {
   readonly event: 'started' | 'step' | 'finished' | 'found';
   readonly key: string;
-  readonly configuration: RunConfiguration;
+  readonly run: RunConfiguration;
+  /** The plan's configuration that it is a run of. */
+  readonly configuration: Configuration;
   /** Steps taken, as far as they are told. */
   readonly step: number;
   /** Null as long as the run is not done. */
@@ -29,8 +27,15 @@ export interface SweepProgress {
   readonly planned: number;
 }
 
-/** Trains one run in its folder, and may tell its steps. Divergence is a result; only what cannot go on is thrown. */
-export type ExecuteRun = (run: RunConfiguration, folder: string, onStep: (step: number) => void) => Promise<RunResult>;
+/** What makes the runs of a study, and who is told. */
+export interface StudyRunsOptions {
+  readonly execute: ExecuteRun;
+  /** How many runs `execute` is given at once. */
+  readonly atOnce: number;
+  readonly curvatureOf: CurvatureOf;
+  readonly onProgress?: ((progress: SweepProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** The runs of a study as they are made: each once, so many at a time, in the order in which they are asked for. */
 export class StudyRuns {
@@ -38,18 +43,19 @@ export class StudyRuns {
   readonly #execute: ExecuteRun;
   readonly #onProgress: (progress: SweepProgress) => void;
   readonly #turns: Turns;
+  readonly #curvatureOf: CurvatureOf;
+  readonly #signal: AbortSignal | undefined;
   readonly #finished = new Map<string, FinishedRun>();
   #planned = 0;
+  /** How many runs were made, and not found done. */
+  made = 0;
 
-  constructor(
-    study: OpenStudy,
-    execute: ExecuteRun,
-    atOnce: number,
-    onProgress: (progress: SweepProgress) => void = () => {},
-  ) {
+  constructor(study: OpenStudy, { execute, atOnce, curvatureOf, onProgress = () => {}, signal }: StudyRunsOptions) {
     this.#study = study;
     this.#execute = execute;
+    this.#curvatureOf = curvatureOf;
     this.#onProgress = onProgress;
+    this.#signal = signal;
     this.#turns = new Turns(atOnce);
   }
 
@@ -64,26 +70,33 @@ export class StudyRuns {
    */
   all(choices: readonly RunChoice[]): Promise<RunResult[]> {
     this.#planned += choices.length;
-    const { plan } = this.#study;
-    return this.#turns.all(choices.map((choice) => () => this.#findOrMake(runConfiguration(plan, choice))));
+    return this.#turns.all(choices.map((choice) => () => this.#findOrMake(choice)));
   }
 
-  async #findOrMake(configuration: RunConfiguration): Promise<RunResult> {
+  async #findOrMake(choice: RunChoice): Promise<RunResult> {
     const { folder, plan } = this.#study;
-    const key = runKey(configuration);
+    const run = runConfiguration(plan, choice);
+    const key = runKey(run);
     const report = (event: SweepProgress['event'], result: RunResult | null, step = result?.steps ?? 0): void => {
       const [done, planned] = [this.#finished.size, this.#planned];
-      this.#onProgress({ event, key, configuration, step, result, done, planned });
+      this.#onProgress({ event, key, run, configuration: choice.configuration, step, result, done, planned });
     };
-    const found = await readRun(folder, configuration, plan.score);
-    if (found === null) report('started', null);
+    const found = await readRun(folder, run, plan.score);
+    if (found === null) {
+      this.#signal?.throwIfAborted();
+      report('started', null);
+    }
     const result =
       found ??
-      (await executed(folder, configuration, plan.score, (run, path) =>
-        this.#execute(run, path, (step) => report('step', null, step)),
+      (await executed(folder, run, plan.score, (path) =>
+        this.#execute(run, path, (step) => {
+          this.#signal?.throwIfAborted();
+          report('step', null, step);
+        }),
       ));
-    this.#finished.set(key, { key, configuration, result });
-    await writeResults(folder, plan, this.finished);
+    if (found === null) this.made++;
+    this.#finished.set(key, { key, ...choice, result });
+    await writeResults(folder, plan, this.finished, this.#curvatureOf);
     report(found === null ? 'finished' : 'found', result);
     return result;
   }
@@ -91,16 +104,16 @@ export class StudyRuns {
 
 async function executed(
   folder: string,
-  configuration: RunConfiguration,
+  run: RunConfiguration,
   measure: ScoreMeasure,
-  execute: (run: RunConfiguration, folder: string) => Promise<RunResult>,
+  execute: (folder: string) => Promise<RunResult>,
 ): Promise<RunResult> {
-  const { method, learningRate, seed } = configuration;
-  const path = await beginRun(folder, configuration);
+  const { method, learningRate, seed } = run;
+  const path = await beginRun(folder, run);
   const subject = `run ${method} at learning rate ${learningRate}, seed ${seed}, in ${path}`;
   let result: RunResult;
   try {
-    result = await execute(configuration, path);
+    result = await execute(path);
   } catch (cause) {
     const remedy = cause instanceof Error ? cause.message : String(cause);
     throw new LambdamaxError({ subject, expected: 'training to go through', remedy, cause });
@@ -109,5 +122,5 @@ async function executed(
   if (!isScored(stored, measure)) {
     throw new LambdamaxError({ subject, expected: `a result with ${measure}`, got: result[measure] ?? 'none' });
   }
-  return finishRun(folder, configuration, result);
+  return finishRun(folder, run, result);
 }

@@ -1,35 +1,28 @@
+import { z } from 'zod';
 import { type SpectrumResult, spectrum } from '../analysis/curvature/spectrum.ts';
 import { startsAtZeroB } from '../training/adapters/zeroFactor.ts';
 import type { TokenRow } from '../training/data/examples.ts';
-import { contentKey } from '../training/data/hash.ts';
+import { canonicalJson, contentKey, isPlainObject } from '../training/data/hash.ts';
 import { firstRows } from '../training/data/split.ts';
 import type { Model } from '../training/model.ts';
 import { warmUp } from '../training/warmup.ts';
+import { adapterMethodOf, type Configuration } from './configuration.ts';
 import { startingAdapter } from './execute.ts';
+import { readMeasurement, readMeasurements, writeMeasurement } from './measured.ts';
+import type { StudySpectraOptions } from './measurements.ts';
 import { codeOf, runConfiguration, type StudyPlan } from './plan.ts';
-import { keepMeasurements, readMeasurement, writeMeasurement } from './record.ts';
 import { Turns } from './turns.ts';
 
-/** How the curvature of a study's methods is measured. */
-export interface StudySpectraOptions {
-  /** The Hessian is a mean over the first rows of the training data that together have so many scored tokens. */
-  readonly tokens: number;
-  readonly tolerance: number;
-  readonly maxSteps: number;
-  /** Steps of Adam before the preconditioned Hessian is measured, and their constant rate. */
-  readonly warmup: { readonly steps: number; readonly learningRate: number };
-}
-
-/** Which spectrum of a study: of a method, the Hessian where training starts or the one that Adam sees a few steps later. */
+/** Which spectrum of a study: of a configuration, the Hessian where training starts or the one that Adam sees a few steps later. */
 export interface SpectrumChoice {
-  readonly method: string;
+  readonly configuration: Configuration;
   readonly operator: 'hessian' | 'adam';
 }
 
-/** One spectrum, its price in gradients of one batch of the runs, and where the method's training starts. */
+/** One spectrum, its price in gradients of one batch of the runs, and where training starts. */
 export type StudySpectrum = SpectrumResult & {
   readonly gradientEvaluations: number;
-  /** At the method's initial values each module has a factor that is wholly zero, as B is in LoRA. */
+  /** At the adapter's initial values each module has a factor that is wholly zero, as B is in LoRA. */
   readonly startsAtZeroB: boolean;
 };
 
@@ -48,6 +41,8 @@ export interface StudySpectraProgress extends SpectrumChoice {
 
 /** What measures, and who is told. */
 export interface StudySpectraWork {
+  /** Once it is aborted nothing begins any more. */
+  readonly signal?: AbortSignal | undefined;
   readonly measure: MeasureSpectrum;
   /** How many spectra `measure` is asked for at once; default 1. */
   readonly atOnce?: number;
@@ -57,35 +52,108 @@ export interface StudySpectraWork {
 /** A linearised product in gradients of the same batch: 1.1 to 1.4, as `npm run bench -- hvp` measures them. */
 const productPrice = 1.4;
 
-/** The spectra of a plan. */
-export function plannedSpectra({ methods }: StudyPlan): SpectrumChoice[] {
-  return methods.flatMap((method) => [
-    { method, operator: 'hessian' },
-    { method, operator: 'adam' },
+/** The spectra of a plan: two of each start, which configurations that differ in steps or schedule share. */
+export function plannedSpectra(plan: StudyPlan): SpectrumChoice[] {
+  const starts = new Map(plan.configurations.map((one) => [contentKey(startOf(plan, one)), one]));
+  return [...starts.values()].flatMap((configuration) => [
+    { configuration, operator: 'hessian' },
+    { configuration, operator: 'adam' },
   ]);
 }
 
-/**
- * Measures both ends of each of a plan's spectra. What lies in the study's folder already is not measured again; what was
- * measured under other options is removed, since a study has one spectrum of a kind.
- */
+/** Measures both ends of each of a plan's spectra. What lies in the study's folder already is not measured again. */
 export async function studySpectra(
   plan: StudyPlan,
   folder: string,
   options: StudySpectraOptions,
-  { measure, atOnce = 1, onProgress }: StudySpectraWork,
+  { measure, atOnce = 1, onProgress, signal }: StudySpectraWork,
 ): Promise<void> {
   const choices = plannedSpectra(plan);
   let done = 0;
-  const keyOf = async (choice: SpectrumChoice): Promise<string> => {
-    const configuration = spectrumConfiguration(plan, choice, options);
-    if ((await readMeasurement(folder, 'spectra', configuration)) === null)
-      await writeMeasurement(folder, 'spectra', configuration, await measure(choice, options));
-    onProgress?.({ ...choice, done: ++done, planned: choices.length });
-    return contentKey(configuration);
+  await new Turns(atOnce).all(
+    choices.map((choice) => async () => {
+      signal?.throwIfAborted();
+      const stored = spectrumConfiguration(plan, choice, options);
+      if ((await readMeasurement(folder, 'spectra', stored)) === null)
+        await writeMeasurement(folder, 'spectra', stored, await measure(choice, options));
+      onProgress?.({ ...choice, done: ++done, planned: choices.length });
+    }),
+  );
+}
+
+const end = z.object({
+  value: z.number().nullable(),
+  residualBound: z.number().nullish(),
+  standardError: z.number().nullish(),
+});
+
+/** The part of a stored spectrum that predictions and reports need. */
+const storedSchema = z.looseObject({
+  tokens: z.number(),
+  batches: z.number(),
+  products: z.number().nullish(),
+  outcome: z.string().nullish(),
+  lambdaMax: end,
+  lambdaMin: end.nullish(),
+  gradientNorm: z.number().nullish(),
+  thresholds: z.record(z.string(), z.number().nullable()).nullish(),
+  gradientEvaluations: z.number().nullish(),
+  startsAtZeroB: z.boolean().nullish(),
+});
+
+/** A spectrum as it is read from a study folder. */
+export type StoredSpectrum = z.infer<typeof storedSchema>;
+
+/** The spectra of a study folder, by configuration and operator; undefined for one that was not measured. */
+export type SpectrumOf = (
+  configuration: Configuration,
+  operator: SpectrumChoice['operator'],
+) => StoredSpectrum | undefined;
+
+/**
+ * Reads the spectra that were measured of a plan's configurations, with the code that they have now. Of several under different
+ * options it is the one under those that were last asked for; of a study that does not say, the first by key.
+ */
+export async function readSpectra(folder: string, plan: StudyPlan): Promise<SpectrumOf> {
+  const all = (await readMeasurements(folder, 'spectra')).flatMap(({ configuration, ...stored }) => {
+    const measured = storedSchema.safeParse(stored);
+    return measured.success && isPlainObject(configuration) ? [{ configuration, spectrum: measured.data }] : [];
+  });
+  return (configuration, operator) => {
+    const wanted = {
+      ...startOf(plan, configuration),
+      operator,
+      ...(plan.spectra && optionsOf(plan.spectra, operator)),
+    };
+    return all.find(({ configuration: own }) => hasAll(own, wanted))?.spectrum;
   };
-  const keys = await new Turns(atOnce).all(choices.map((choice) => () => keyOf(choice)));
-  await keepMeasurements(folder, 'spectra', new Set(keys));
+}
+
+/** Whether an object has these fields with these values; a field that is undefined is to be absent. */
+function hasAll(own: Readonly<Record<string, unknown>>, wanted: object): boolean {
+  return Object.entries(wanted).every(
+    ([name, value]) => canonicalJson(own[name] ?? null) === canonicalJson(value ?? null),
+  );
+}
+
+/** The curvature of a configuration where training starts, as far as it was measured. */
+export type CurvatureOf = (configuration: Configuration) => {
+  readonly lambdaMax?: number | null;
+  readonly lambdaPre?: number | null;
+  readonly gradientNorm?: number | null;
+};
+
+/** Reads the curvature of a plan's configurations from a study folder. */
+export async function readCurvature(folder: string, plan: StudyPlan): Promise<CurvatureOf> {
+  const spectrumOf = await readSpectra(folder, plan);
+  return (configuration) => {
+    const hessian = spectrumOf(configuration, 'hessian');
+    return {
+      lambdaMax: hessian?.lambdaMax.value ?? null,
+      lambdaPre: spectrumOf(configuration, 'adam')?.lambdaMax.value ?? null,
+      gradientNorm: hessian?.gradientNorm ?? null,
+    };
+  };
 }
 
 /** Measures the spectra of a plan in this process, on the rows that its runs train on. */
@@ -97,15 +165,14 @@ async function measure(
   model: Model,
   plan: StudyPlan,
   rows: readonly TokenRow[],
-  { method, operator }: SpectrumChoice,
+  { configuration, operator }: SpectrumChoice,
   { tokens, tolerance, maxSteps, warmup }: StudySpectraOptions,
   onProducts: (products: number) => void = () => {},
 ): Promise<StudySpectrum> {
-  const { training } = plan;
-  const { batchSize } = training;
+  const { batchSize, optimizer } = configuration;
   const seed = plan.seeds[0]!;
-  const start = await startingAdapter(model, runConfiguration(plan, { method, learningRate: 0, seed }), rows);
-  const { betas, eps } = training.optimizer;
+  const start = await startingAdapter(model, runConfiguration(plan, { configuration, learningRate: 0, seed }), rows);
+  const { betas, eps } = optimizer;
   const warmed =
     operator === 'adam'
       ? await warmUp(model, start, rows, { ...warmup, batchSize, seed, adam: { betas, eps } })
@@ -130,17 +197,26 @@ async function measure(
 /** All that a spectrum of a study follows from, and no path. */
 function spectrumConfiguration(
   plan: StudyPlan,
-  { method, operator }: SpectrumChoice,
+  { configuration, operator }: SpectrumChoice,
   options: StudySpectraOptions,
 ): object {
-  const { rank, alpha, targetModules, modelHash, dataHash, precision, backend, training, seeds, initSeed } = plan;
-  const { warmup, ...search } = options;
+  return { ...startOf(plan, configuration), operator, ...optionsOf(options, operator) };
+}
+
+/** The options that an operator's spectrum follows from. */
+function optionsOf({ warmup, ...search }: StudySpectraOptions, operator: SpectrumChoice['operator']): object {
+  return operator === 'adam' ? { ...search, warmup } : search;
+}
+
+/** Where the training of a configuration starts, and how its rows are batched. */
+function startOf(plan: StudyPlan, configuration: Configuration): object {
+  const { modelHash, dataHash, precision, backend, seeds, initSeed } = plan;
+  const { rank, alpha, targetModules, rankPattern, alphaPattern, batchSize, optimizer } = configuration;
   const seed = seeds[0]!;
   return {
-    ...{ method, rank, alpha, targetModules, modelHash, dataHash, precision, operator, ...search },
-    ...{ batchSize: training.batchSize, optimizer: training.optimizer, seed, initSeed: initSeed ?? seed },
-    ...codeOf(plan, method),
-    ...(backend && { backend }),
-    ...(operator === 'adam' ? { warmup } : {}),
+    ...{ method: adapterMethodOf(configuration), rank, alpha, targetModules, rankPattern, alphaPattern },
+    ...{ modelHash, dataHash, precision, backend },
+    ...{ batchSize, optimizer, seed, initSeed: initSeed ?? seed },
+    ...codeOf(plan, configuration),
   };
 }

@@ -1,7 +1,10 @@
-import { type MethodSweep, methodRuns } from './methodRuns.ts';
+import type { Configuration } from './configuration.ts';
+import { type ConfigurationSweep, configurationRuns } from './configurationRuns.ts';
+import type { ExecuteRun } from './execute.ts';
 import type { StudyPlan } from './plan.ts';
 import { type FinishedRun, type OpenStudy, openStudy } from './record.ts';
-import { type ExecuteRun, StudyRuns, type SweepProgress } from './runs.ts';
+import { StudyRuns, type SweepProgress } from './runs.ts';
+import { readCurvature } from './spectra.ts';
 
 /** What a sweep needs besides its plan. */
 export interface SweepOptions {
@@ -11,30 +14,34 @@ export interface SweepOptions {
   /** How many runs `execute` is given at once; default 1. */
   readonly atOnce?: number;
   readonly onProgress?: (progress: SweepProgress) => void;
+  /** Once it is aborted no run begins any more, and those under way end at their next step, as if they had not begun. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A finished sweep. */
 export interface SweepRecord {
   readonly plan: StudyPlan;
   readonly folder: string;
-  readonly methods: readonly MethodSweep[];
+  readonly configurations: readonly ConfigurationSweep[];
+  /** How many of the runs were made by this sweep, and not found done. */
+  readonly added: number;
   /** In the order of `results.csv`. */
   readonly runs: readonly FinishedRun[];
 }
 
 /**
- * Carries out a plan, skipping the runs that are done. For each method the first seed runs on the grid, which is extended
- * until the best rate is bracketed and then halved beside it; after that the further seeds run near the method's best rate.
- * Methods go side by side. Which runs there are follows from the plan and the scores alone, so that a sweep that was killed
+ * Carries out a plan, skipping the runs that are done. For each configuration the first seed runs on the grid, which is extended
+ * until the best rate is bracketed and then halved beside it; after that the further seeds run near the configuration's best rate.
+ * Configurations go side by side. Which runs there are follows from the plan and the scores alone, so that a sweep that was killed
  * goes on as if it had not been, however many runs are made at once.
  * @throws LambdamaxError that names the run and its folder when a run fails; those that are done by then are kept.
  */
 export async function sweep(plan: StudyPlan, options: SweepOptions): Promise<SweepRecord> {
   const { study } = options;
-  if (typeof study !== 'string') return carryOut(plan, study, options);
+  if (typeof study !== 'string') return carryOut(study.plan, study, options);
   const opened = await openStudy(study, plan);
   try {
-    return await carryOut(plan, opened, options);
+    return await carryOut(opened.plan, opened, options);
   } finally {
     await opened.release();
   }
@@ -43,17 +50,19 @@ export async function sweep(plan: StudyPlan, options: SweepOptions): Promise<Swe
 async function carryOut(
   plan: StudyPlan,
   study: OpenStudy,
-  { execute, atOnce = 1, onProgress }: SweepOptions,
+  { execute, atOnce = 1, onProgress, signal }: SweepOptions,
 ): Promise<SweepRecord> {
-  const runs = new StudyRuns(study, execute, atOnce, onProgress);
-  const sweeps = plan.methods.map((method) => sweepMethod(plan, method, runs));
+  const curvatureOf = await readCurvature(study.folder, plan);
+  const runs = new StudyRuns(study, { execute, atOnce, curvatureOf, onProgress, signal });
+  const sweeps = plan.configurations.map((configuration) => sweepOne(plan, configuration, runs));
   // None may go on when the study is let go.
   await Promise.allSettled(sweeps);
-  return { plan, folder: study.folder, methods: await Promise.all(sweeps), runs: runs.finished };
+  const configurations = await Promise.all(sweeps);
+  return { plan, folder: study.folder, configurations, runs: runs.finished, added: runs.made };
 }
 
-async function sweepMethod(plan: StudyPlan, method: string, runs: StudyRuns): Promise<MethodSweep> {
-  const batches = methodRuns(plan, method);
+async function sweepOne(plan: StudyPlan, configuration: Configuration, runs: StudyRuns): Promise<ConfigurationSweep> {
+  const batches = configurationRuns(plan, configuration);
   let next = batches.next();
   while (!next.done) next = batches.next(await runs.all(next.value.runs));
   return next.value;

@@ -2,24 +2,14 @@ import { type BackendName, backendNamed } from '../compute/index.ts';
 import { loadModel, type Model, type ModelOptions } from '../training/model.ts';
 import { WorkerPool } from '../workers/pool.ts';
 import type { CreateWorker, WorkerSilence } from '../workers/workerProcess.ts';
+import type { ExecuteRun } from './execute.ts';
 import { executeOn, type SweepData } from './execute.ts';
-import type { RunConfiguration, StudyPlan } from './plan.ts';
-import {
-  type AskPredictor,
-  askOn,
-  type Predicted,
-  type PredictorChoice,
-  type StudyPredictorOptions,
-} from './predictors.ts';
-import type { RunResult } from './record.ts';
-import type { ExecuteRun } from './runs.ts';
-import {
-  type MeasureSpectrum,
-  measureOn,
-  type SpectrumChoice,
-  type StudySpectraOptions,
-  type StudySpectrum,
-} from './spectra.ts';
+import type { StudyPredictorOptions, StudySpectraOptions } from './measurements.ts';
+import type { StudyPlan } from './plan.ts';
+import { type AskPredictor, askOn, type Predicted, type PredictorChoice } from './predictors.ts';
+import type { RunResult } from './result.ts';
+import type { RunConfiguration } from './run.ts';
+import { type MeasureSpectrum, measureOn, type SpectrumChoice, type StudySpectrum } from './spectra.ts';
 
 /** What does the parts of a study. */
 export interface StudyWork {
@@ -93,8 +83,8 @@ export function workInProcesses(count: number, setup: StudyWorkerSetup, silence:
 
 function wordsFor(task: StudyTask): string {
   if (task.part === 'run') return `${task.run.method} at ${task.run.learningRate}, seed ${task.run.seed}`;
-  if (task.part === 'predictor') return `${task.choice.predictor} of ${task.choice.method}`;
-  return `the curvature of ${task.choice.method} (${task.choice.operator})`;
+  if (task.part === 'predictor') return `${task.choice.predictor} of ${task.choice.configuration.method}`;
+  return `the curvature of ${task.choice.configuration.method} (${task.choice.operator})`;
 }
 
 /** What such a process does; of a run it reports the steps, of a spectrum the products. */

@@ -1,31 +1,26 @@
 import { availableParallelism } from 'node:os';
-import type { BackendName } from '../compute/index.ts';
+import { backendNames } from '../compute/index.ts';
 import { layoutFor } from '../training/adapters/create.ts';
 import { loadMethod } from '../training/adapters/methodFile.ts';
+import type { TokenRow } from '../training/data/examples.ts';
 import type { Model } from '../training/model.ts';
 import { stepCost } from '../training/stepCost.ts';
+import { adapterMethodOf, type Configuration } from './configuration.ts';
 import type { SweepData } from './execute.ts';
 import type { StudyPlan } from './plan.ts';
+import type { PlannedStudy } from './planStudy.ts';
 import { type StudyWork, workHere, workInProcesses } from './work.ts';
 
 /** Who works on a study. */
 export interface WorkOptions {
-  readonly backend: BackendName;
-  /** Threads of each worker; 0: the cores are shared out. */
-  readonly threads: number;
+  /** Threads of each worker; 0, which is the default: the cores are shared out. */
+  readonly threads?: number | undefined;
   /** Processes; absent: one for each core, as far as memory allows and there is work to begin with. */
-  readonly workers?: number;
+  readonly workers?: number | undefined;
   /** Seconds after which a silent worker is ended. */
-  readonly workerTimeout?: number;
+  readonly workerTimeout?: number | undefined;
   /** Told when a worker has been silent for long. */
   readonly onSilence?: (words: string) => void;
-}
-
-/** One study ready to begin: its plan, its folder, and what its runs train on. */
-export interface PlannedStudy {
-  readonly plan: StudyPlan;
-  readonly folder: string;
-  readonly data: SweepData;
 }
 
 /** What a process takes that has computed something, besides the model's weights and the values of a step, in bytes. */
@@ -38,10 +33,12 @@ const processBytes = 400e6;
 export async function openStudyWork(
   model: Model,
   { plan, data }: PlannedStudy,
-  { workers, workerTimeout, threads, backend, onSilence = () => {} }: WorkOptions,
+  { workers, workerTimeout, threads = 0, onSilence = () => {} }: WorkOptions,
 ): Promise<StudyWork> {
   const count = workers ?? (await usualWorkers(model, plan, data));
-  if (count === 1) return workHere(model, plan, data);
+  const backend = backendNames.find((name) => name === model.backend.name);
+  // A backend of the caller's own cannot be made again in another process.
+  if (count === 1 || backend === undefined) return workHere(model, plan, data);
   const { name, precision, checkpoint } = model;
   const own = threads || Math.max(1, Math.floor(availableParallelism() / count));
   const options = { name, precision, threads: own, backend };
@@ -53,16 +50,17 @@ export async function openStudyWork(
 }
 
 /** One for each core, as far as memory allows and there is work to begin with. */
-async function usualWorkers(
-  model: Model,
-  { methods, grid, targetModules, rank, alpha, training }: PlannedStudy['plan'],
-  { rows }: PlannedStudy['data'],
-): Promise<number> {
-  const layout = layoutFor(model, await loadMethod(methods[0]!), targetModules, { rank, alpha });
-  const { batchSize } = training;
-  const { peakBytes } = stepCost(model, layout, rows, { batchSize, what: 'hessian' });
+async function usualWorkers(model: Model, { configurations, grid }: StudyPlan, { rows }: SweepData): Promise<number> {
+  const peakBytes = Math.max(...(await Promise.all(configurations.map((one) => stepBytes(model, one, rows)))));
   const entries = model.decoder.weights.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   const weightBytes = entries * (model.precision === 'float64' ? 8 : 4);
   const fitting = Math.floor(process.availableMemory() / (weightBytes + peakBytes + processBytes));
-  return Math.max(1, Math.min(availableParallelism(), fitting, methods.length * grid.length));
+  return Math.max(1, Math.min(availableParallelism(), fitting, configurations.length * grid.length));
+}
+
+/** What a product of one configuration takes; methods of one form have the same graphs. */
+async function stepBytes(model: Model, configuration: Configuration, rows: readonly TokenRow[]): Promise<number> {
+  const { targetModules, batchSize } = configuration;
+  const layout = layoutFor(model, await loadMethod(adapterMethodOf(configuration)), targetModules, configuration);
+  return stepCost(model, layout, rows, { batchSize, what: 'hessian' }).peakBytes;
 }

@@ -230,8 +230,9 @@ function directionOfName(column: string): ScoreDirection | undefined {
   return told.length === 1 ? told[0] : undefined;
 }
 
-/** The intervals of shares in `results.csv`, and what the score beside them is: where both are there the first. */
+/** The intervals of shares in `results.csv`, now and as version 0.1 wrote it, and what the score beside them is: the first that is there. */
 const shareColumns = [
+  { score: 'accuracy', low: 'accuracy_low', high: 'accuracy_high' },
   { score: 'accuracy', low: 'accuracyLow', high: 'accuracyHigh' },
   { score: 'exact match', low: 'exact_match_low', high: 'exact_match_high' },
 ] as const;
@@ -241,7 +242,7 @@ function readBeside(
   { cells }: TableRow,
   share: (typeof shareColumns)[number] | undefined,
 ): Pick<SweepRun, 'interval' | 'loss'> {
-  const [low, high, loss] = [share?.low, share?.high, 'validationLoss'].map((column) => {
+  const [low, high, loss] = [share?.low, share?.high, 'loss' in cells ? 'loss' : 'validationLoss'].map((column) => {
     const text = (column && cells[column]) ?? '';
     return text === '' || !Number.isFinite(Number(text)) ? null : Number(text);
   });

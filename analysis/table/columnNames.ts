@@ -288,6 +288,9 @@ const harmless = new Set([
     'epoch',
     'step',
     'global step',
+    'steps taken',
+    'lambda pre',
+    'gradient norm',
   ],
   ...[
     'state',

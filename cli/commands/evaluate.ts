@@ -1,5 +1,6 @@
 import type { EvaluateTaskResult } from '../../training/evaluateTask.ts';
 import type { Model } from '../../training/model.ts';
+import type { Task } from '../../training/taskRows.ts';
 import type { ValidationScore } from '../../training/validation.ts';
 import type { Arguments, Command } from '../command.ts';
 import { adapterOptions, parseAdapter } from '../options/adapterOptions.ts';
@@ -13,15 +14,7 @@ import {
   parseEngine,
   parseModel,
 } from '../options/options.ts';
-import {
-  type ExaminationOptions,
-  examinationOf,
-  examinationOptions,
-  parseExamination,
-  readTask,
-  readTaskRows,
-  type Task,
-} from '../options/taskInputs.ts';
+import { type ExaminationOptions, examinationOf, examinationOptions, parseExamination } from '../options/taskInputs.ts';
 import { given } from '../options/values.ts';
 import { type Output, percent, shortNumber } from '../words/output.ts';
 
@@ -47,6 +40,7 @@ export const command: Command = {
     const examination = parseExamination(args);
     if (data.task === undefined) return evaluateRows(args, output, data);
     const { task: name, data: files, limit } = data;
+    const { readTask } = await import('../../training/taskRows.ts');
     const task = await readTask(name, { split: 'test', ...given({ files, limit }) });
     return evaluateProblems(args, output, task, { ...data, ...examination });
   },
@@ -83,7 +77,8 @@ async function evaluateProblems(
 ): Promise<void> {
   const adapterChoice = parseAdapter(args);
   await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
-  const adapter = await openAdapter(model, adapterChoice, await readTaskRows(model, task, options, output));
+  const { responseRows } = await import('../../training/taskRows.ts');
+  const adapter = await openAdapter(model, adapterChoice, await responseRows(model, task, options, output));
   const { evaluateTask } = await import('../../training/evaluateTask.ts');
   const { family, problems, ...examination } = examinationOf(task, options);
   const progress = output.progress(problems.length, 'answers');

@@ -5,7 +5,7 @@ import type { Command } from '../command.ts';
 import { figureNames } from '../options/names.ts';
 import { demand, runOption, studyOption, value } from '../options/options.ts';
 import { UsageError } from '../options/usageError.ts';
-import { atMostOne, optional, required, text } from '../options/values.ts';
+import { atMostOne, list, optional, required, text } from '../options/values.ts';
 
 /** `lambdamax figure`: one figure of a report. */
 export const command: Command = {
@@ -26,8 +26,12 @@ export const command: Command = {
     const name = required(args, 'name', text);
     const out = required(args, 'out', fileName);
     const run = optional(args, 'run', text);
-    const folder = demand(run ?? optional(args, 'study', text), '--study', 'a study folder, or --run DIR');
-    const { title, figures, counts } = await (run === undefined ? ofStudy(folder) : ofRun(folder));
+    const folders = demand(
+      run === undefined ? optional(args, 'study', list(text)) : [run],
+      '--study',
+      'a study folder, or --run DIR',
+    );
+    const { title, figures, counts } = await (run === undefined ? ofStudies(folders) : ofRun(run));
     const figure = figures[name];
     if (figure === undefined)
       throw new UsageError({ subject: '--name', expected: `one of ${Object.keys(figures).join(', ')}`, got: name });
@@ -60,11 +64,14 @@ interface Drawn {
   readonly counts?: Pick<Prediction, 'runsDone' | 'runsPlanned'>;
 }
 
-async function ofStudy(folder: string): Promise<Drawn> {
+async function ofStudies(folders: readonly string[]): Promise<Drawn> {
   const { predict } = await import('../../analysis/rates/predictor.ts');
-  const { readStudyFindings, reportInput } = await import('../../study/findings.ts');
+  const { readStudyFindings } = await import('../../study/findings.ts');
+  const { reportInput, studyFolders } = await import('../../study/report.ts');
   const { reportFigures } = await import('../../analysis/report/report.ts');
-  const findings = await readStudyFindings(folder);
+  const findings = await readStudyFindings(
+    ...(folders.length === 1 ? folders : (await Promise.all(folders.map(studyFolders))).flat()),
+  );
   const input = reportInput(findings, predict(findings.sweep));
   const { runsDone, runsPlanned } = input.prediction;
   return { title: input.title, figures: reportFigures(input), counts: { runsDone, runsPlanned } };

@@ -6,7 +6,7 @@ import { LambdamaxError } from '../../errors.ts';
 import type { Command } from '../command.ts';
 import { studyOption, value } from '../options/options.ts';
 import { UsageError } from '../options/usageError.ts';
-import { atMostOne, choice, given, optional, text } from '../options/values.ts';
+import { atMostOne, choice, given, list, optional, text } from '../options/values.ts';
 import { optimaTable } from '../words/optimaTable.ts';
 import type { Output } from '../words/output.ts';
 
@@ -45,23 +45,30 @@ export const command: Command = {
     atMostOne(args, 'study', 'csv');
     atMostOne(args, 'study', 'better');
     atMostOne(args, 'study', 'columns');
-    const study = optional(args, 'study', text);
+    const studies = optional(args, 'study', list(text));
     const csv = optional(args, 'csv', text);
     const better = optional(args, 'better', choice(['lower', 'higher']));
     const { parseColumns } = await import('../../analysis/table/columns.ts');
     const columns = optional(args, 'columns', parseColumns);
-    if (study === undefined && csv === undefined) {
+    if (studies === undefined && csv === undefined) {
       throw new UsageError({ subject: '--study', expected: 'a study folder, or --csv FILE', got: 'neither' });
     }
     const { predict } = await import('../../analysis/rates/predictor.ts');
-    const prediction = predict(
-      await (csv === undefined ? sweepOfStudy(study!) : sweepOfTable(csv, { better, columns }, output)),
-    );
-    const fault = study && (await keepPrediction(join(study, 'prediction.json'), prediction, output));
+    const { sweep, differences } = await (csv === undefined
+      ? findingsOf(studies!)
+      : sweepOfTable(csv, { better, columns }, output));
+    const prediction = predict(sweep);
+    // Several studies have no folder in common.
+    const [study, ...others] = studies ?? [];
+    const fault =
+      study !== undefined &&
+      others.length === 0 &&
+      (await keepPrediction(join(study, 'prediction.json'), prediction, output));
     const { progressWords } = await import('../../analysis/rates/findings.ts');
     const progress = progressWords(prediction);
-    output.result(prediction, () => [
+    output.result(differences.length > 0 ? { ...prediction, differences } : prediction, () => [
       ...(progress === null ? [] : [progress, '']),
+      ...(differences.length > 0 ? [...differences, ''] : []),
       ...optimaTable(prediction, output),
       '',
       ...predictorTable(prediction, output),
@@ -126,9 +133,10 @@ function powerTable({ powers }: Prediction, output: Output): string[] {
   );
 }
 
-async function sweepOfStudy(folder: string) {
+async function findingsOf(folders: readonly string[]) {
   const { readStudyFindings } = await import('../../study/findings.ts');
-  return (await readStudyFindings(folder)).sweep;
+  const { studyFolders } = await import('../../study/report.ts');
+  return readStudyFindings(...(folders.length === 1 ? folders : (await Promise.all(folders.map(studyFolders))).flat()));
 }
 
 async function sweepOfTable(
@@ -137,5 +145,6 @@ async function sweepOfTable(
   output: Output,
 ) {
   const { readSweepCsv } = await import('../../analysis/rates/sweepCsv.ts');
-  return readSweepCsv(file, { ...given({ scoreDirection: better, columns }), onNotice: output.say });
+  const sweep = readSweepCsv(file, { ...given({ scoreDirection: better, columns }), onNotice: output.say });
+  return { sweep, differences: [] };
 }

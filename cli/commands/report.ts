@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Command } from '../command.ts';
 import { demand, runOption, studyOption, value } from '../options/options.ts';
-import { atMostOne, optional, text } from '../options/values.ts';
+import { atMostOne, list, optional, text } from '../options/values.ts';
 import type { Output } from '../words/output.ts';
 import { writeElsewhere, writeReport } from '../work/report.ts';
 
@@ -16,6 +16,7 @@ export const command: Command = {
   },
   examples: [
     ['report runs/my-study', 'writes runs/my-study/report.html'],
+    ['report --study runs/a,runs/b --out both.html', 'two studies side by side, and in what they differ'],
     [
       'report --run runs/pissa',
       'loss, rate and gradient norm; sharpness, if it was measured (finetune --sharpness-every)',
@@ -24,15 +25,18 @@ export const command: Command = {
   async run(args, output) {
     atMostOne(args, 'study', 'run');
     const run = optional(args, 'run', text);
-    const study = optional(args, 'study', text);
-    const folder = demand(run ?? study, '--study', 'a study folder, or --run DIR');
-    const file = optional(args, 'out', text) ?? join(folder, 'report.html');
-    await (run === undefined ? reportStudy(folder, file, output) : reportRun(folder, file, output));
+    const studies = optional(args, 'study', list(text)) ?? [];
+    const [folder, ...others] = run === undefined ? studies : [run];
+    const first = demand(folder, '--study', 'a study folder, or --run DIR');
+    const out = optional(args, 'out', text);
+    const file =
+      others.length === 0 ? (out ?? join(first, 'report.html')) : demand(out, '--out', 'a page for several studies');
+    await (run === undefined ? reportStudies(studies, file, output) : reportRun(first, file, output));
   },
 };
 
-async function reportStudy(folder: string, file: string, output: Output): Promise<void> {
-  const { verdicts, ...counts } = await writeReport(folder, file);
+async function reportStudies(folders: readonly string[], file: string, output: Output): Promise<void> {
+  const { verdicts, ...counts } = await writeReport(folders, file);
   const verdict = verdicts.join('\n\n');
   output.result({ report: file, ...counts, verdict }, () => [verdict, '', file]);
 }

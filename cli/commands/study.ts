@@ -1,20 +1,26 @@
 import { join } from 'node:path';
 import type { Prediction } from '../../analysis/rates/prediction.ts';
-import type { StudyPredictorOptions } from '../../study/predictors.ts';
-import type { StudySpectraOptions } from '../../study/spectra.ts';
-import type { StudyWork } from '../../study/work.ts';
-import type { PlannedStudy } from '../../study/workers.ts';
+import { adapterMethodOf } from '../../study/configuration.ts';
+import {
+  type StudyPredictorOptions,
+  type StudySpectraOptions,
+  studyPredictorNames,
+  usualPredictors,
+  usualSpectra,
+} from '../../study/measurements.ts';
+import type { PlannedStudy } from '../../study/planStudy.ts';
 import type { Model } from '../../training/model.ts';
 import type { Arguments, Command } from '../command.ts';
 import { commandLine } from '../commandLine.ts';
 import { parseWarmup, value, warmupOptions } from '../options/options.ts';
 import { openStudyInputs, parseStudy } from '../options/studyInputs.ts';
+import { studyOptions } from '../options/studyOptions.ts';
 import { choice, list, number, required, wholeNumber } from '../options/values.ts';
 import { costLine } from '../words/cost.ts';
 import { optimaTable } from '../words/optimaTable.ts';
 import type { Output } from '../words/output.ts';
 import { writeReport } from '../work/report.ts';
-import { byTask, plannedRuns, runSweep, sayEdited, studyOptions, titleOf } from './sweep.ts';
+import { byTask, showStudy } from '../work/study.ts';
 
 /** `lambdamax study`: sweep, curvature, prediction and report in one. */
 export const command: Command = {
@@ -22,40 +28,55 @@ export const command: Command = {
   summary: 'Sweep learning rates, measure curvature, compare prediction with sweep, write a report',
   options: {
     ...studyOptions,
-    'curvature-tokens': value('Curvature', 'N', 'scored tokens behind the Hessian: whole rows, from the first', '1000'),
-    tolerance: value('Curvature', 'X', 'relative error of the eigenvalues', '1e-2'),
+    'curvature-tokens': value(
+      'Curvature',
+      'N',
+      'scored tokens behind the Hessian: whole rows, from the first',
+      String(usualSpectra.tokens),
+    ),
+    tolerance: value('Curvature', 'X', 'relative error of the eigenvalues', String(usualSpectra.tolerance)),
     ...warmupOptions,
     predictors: value(
       'Curvature',
       'NAMES',
-      'further ways to a rate that are compared with the sweep: probes, curvature, range-test, rule-of-thumb; none',
-      'curvature,rule-of-thumb',
+      `further ways to a rate that are compared with the sweep: ${studyPredictorNames.join(', ')}; none`,
+      usualPredictors.names.join(),
     ),
-    'probe-budget': value('Curvature', 'X', "what probes may cost for each variant, as a part of one run's price", '1'),
+    'probe-budget': value(
+      'Curvature',
+      'X',
+      "what probes may cost for each configuration, as a part of one run's price",
+      String(usualPredictors.probeBudget),
+    ),
   },
   examples: [
     ['study', 'the bundled model and its word problems, --task math'],
     ['study --task math,commonsense', 'on two tasks, one after the other'],
+    ['study --methods lora,pissa --ranks 2,8 --batch-sizes 4,16', 'every variant at each rank and batch size'],
     ['study --model ./Llama-3.2-1B --data train.jsonl --study runs/llama', 'your own; run again, it continues'],
   ],
   async run(args, output) {
-    const measurements = { curvature: parseCurvature(args), predictors: await parsePredictors(args) };
-    const options = await parseStudy(args);
+    const measured = { spectra: parseCurvature(args), predictors: parsePredictors(args) };
+    const options = { ...(await parseStudy(args)), ...measured };
     const { openStudyWork } = await import('../../study/workers.ts');
+    const { conclude } = await import('../../study/study.ts');
     const inputs = await openStudyInputs(options, commandLine(), output);
     await using _model = inputs.model;
     const results: StudyResult[] = [];
     for (const study of inputs.studies) {
-      const cost = await costOfSteps(inputs.model, study);
+      output.say(`study ${study.folder}`);
+      output.say(await costOfSteps(inputs.model, study));
       await using work = await openStudyWork(inputs.model, study, { ...options, onSilence: output.warn });
-      const runs = await carryOut(study, work, measurements, cost, output);
-      results.push({ study: study.folder, runs, ...(await conclude(study.folder)) });
+      const { runs, added } = await showStudy(study, work, 'study', output);
+      // What fails for good ends the study, so that none is left over here.
+      const counts = { runs: runs.length, added, failed: 0 };
+      results.push({ study: study.folder, ...counts, ...(await conclude(study.folder)) });
     }
     const [first, ...others] = results;
     const words = () => results.flatMap((result) => studyLines(result, output));
     if (others.length === 0) return output.result(jsonOf(first!), words);
     const report = join(inputs.folder, 'report.html');
-    await writeReport(inputs.folder, report);
+    await writeReport([inputs.folder], report);
     const tasks = byTask(inputs.studies, results.map(jsonOf));
     output.result({ study: inputs.folder, report, tasks }, () => [...words(), '', `all tasks: ${report}`]);
   },
@@ -63,52 +84,12 @@ export const command: Command = {
 
 interface StudyResult {
   readonly study: string;
+  /** Runs in all, and how many of them were made this time. */
   readonly runs: number;
+  readonly added: number;
+  readonly failed: number;
   readonly report: string;
   readonly prediction: Prediction;
-}
-
-/** What is measured of a study's methods before they are swept. */
-interface Measurements {
-  readonly curvature: StudySpectraOptions;
-  readonly predictors: StudyPredictorOptions;
-}
-
-/** Curvature, predictors and sweep of one study, and how many runs there are. */
-async function carryOut(
-  study: PlannedStudy,
-  work: StudyWork,
-  { curvature, predictors }: Measurements,
-  cost: string,
-  output: Output,
-): Promise<number> {
-  const { plan, folder } = study;
-  const { openStudy } = await import('../../study/record.ts');
-  const { plannedSpectra, studySpectra } = await import('../../study/spectra.ts');
-  const { studyPredictors } = await import('../../study/predictors.ts');
-  await using opened = await openStudy(folder, plan);
-  sayEdited(opened, output);
-  output.say(`study ${folder}`);
-  output.say(cost);
-  const spectra = plannedSpectra(plan).length;
-  const measured = spectra + predictors.names.length * plan.methods.length;
-  const progress = output.progress(measured + plannedRuns(plan), titleOf(study, 'study'));
-  try {
-    await studySpectra(plan, folder, curvature, {
-      measure: work.measureSpectrum,
-      atOnce: work.atOnce,
-      onProgress: ({ method, operator, done }) =>
-        progress.update(done, `curvature of ${method}${operator === 'adam' ? ' as Adam sees it' : ''}`),
-    });
-    await studyPredictors(plan, folder, predictors, {
-      ask: work.askPredictor,
-      atOnce: work.atOnce,
-      onProgress: ({ method, predictor, done }) => progress.update(spectra + done, `${predictor} of ${method}`),
-    });
-    return (await runSweep(study, opened, work, progress, { before: measured, keep: output.keep })).runs.length;
-  } finally {
-    progress.stop();
-  }
 }
 
 function jsonOf({ prediction, ...result }: StudyResult) {
@@ -130,13 +111,12 @@ function parseCurvature(args: Arguments): StudySpectraOptions {
   return {
     tokens: required(args, 'curvature-tokens', wholeNumber(1)),
     tolerance: required(args, 'tolerance', number({ above: 0, below: 1 })),
-    maxSteps: 200,
+    maxSteps: usualSpectra.maxSteps,
     warmup: parseWarmup(args),
   };
 }
 
-async function parsePredictors(args: Arguments): Promise<StudyPredictorOptions> {
-  const { studyPredictorNames } = await import('../../study/predictors.ts');
+function parsePredictors(args: Arguments): StudyPredictorOptions {
   const names = required(args, 'predictors', list(choice([...studyPredictorNames, 'none'])));
   return {
     names: [...new Set(names.filter((name) => name !== 'none'))],
@@ -144,23 +124,11 @@ async function parsePredictors(args: Arguments): Promise<StudyPredictorOptions> 
   };
 }
 
-/** What the runs' gradients will cost; methods of one form share their graphs, so that the first speaks for all. */
+/** What the gradients of the runs will cost: of the configuration whose batches are the largest. */
 async function costOfSteps(model: Model, { plan, data }: PlannedStudy): Promise<string> {
   const { layoutFor } = await import('../../training/adapters/create.ts');
   const { loadMethod } = await import('../../training/adapters/methodFile.ts');
-  const { methods, targetModules, rank, alpha, training } = plan;
-  const layout = layoutFor(model, await loadMethod(methods[0]!), targetModules, { rank, alpha });
-  return costLine(model, layout, data.rows, { batchSize: training.batchSize, what: 'gradient' });
-}
-
-/** Writes prediction.json and report.html of a finished sweep. */
-async function conclude(folder: string): Promise<{ prediction: Prediction; report: string }> {
-  const { predict } = await import('../../analysis/rates/predictor.ts');
-  const { readStudyFindings } = await import('../../study/findings.ts');
-  const { writeJson } = await import('../../training/checkpoint/files.ts');
-  const prediction = predict((await readStudyFindings(folder)).sweep);
-  await writeJson(join(folder, 'prediction.json'), prediction);
-  const report = join(folder, 'report.html');
-  await writeReport(folder, report);
-  return { prediction, report };
+  const largest = plan.configurations.reduce((most, one) => (one.batchSize > most.batchSize ? one : most));
+  const layout = layoutFor(model, await loadMethod(adapterMethodOf(largest)), largest.targetModules, largest);
+  return costLine(model, layout, data.rows, { batchSize: largest.batchSize, what: 'gradient' });
 }

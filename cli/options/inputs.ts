@@ -101,22 +101,9 @@ export async function readNumberedData(
 ): Promise<TokenRows> {
   const { loadRows } = await import('../../training/data/load.ts');
   const tokens = await loadRows(model, files, options);
-  const { dropped, cut, parted, unused } = tokens;
-  const from = files.join(', ');
-  if (unused.length > 0) output.warn(`fields of ${from} that are not used: ${unused.join(', ')}`);
-  if (parted > 0)
-    output.warn(
-      `in ${countOf(parted)} of ${from} the prompt alone has other tokens than with its response behind it (a token over ` +
-        'the boundary, or a template that writes it otherwise): scored from where they part',
-    );
-  if (cut > 0) output.say(`cut to --max-length ${options.maxLength} tokens: ${countOf(cut)} of ${from}`);
-  if (dropped > 0) output.say(`left out, with nothing to score: ${countOf(dropped)} of ${from}`);
+  const { tellOfRows } = await import('../../training/data/notices.ts');
+  tellOfRows(tokens, files, options.maxLength, output);
   return tokens;
-}
-
-/** So many rows, in words. */
-export function countOf(rows: number): string {
-  return rows === 1 ? '1 row' : `${rows} rows`;
 }
 
 /** The files of `--data`, which most commands need. */

@@ -1,8 +1,8 @@
 import { type BackendName, backendNames, engineDefaults } from '../../compute/backends/executable.ts';
 import type { Precision } from '../../compute/tensors.ts';
 import { rowDefaults, type TrainOn, trainOnChoices } from '../../training/data/tokenRow.ts';
+import { bundledModel } from '../../training/package.ts';
 import type { Arguments, Description, OptionDefinition, OptionGroup } from '../command.ts';
-import { bundledModel } from '../package.ts';
 import { taskNames } from './names.ts';
 import { UsageError } from './usageError.ts';
 import {
@@ -213,7 +213,7 @@ export const outputOptions: OptionGroup = {
 
 /** `--study DIR`, or the same as the first argument */
 export const studyOption: OptionGroup = {
-  study: value('Study', 'DIR', 'study folder'),
+  study: value('Study', 'DIR[,DIR]', 'study folder; several are shown side by side'),
 };
 
 /** `--run DIR`, in place of a study */

@@ -15,7 +15,8 @@ export async function finetuneSettings(
   output: Output,
 ): Promise<Omit<FinetuneOptions, 'validation'>> {
   const { highestRate, warmupSteps } = await import('../../training/optimizers/schedules.ts');
-  const { betas, eps, weightDecay, momentum, loraPlusRatio } = training;
+  const { optimizerSettings } = await import('../../training/optimizers/index.ts');
+  const { loraPlusRatio } = training;
   const steps = training.steps ?? Math.max(1, Math.ceil((training.epochs! * rowCount) / batchSize));
   const warmup = training.warmupSteps ?? warmupSteps(training.warmupRatio!, steps);
   const reached = highestRate({ learningRate: 1, steps, warmupSteps: warmup });
@@ -24,7 +25,7 @@ export async function finetuneSettings(
   else if (reached < 1) output.warn(`${inWarmup}: it gets to ${shortNumber(reached, 2)} of its peak`);
   return {
     optimizer: training.optimizer,
-    optimizerOptions: { betas, eps, weightDecay, momentum, ...given({ loraPlusRatio }) },
+    optimizerOptions: { ...optimizerSettings(training.optimizer, training), ...given({ loraPlusRatio }) },
     learningRate,
     schedule: training.schedule,
     steps,

@@ -1,13 +1,11 @@
-import { LambdamaxError } from '../../errors.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import { generationDefaults } from '../../training/generate/sampling.ts';
 import type { Model } from '../../training/model.ts';
-import type { ProblemRow } from '../../training/taskData.ts';
-import type { TaskFamily, TaskProblem, TaskSplit } from '../../training/tasks/task.ts';
+import type { Task } from '../../training/taskRows.ts';
 import type { Examination, Validation } from '../../training/validation.ts';
 import type { Arguments, OptionGroup } from '../command.ts';
 import type { Output } from '../words/output.ts';
-import { countOf, demandData, readData } from './inputs.ts';
+import { demandData, readData } from './inputs.ts';
 import { type DataOptions, demand, value } from './options.ts';
 import { UsageError } from './usageError.ts';
 import { type Given, given, required, wholeNumber } from './values.ts';
@@ -35,45 +33,6 @@ export function parseExamination(args: Arguments): ExaminationOptions {
   return { maxNewTokens: required(args, 'max-new-tokens', wholeNumber(1)), ...given({ exactOnly }) };
 }
 
-/** Problems of a task. */
-export interface Task {
-  readonly family: TaskFamily;
-  /** What they were read from. */
-  readonly rows: readonly ProblemRow[];
-  readonly problems: readonly TaskProblem[];
-}
-
-/** Reads problems of the task that `--task` names: from files, or those of its own for a purpose. */
-export async function readTask(
-  name: string,
-  source: { readonly files?: readonly string[]; readonly split: TaskSplit; readonly limit?: number },
-): Promise<Task> {
-  const { loadTask } = await import('../../training/tasks/index.ts');
-  const { readProblemRows } = await import('../../training/taskData.ts');
-  const family = await loadTask(name);
-  return taskFrom(family, await readProblemRows(family, source));
-}
-
-/** The problems in some rows. */
-export function taskFrom(family: TaskFamily, rows: readonly ProblemRow[]): Task {
-  return { family, rows, problems: rows.map(({ row, subject }) => family.read(row, subject)) };
-}
-
-/** The rows of problems that have responses; says what was cut or left out. */
-export async function readTaskRows(
-  model: Model,
-  { family, problems }: Task,
-  { maxLength, template }: Pick<DataOptions, 'maxLength' | 'template'>,
-  output: Output,
-): Promise<readonly TokenRow[]> {
-  const { taskTokenRows } = await import('../../training/taskData.ts');
-  const rows = await taskTokenRows(model, family, problems, { maxLength, ...given({ template }) });
-  const cut = rows.filter(({ isCut }) => isCut).length;
-  if (cut > 0)
-    output.say(`cut to --max-length ${maxLength} tokens: the responses of ${cut} of ${problems.length} problems`);
-  return rows.flatMap(({ row }) => row ?? []);
-}
-
 /** @throws UsageError for neither `--data` nor `--task`: what a command that needs rows asks before it opens a model. */
 export function demandSource({ data, task }: DataOptions): void {
   demand(data ?? task, '--data', 'a .jsonl or .json file, or --task NAME');
@@ -91,22 +50,9 @@ export async function readTrainingRows(
 ): Promise<readonly TokenRow[]> {
   const { task: name, data: files, limit } = options;
   if (name === undefined) return readData(model, demandData(options), options, output);
+  const { readTask, trainingRows } = await import('../../training/taskRows.ts');
   const task = await readTask(name, { split: 'train', ...given({ files, limit }) });
-  return readTrainingProblems(model, task, options, output);
-}
-
-/** The rows of problems to train on. Throws a LambdamaxError if none has a response. */
-export async function readTrainingProblems(
-  model: Model,
-  task: Task,
-  options: Pick<DataOptions, 'maxLength' | 'template'>,
-  output: Output,
-): Promise<readonly TokenRow[]> {
-  const rows = await readTaskRows(model, task, options, output);
-  if (rows.length > 0) return rows;
-  const { family, problems } = task;
-  const got = `none in ${countOf(problems.length)}`;
-  throw new LambdamaxError({ subject: `task ${family.name}`, expected: 'responses to train on', got });
+  return trainingRows(model, task, options, output);
 }
 
 /** What `--validation` names, whole; without it and without `--data` the problems that `--task` has to validate with. */
@@ -119,6 +65,7 @@ export async function readValidation(
   const { validation: files, limit: _, ...reading } = options;
   if (reading.task === undefined) return files && readData(model, files, reading, output);
   if (files === undefined && reading.data !== undefined) return undefined;
+  const { readTask } = await import('../../training/taskRows.ts');
   const task = await readTask(reading.task, { split: 'validation', ...given({ files }) });
   return examinationOf(task, { ...reading, ...examination });
 }

@@ -43,12 +43,14 @@ export async function measureSpectrum(
   output: Output,
 ): Promise<MeasuredSpectrum> {
   const { operator, optimizer, warmup, modulePattern, directions, workerTimeout, batchSize, seed, ...rest } = settings;
-  const { betas, eps, weightDecay, momentum, loraPlusRatio } = optimizer;
+  const { optimizerSettings } = await import('../../training/optimizers/index.ts');
+  const { betas, eps, weightDecay, momentum } = optimizerSettings('adamw', optimizer);
+  const { loraPlusRatio } = optimizer;
   const { matchModules } = await import('../../training/layout/matchModules.ts');
   const { warmUp } = await import('../../training/warmup.ts');
   const { spectrum } = await import('../../analysis/curvature/spectrum.ts');
   const modules = modulePattern && matchModules([...start.layout.modules.keys()], modulePattern);
-  const adam = { betas, weightDecay, ...given({ eps }) };
+  const adam = { betas, weightDecay, eps };
   const stepping = { batchSize, seed, adam, ...given({ loraPlusRatio }) };
   const warmed = operator === 'adam' ? await warmUp(model, start, rows, { ...warmup, ...stepping }) : undefined;
   const curvature = operator === 'ggn' ? 'gaussNewton' : 'hessian';

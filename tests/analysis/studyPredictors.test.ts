@@ -1,13 +1,15 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readStudyFindings } from '../../study/findings.ts';
+import { readMeasurements } from '../../study/measured.ts';
+import { type StudyPredictorOptions, studyPredictorNames } from '../../study/measurements.ts';
 import type { StudyPlan } from '../../study/plan.ts';
-import { askOn, type StudyPredictorOptions, studyPredictorNames, studyPredictors } from '../../study/predictors.ts';
-import { openStudy, readMeasurements } from '../../study/record.ts';
+import { askOn, studyPredictors } from '../../study/predictors.ts';
+import { openStudy } from '../../study/record.ts';
 import { sweep } from '../../study/sweep.ts';
 import { toTokenRows } from '../../training/data/examples.ts';
 import { referenceModel } from '../cases/reference.ts';
-import { parabolaResult, somePlan } from '../cases/studies.ts';
+import { parabolaResult, someConfiguration, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { randomRows } from '../cases/tokenFiles.ts';
 
@@ -17,13 +19,9 @@ const { rows } = toTokenRows(
 );
 
 function tinyPlan(steps: number, optimizer = 'adamw'): StudyPlan {
-  const { training } = somePlan();
-  return somePlan({
-    rank: 2,
-    methods: ['lora'],
-    targetModules: 'q_proj',
-    training: { ...training, steps, batchSize: 3, optimizer: { ...training.optimizer, name: optimizer } },
-  });
+  const usual = someConfiguration().optimizer;
+  const changes = { rank: 2, targetModules: 'q_proj', steps, batchSize: 3, optimizer: { ...usual, name: optimizer } };
+  return somePlan({ configurations: [someConfiguration(changes)] });
 }
 
 /** Asks predictors in a study folder; returns what lies there afterwards, by predictor, and which were asked anew. */
@@ -60,12 +58,15 @@ test('each predictor is asked once, and again only if what it depends on has cha
     assert.is(first.by.get('rule-of-thumb')!.gradientEvaluations, 0);
     assert.equal((await ask(folder, plan, options)).anew, []);
     assert.equal((await ask(folder, plan, { ...options, probeBudget: 5 })).anew, ['probes']);
+    // Fewer are none anew, and what the others said is kept for when they are asked again.
     const fewer = await ask(folder, plan, { ...options, names: ['curvature'] });
-    assert.equal([...fewer.by.keys()], ['curvature']);
+    assert.equal([fewer.anew, fewer.by.size], [[], studyPredictorNames.length]);
 
-    await sweep(plan, { study: folder, execute: async (run) => parabolaResult(run) });
+    const asked = { ...plan, predictors: { ...options, names: ['curvature' as const] } };
+    await sweep(asked, { study: folder, execute: async (run) => parabolaResult(run) });
     const { sweep: found } = await readStudyFindings(folder);
     assert.is(found.configurations[0]!.predictedRates!.curvature, fewer.by.get('curvature')!.rates.curvature);
+    assert.is(found.configurations[0]!.predictedRates!.probes, undefined);
     assert.is(found.configurations[0]!.prices!['line-search'], fewer.by.get('curvature')!.gradientEvaluations);
   }));
 

@@ -1,37 +1,50 @@
-import type { RunConfiguration, StudyPlan } from '../../study/plan.ts';
-import type { RunResult } from '../../study/record.ts';
+import type { Configuration } from '../../study/configuration.ts';
+import { usualSpectra } from '../../study/measurements.ts';
+import type { StudyPlan } from '../../study/plan.ts';
+import type { RunResult } from '../../study/result.ts';
+import type { RunConfiguration } from '../../study/run.ts';
+import { type StudySpectrum, studySpectra } from '../../study/spectra.ts';
 import { proportion } from '../../training/tasks/proportion.ts';
 
-/** A small plan; the models and data in it are names only. */
-export function somePlan(changes: Partial<StudyPlan> = {}): StudyPlan {
+/** A configuration of vanilla LoRA, with changes. */
+export function someConfiguration(changes: Partial<Configuration> = {}): Configuration {
   return {
-    version: 1,
+    method: 'lora',
+    rank: 8,
+    alpha: 16,
+    targetModules: 'all-linear',
+    steps: 100,
+    batchSize: 4,
+    maxLength: 128,
+    shuffle: true,
+    optimizer: { name: 'adamw', betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, momentum: 0 },
+    schedule: 'cosine',
+    warmupSteps: 3,
+    maxGradNorm: null,
+    ...changes,
+  };
+}
+
+/** A small plan of some methods, `methods`, that are equal in all else; the models and data in it are names only. */
+export function somePlan({
+  methods = ['pissa', 'lora'],
+  ...changes
+}: Partial<StudyPlan> & { readonly methods?: readonly string[] } = {}): StudyPlan {
+  return {
+    version: 2,
     model: 'models/base',
     modelHash: 'm0',
     data: ['train.jsonl'],
     dataHash: 'd0',
     validation: ['validation.jsonl'],
     validationHash: 'v0',
-    methods: ['pissa', 'lora'],
-    rank: 8,
-    alpha: 16,
-    targetModules: 'all-linear',
+    configurations: methods.map((method) => someConfiguration({ method })),
     grid: [1e-4, 4e-4, 1.6e-3],
     mostRates: 20,
     refinements: 1,
     seeds: [0, 1],
     seedsNearBest: 1,
     initSeed: null,
-    training: {
-      steps: 100,
-      batchSize: 4,
-      maxLength: 128,
-      shuffle: true,
-      optimizer: { name: 'adamw', betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, momentum: 0 },
-      schedule: 'cosine',
-      warmupSteps: 3,
-      maxGradNorm: null,
-    },
     score: 'validationLoss',
     precision: 'float32',
     versions: { lambdamax: '0.1.0', node: '20' },
@@ -67,4 +80,17 @@ export function plateauResult(run: RunConfiguration): RunResult {
 export function exactResult(run: RunConfiguration): RunResult {
   const { accuracy, accuracyInterval, ...result } = plateauResult(run);
   return { ...result, exactMatch: accuracy, exactMatchInterval: accuracyInterval };
+}
+
+/** Leaves spectra of a plan's configurations in its folder: of each Hessian, this one. */
+export function leaveSpectra(
+  plan: StudyPlan,
+  study: string,
+  spectrumOf: (configuration: Configuration) => object,
+): Promise<void> {
+  const none = { lambdaMax: { value: null }, tokens: 10, batches: 4 };
+  return studySpectra(plan, study, usualSpectra, {
+    measure: async ({ configuration, operator }) =>
+      (operator === 'hessian' ? spectrumOf(configuration) : none) as unknown as StudySpectrum,
+  });
 }

@@ -13,15 +13,9 @@ import {
   parseModel,
   parseModules,
 } from '../../cli/options/options.ts';
-import {
-  learningRateOption,
-  parseLearningRate,
-  parseSweep,
-  parseTraining,
-  sweepOptions,
-  trainingOptions,
-} from '../../cli/options/runOptions.ts';
-import { packageRoot } from '../../cli/package.ts';
+import { learningRateOption, parseLearningRate, parseTraining, trainingOptions } from '../../cli/options/runOptions.ts';
+import { parseSweep, sweepOptions } from '../../cli/options/sweepOptions.ts';
+import { packageRoot } from '../../training/package.ts';
 import { parsedWith } from '../cases/commandLine.ts';
 
 type Parse = (args: Arguments) => unknown;
@@ -75,10 +69,6 @@ const accepted: readonly (readonly [options: OptionGroup, parse: Parse, argv: st
       epochs: 1,
       warmupRatio: 0.03,
       optimizer: 'adamw',
-      betas: [0.9, 0.999],
-      eps: 1e-8,
-      weightDecay: 0,
-      momentum: 0,
       schedule: 'cosine',
       shuffle: true,
     },

@@ -4,24 +4,25 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { predict } from '../../analysis/rates/predictor.ts';
 import { readSweepCsv } from '../../analysis/rates/sweepCsv.ts';
+import type { ExecuteRun } from '../../study/execute.ts';
 import { readStudyFindings } from '../../study/findings.ts';
-import { writeMeasurement } from '../../study/record.ts';
-import type { ExecuteRun } from '../../study/runs.ts';
+import { writeMeasurement } from '../../study/measured.ts';
+import { type StudyPredictorName, usualPredictors } from '../../study/measurements.ts';
+import { studyPredictors } from '../../study/predictors.ts';
 import { sweep } from '../../study/sweep.ts';
 import { lockFolder } from '../../training/checkpoint/folderLock.ts';
 import { commandLine, spawnedCommandLine } from '../cases/commandLine.ts';
 import { faultsOf, figuresOf, ownPart } from '../cases/pages.ts';
-import { exactResult, optimumOf, parabolaResult, somePlan } from '../cases/studies.ts';
+import { exactResult, leaveSpectra, optimumOf, parabolaResult, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { failsClearly, resultOf } from '../oracles/commands.ts';
 
 /** A finished study of the synthetic parabolas, with a spectrum for each method. */
 async function finishedStudy(study: string): Promise<void> {
   await sweep(somePlan(), { study, execute: async (run) => parabolaResult(run) });
-  for (const [method, value] of Object.entries({ lora: 0.776, pissa: 12 })) {
-    const spectrum = {
-      operator: 'hessian',
-      method,
+  await leaveSpectra(somePlan(), study, ({ method }) => {
+    const value = method === 'lora' ? 0.776 : 12;
+    return {
       tokens: 1234,
       batches: 4,
       products: 17,
@@ -30,8 +31,7 @@ async function finishedStudy(study: string): Promise<void> {
       lambdaMin: { value: -value / 2, residualBound: 1e-3, standardError: 0.1 },
       thresholds: { gradientDescent: 2 / value, momentum: 3.8 / value, adam: null },
     };
-    await writeMeasurement(study, 'spectra', { method, operator: 'hessian' }, spectrum);
-  }
+  });
 }
 
 test('predict finds the optima that the runs were made with, prints one object and leaves it in the study', () =>
@@ -56,11 +56,18 @@ test('predict finds the optima that the runs were made with, prints one object a
 test('what further predictors said stands beside the sweep, with its fold error, its regret and its price', () =>
   inTemporaryFolder(async (study) => {
     await finishedStudy(study);
-    for (const method of ['lora', 'pissa']) {
-      const rates = { curvature: 2 * optimumOf[method]!, 'update-curvature': null };
-      const measured = { method, predictor: 'curvature', rates, gradientEvaluations: 22 };
-      await writeMeasurement(study, 'predictors', { method, predictor: 'curvature' }, measured);
-    }
+    const names: StudyPredictorName[] = ['curvature'];
+    await studyPredictors(
+      somePlan(),
+      study,
+      { ...usualPredictors, names },
+      {
+        ask: async ({ configuration: { method } }) => ({
+          rates: { curvature: 2 * optimumOf[method]!, 'update-curvature': null },
+          gradientEvaluations: 22,
+        }),
+      },
+    );
     await writeMeasurement(study, 'predictors', { broken: true }, { method: 'lora', rates: 3 });
     const { predictors, points } = await resultOf<ReturnType<typeof predict>>('predict', study);
     const curvature = predictors.find(({ name }) => name === 'curvature')!;
@@ -104,7 +111,7 @@ test('results.csv of a study of a task says the same as the study', () =>
     const task = { name: 'math', exactOnly: true };
     await sweep(somePlan({ score: 'exactMatch', task }), { study, execute: async (run) => exactResult(run) });
     const fromTable = predict(readSweepCsv(join(study, 'results.csv')));
-    const { sweep: runs, plan } = await readStudyFindings(study);
+    const { sweep: runs, plans } = await readStudyFindings(study);
     const fromStudy = predict(runs);
     // The table does not say which optimizer it was.
     const known = (points: typeof fromStudy.points) => points.map(({ limit: _, ...point }) => point);
@@ -112,7 +119,7 @@ test('results.csv of a study of a task says the same as the study', () =>
     assert.is(fromStudy.points[0]!.limit?.optimizer, 'adamw');
     assert.equal([fromTable.peakSpread, fromTable.predictors], [fromStudy.peakSpread, fromStudy.predictors]);
     assert.ok(fromStudy.isShare && fromStudy.points.every(({ optimum }) => optimum.score === 1));
-    assert.equal(plan.task, task);
+    assert.equal(plans[0]!.task, task);
     const { code } = await commandLine(['report', study]);
     assert.is(code, 0);
     const page = await readFile(join(study, 'report.html'), 'utf8');
@@ -223,7 +230,7 @@ test('the report is one page in the study folder, the same each time', () =>
     assert.is((JSON.parse(stdout) as { report: string }).report, file);
     const page = await readFile(file, 'utf8');
     assert.match(page, /^<!doctype html>/i);
-    assert.match(page, /rank 8, alpha 16, on all-linear/);
+    assert.match(page, /<dt>ranks<\/dt>\s*<dd>8<\/dd>/);
     await commandLine(['report', study, '--out', join(study, 'again.html')]);
     assert.is(await readFile(join(study, 'again.html'), 'utf8'), page);
     await resultOf('figure', study, '--name', 'prediction', '--out', join(study, 'prediction.json'));
@@ -269,14 +276,9 @@ test("the curvature of a method's file as it was before an edit says nothing of 
     const make = (content: string) =>
       sweep(planOf(content), { study, execute: async (run) => parabolaResult({ ...run, method: 'lora' }) });
     await make('as it was');
-    for (const [method, value] of [
-      ['lora', 3],
-      [file, 5],
-    ] as const) {
-      const spectrum = { operator: 'hessian', method, tokens: 10, batches: 4, lambdaMax: { value } };
-      const code = { resultsVersion: 1, ...(method === file && { methodContent: 'as it was' }) };
-      await writeMeasurement(study, 'spectra', { method, operator: 'hessian', ...code }, spectrum);
-    }
+    await leaveSpectra(planOf('as it was'), study, ({ method }) => {
+      return { tokens: 10, batches: 4, lambdaMax: { value: method === file ? 5 : 3 } };
+    });
     const curvatures = async () =>
       (await readStudyFindings(study)).sweep.configurations.map(({ method, lambdaMax }) => [method, lambdaMax]);
     assert.equal(await curvatures(), [

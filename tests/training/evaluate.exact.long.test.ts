@@ -1,7 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { bundledModel } from '../../cli/package.ts';
 import { onnxBackend, record } from '../../compute/index.ts';
 import { corpusDocuments } from '../../training/corpus/corpus.ts';
 import { notScored, toTokenRows } from '../../training/data/examples.ts';
@@ -9,6 +8,7 @@ import { evaluate } from '../../training/evaluate.ts';
 import { generate } from '../../training/generate/generate.ts';
 import { loadModel } from '../../training/model.ts';
 import { greedyTokens } from '../../training/models/causalLoss.ts';
+import { bundledModel } from '../../training/package.ts';
 import { referenceModel, referenceRows } from '../cases/reference.ts';
 
 test('the rows whose every scored token has the largest logit are those that greedy decoding writes', async () => {

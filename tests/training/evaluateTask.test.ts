@@ -1,11 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { bundledModel } from '../../cli/package.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { evaluate } from '../../training/evaluate.ts';
 import { evaluateTask } from '../../training/evaluateTask.ts';
 import { generateTexts } from '../../training/generate/generateTexts.ts';
 import { loadModel } from '../../training/model.ts';
+import { bundledModel } from '../../training/package.ts';
 import { readProblems, taskPrompts, taskTokenRows } from '../../training/taskData.ts';
 import { instructionsFamily } from '../../training/tasks/instructions/family.ts';
 import { mathFamily } from '../../training/tasks/math/family.ts';

@@ -3,18 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  planDifferences,
-  planSchema,
-  type RunConfiguration,
-  runConfiguration,
-  runKey,
-  runSchema,
-} from '../../study/plan.ts';
+import { planDifferences, planKey, planSchema, runConfiguration } from '../../study/plan.ts';
+import { type RunConfiguration, runKey, runSchema } from '../../study/run.ts';
 import { canonicalJson, hashFiles } from '../../training/data/hash.ts';
-import { somePlan } from '../cases/studies.ts';
+import { someConfiguration, somePlan } from '../cases/studies.ts';
 
-const run = runConfiguration(somePlan(), { method: 'lora', learningRate: 1e-3, seed: 0 });
+const run = runConfiguration(somePlan(), { configuration: someConfiguration(), learningRate: 1e-3, seed: 0 });
 
 /** An equal value with the fields of every object in the opposite order. */
 function turned(value: unknown): unknown {
@@ -65,22 +59,51 @@ test('names and places are no part of a run: only contents are', () => {
     validation: [],
     createdFrom: 'again',
   });
-  const same = runConfiguration(elsewhere, { method: 'lora', learningRate: 1e-3, seed: 0 });
+  const same = runConfiguration(elsewhere, { configuration: someConfiguration(), learningRate: 1e-3, seed: 0 });
   assert.is(runKey(same), runKey(run));
   assert.equal(planDifferences(somePlan(), elsewhere), []);
 });
 
-test('plans differ by field, inner fields by their path', () => {
-  const { training } = somePlan();
-  const other = somePlan({ rank: 4, training: { ...training, optimizer: { ...training.optimizer, eps: 1e-6 } } });
-  assert.equal(planDifferences(somePlan(), other), [
-    { field: 'rank', stored: 8, wanted: 4 },
-    { field: 'training.optimizer.eps', stored: 1e-8, wanted: 1e-6 },
+test('plans are of one study as long as model, data and score are the same; what else differs may grow', () => {
+  const task = { name: 'math', exactOnly: false, maxNewTokens: 8 };
+  const plan = somePlan({ task });
+  const other = somePlan({ dataHash: 'd1', task: { ...task, maxNewTokens: 16 } });
+  assert.equal(planDifferences(plan, other), [
+    { field: 'dataHash', stored: 'd0', wanted: 'd1' },
+    { field: 'task.maxNewTokens', stored: 8, wanted: 16 },
   ]);
+  const grown = {
+    ...plan,
+    configurations: [someConfiguration({ rank: 32 })],
+    seeds: [4],
+    grid: [1e-2],
+    refinements: 0,
+  };
+  assert.equal(planDifferences(plan, grown), []);
+  assert.is(planKey(grown), planKey(plan));
+  assert.is.not(planKey(other), planKey(plan));
+});
+
+test('a method that is an optimizer is trained as LoRA under it', () => {
+  const optimizer = { ...someConfiguration().optimizer, name: 'loft' };
+  const at = { learningRate: 1e-3, seed: 0 };
+  const loft = runConfiguration(somePlan(), { configuration: someConfiguration({ method: 'loft', optimizer }), ...at });
+  assert.equal([loft.method, loft.optimizer.name], ['lora', 'loft']);
+  const named = runConfiguration(somePlan(), { configuration: someConfiguration({ optimizer }), ...at });
+  assert.is(runKey(loft), runKey(named));
+});
+
+test('the plan of lambdamax 0.1 is read as one whose configurations differ in their method, with the keys that its runs had', () => {
+  const { configurations, ...rest } = somePlan();
+  const { method: _, rank, alpha, targetModules, ...training } = configurations[0]!;
+  const old = { ...rest, version: 1, methods: ['pissa', 'lora'], rank, alpha, targetModules, training };
+  assert.equal(planSchema.parse(JSON.parse(JSON.stringify(old))), { ...somePlan(), version: 1 });
+  // The key of this run as version 0.1 wrote it.
+  assert.is(runKey(run), '4d8b65319ce0');
 });
 
 test('the seed of the initial values is the run’s own unless the plan fixes it', () => {
-  const at = { method: 'lora', learningRate: 1e-3, seed: 5 };
+  const at = { configuration: someConfiguration(), learningRate: 1e-3, seed: 5 };
   assert.is(runConfiguration(somePlan(), at).initSeed, 5);
   assert.is(runConfiguration(somePlan({ initSeed: 2 }), at).initSeed, 2);
 });
@@ -100,7 +123,7 @@ test('a study on another backend is another study, and one on ONNX Runtime has t
     planDifferences(somePlan(), onWasm).map(({ field }) => field),
     ['backend'],
   );
-  const cell = { method: 'lora', learningRate: 1e-3, seed: 0 };
+  const cell = { configuration: someConfiguration(), learningRate: 1e-3, seed: 0 };
   assert.is.not(runKey(runConfiguration(onWasm, cell)), runKey(run));
   assert.is(runKey(runConfiguration(somePlan({ backend: undefined }), cell)), runKey(run));
   assert.equal(planSchema.parse(JSON.parse(canonicalJson(onWasm))), onWasm);

@@ -3,20 +3,13 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { ExecuteRun } from '../../study/execute.ts';
+import { readMeasurement, readMeasurements, writeMeasurement } from '../../study/measured.ts';
 import { runConfiguration } from '../../study/plan.ts';
-import {
-  openStudy,
-  readMeasurement,
-  readMeasurements,
-  readRun,
-  readStudy,
-  resultsCsv,
-  runFolder,
-  writeMeasurement,
-} from '../../study/record.ts';
-import type { ExecuteRun } from '../../study/runs.ts';
+import { openStudy, readRun, readStudy, runFolder } from '../../study/record.ts';
+import { resultsCsv } from '../../study/resultsCsv.ts';
 import { sweep } from '../../study/sweep.ts';
-import { exactResult, parabolaResult, plateauResult, somePlan } from '../cases/studies.ts';
+import { exactResult, parabolaResult, plateauResult, someConfiguration, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { throwsClearly } from '../oracles/throws.ts';
 
@@ -68,18 +61,44 @@ for (const [damage, inflict] of Object.entries(damages)) {
     }));
 }
 
+/** The cells of a table by their columns, a record a line. */
+async function tableOf(study: string): Promise<Record<string, string>[]> {
+  const [head, ...lines] = (await readFile(join(study, 'results.csv'), 'utf8')).trimEnd().split('\n');
+  const columns = head!.split(',');
+  return lines.map((line) => Object.fromEntries(line.split(',').map((cell, index) => [columns[index]!, cell])));
+}
+
 test('results.csv has the columns that scripts rely on, in a fixed order, and no times', () =>
   inTemporaryFolder(async (study) => {
     await trained(study);
-    const { runs } = await readStudy(study);
+    const { plan: stored, runs } = await readStudy(study);
     const csv = await readFile(join(study, 'results.csv'), 'utf8');
-    const lines = csv.split('\n');
     assert.is(
-      lines[0],
-      'configuration,method,learningRate,seed,status,score,finalLoss,validationLoss,accuracy,steps,key,accuracyLow,accuracyHigh,exact_match,exact_match_low,exact_match_high',
+      csv.split('\n')[0],
+      'configuration,model,task,method,rank,alpha,target_modules,optimizer,schedule,steps,batch_size,seed,learning_rate,status,loss,' +
+        'accuracy,exact_match,lambda_max,lambda_pre,gradient_norm,key,score,training_loss,accuracy_low,accuracy_high,' +
+        'exact_match_low,exact_match_high,steps_taken',
     );
-    assert.match(lines[1]!, /^pissa,pissa,0\.0001,0,finished,3\.0\d+,2\.9\d+,3\.0\d+,,100,[0-9a-f]{12},,,,,$/);
-    assert.is(resultsCsv(plan, [...runs].reverse()), csv);
+    const [first] = await tableOf(study);
+    const { key, loss, score, training_loss, ...rest } = first!;
+    assert.equal(rest, {
+      ...{ configuration: 'pissa', model: 'models/base', task: '', method: 'pissa', rank: '8', alpha: '16' },
+      ...{
+        target_modules: 'all-linear',
+        optimizer: 'adamw',
+        schedule: 'cosine',
+        steps: '100',
+        batch_size: '4',
+        seed: '0',
+      },
+      ...{ learning_rate: '0.0001', status: 'finished', accuracy: '', exact_match: '', lambda_max: '', lambda_pre: '' },
+      ...{ gradient_norm: '', accuracy_low: '', accuracy_high: '', exact_match_low: '', exact_match_high: '' },
+      steps_taken: '100',
+    });
+    assert.match(key!, /^[0-9a-f]{12}$/);
+    assert.is(loss, score);
+    assert.ok(Math.abs(Number(loss) - Number(training_loss) - 0.1) < 1e-12);
+    assert.is(resultsCsv(stored, [...runs].reverse()), csv);
   }));
 
 test('an accuracy stands there with its interval, and the loss beside it', () =>
@@ -88,13 +107,15 @@ test('an accuracy stands there with its interval, and the loss beside it', () =>
       study,
       execute: async (run) => plateauResult(run),
     });
-    const [, ...lines] = (await readFile(join(study, 'results.csv'), 'utf8')).trimEnd().split('\n');
+    const table = await tableOf(study);
     for (const [index, { key, result }] of runs.entries()) {
+      const cells = table[index]!;
       const { validationLoss, accuracy, accuracyInterval } = result;
       const [low, high] = accuracyInterval ?? ['', ''];
-      const score = accuracy ?? '';
-      const tail = `${result.finalLoss ?? ''},${validationLoss ?? ''},${score},${result.steps},${key},${low},${high},,,`;
-      assert.ok(lines[index]!.endsWith(`,${result.status},${score},${tail}`), lines[index]);
+      assert.equal([cells.key, cells.status], [key, result.status]);
+      assert.equal([cells.score, cells.accuracy], [`${accuracy ?? ''}`, `${accuracy ?? ''}`]);
+      assert.equal([cells.accuracy_low, cells.accuracy_high], [`${low}`, `${high}`]);
+      assert.equal([cells.loss, cells.steps_taken], [`${validationLoss ?? ''}`, `${result.steps}`]);
     }
     assert.ok(runs.some(({ result }) => result.accuracy === 1));
   }));
@@ -106,15 +127,14 @@ test('exact matches have columns of their own, and are no accuracy', () =>
       study,
       execute: async (run) => exactResult(run),
     });
-    const [head, ...lines] = (await readFile(join(study, 'results.csv'), 'utf8')).trimEnd().split('\n');
-    const columns = head!.split(',');
+    const table = await tableOf(study);
     for (const [index, { result }] of runs.entries()) {
-      const fields = Object.fromEntries(lines[index]!.split(',').map((field, column) => [columns[column]!, field]));
+      const cells = table[index]!;
       const { exactMatch, exactMatchInterval } = result;
       const [low, high] = exactMatchInterval ?? ['', ''];
-      assert.equal([fields.score, fields.exact_match], [`${exactMatch ?? ''}`, `${exactMatch ?? ''}`]);
-      assert.equal([fields.exact_match_low, fields.exact_match_high], [`${low}`, `${high}`]);
-      assert.equal([fields.accuracy, fields.accuracyLow, fields.accuracyHigh], ['', '', '']);
+      assert.equal([cells.score, cells.exact_match], [`${exactMatch ?? ''}`, `${exactMatch ?? ''}`]);
+      assert.equal([cells.exact_match_low, cells.exact_match_high], [`${low}`, `${high}`]);
+      assert.equal([cells.accuracy, cells.accuracy_low, cells.accuracy_high], ['', '', '']);
     }
     assert.ok(runs.some(({ result }) => result.exactMatch === 1));
   }));
@@ -122,7 +142,12 @@ test('exact matches have columns of their own, and are no accuracy', () =>
 test('a study whose exact matches were still called an accuracy is read, named rightly, and goes on', () =>
   inTemporaryFolder(async (study) => {
     const task = { name: 'math', exactOnly: true };
+    // As version 0.1 wrote it.
     await sweep(somePlan({ score: 'accuracy', task }), { study, execute: async (run) => plateauResult(run) });
+    const { configurations, ...rest } = somePlan({ score: 'accuracy', task });
+    const { method: _, rank, alpha, targetModules, ...training } = configurations[0]!;
+    const old = { ...rest, version: 1, methods: ['pissa', 'lora'], rank, alpha, targetModules, training };
+    await writeFile(join(study, 'study.json'), JSON.stringify(old));
     const { plan, runs } = await readStudy(study);
     assert.is(plan.score, 'exactMatch');
     assert.ok(runs.some(({ result }) => result.exactMatch === 1));
@@ -134,9 +159,10 @@ test('a study whose exact matches were still called an accuracy is read, named r
 test('a diverged run has no score; numbers that JSON lacks are empty', () =>
   inTemporaryFolder(async (study) => {
     const only = somePlan({ methods: ['pissa'], grid: [0.5], mostRates: 0, seeds: [0] });
-    const { methods } = await sweep(only, { study, execute: async (run) => parabolaResult(run) });
-    assert.is(methods[0]!.best, null);
-    assert.match(await readFile(join(study, 'results.csv'), 'utf8'), /\npissa,pissa,0\.5,0,diverged,,,,,7,/);
+    const { configurations } = await sweep(only, { study, execute: async (run) => parabolaResult(run) });
+    assert.is(configurations[0]!.best, null);
+    const [{ status, score, loss, steps_taken }] = (await tableOf(study)) as [Record<string, string>];
+    assert.equal([status, score, loss, steps_taken], ['diverged', '', '', '7']);
   }));
 
 test('an adapter’s path is kept relative to its run, so that a study can be moved', () =>
@@ -153,13 +179,16 @@ test('an adapter’s path is kept relative to its run, so that a study can be mo
     await sweep({ ...plan, model: '/elsewhere' }, { study: join(folder, 'after'), execute: neverAgain });
   }));
 
-test('a study with another plan is refused with the difference, and left as it was', () =>
+test('a study of another subject is refused with the difference, and left as it was', () =>
   inTemporaryFolder(async (study) => {
     await trained(study);
     const before = await readFile(join(study, 'study.json'), 'utf8');
-    await throwsClearly(() => openStudy(study, { ...plan, rank: 4 }), /rank was 8 and is 4; .*another study folder/);
-    await throwsClearly(() => openStudy(study, { ...plan, dataHash: 'd1' }), /dataHash was "d0" and is "d1"/);
-    await throwsClearly(() => openStudy(study, { ...plan, grid: Array(60).fill(1e-3), rank: 4 }), /another rank, grid/);
+    await throwsClearly(
+      () => openStudy(study, { ...plan, dataHash: 'd1' }),
+      /dataHash was "d0" and is "d1"; choose another study folder/,
+    );
+    const task = { name: 'x'.repeat(200), exactOnly: false };
+    await throwsClearly(() => openStudy(study, { ...plan, score: 'accuracy', task }), /another score, task/);
     assert.is(await readFile(join(study, 'study.json'), 'utf8'), before);
     await (await openStudy(study, plan)).release();
   }));
@@ -172,8 +201,8 @@ test('a plan that is broken, or of another version, is refused and left as it is
     for (const open of [readStudy, (folder: string) => openStudy(folder, plan)])
       await throwsClearly(() => open(study), /study\.json: expected valid JSON/);
     assert.is((await readFile(path)).length, 10);
-    await writeFile(path, JSON.stringify({ ...plan, version: 2 }));
-    await throwsClearly(() => openStudy(study, plan), /version 1, got version/);
+    await writeFile(path, JSON.stringify({ ...plan, version: 3 }));
+    await throwsClearly(() => openStudy(study, plan), /version 1 or 2, got/);
   }));
 
 test('files under temporary names are removed, others are left', () =>
@@ -277,7 +306,7 @@ test('a spectrum is found by its configuration, broken ones are not found', () =
 
 test('a run that was never begun is not done', () =>
   inTemporaryFolder(async (study) => {
-    const run = runConfiguration(plan, { method: 'lora', learningRate: 1e-3, seed: 0 });
+    const run = runConfiguration(plan, { configuration: someConfiguration(), learningRate: 1e-3, seed: 0 });
     assert.is(await readRun(study, run, 'validationLoss'), null);
   }));
 
@@ -294,9 +323,10 @@ test('a study of older results is shown, and not continued with those of another
 test('once a file of a method was edited, what was made with it before is no part of the study, even before it is made again', () =>
   inTemporaryFolder(async (study) => {
     const methods = ['lora', './mine.ts'];
+    const { configurations } = somePlan({ methods });
     const planOf = (content: string) => ({
       ...plan,
-      methods,
+      configurations,
       resultsVersion: 1,
       methodContent: { './mine.ts': content },
     });

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../compute/random.ts';
+import type { ExecuteRun } from '../../study/execute.ts';
 import { readStudy } from '../../study/record.ts';
-import type { ExecuteRun } from '../../study/runs.ts';
 import { sweep } from '../../study/sweep.ts';
 import { optimumOf, parabolaResult, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
@@ -38,29 +38,27 @@ function startSweep(study: string): ChildProcess {
 test('a sweep brackets each optimum, refines it, and repeats it with the further seeds', () =>
   inTemporaryFolder(async (study) => {
     const plan = somePlan();
-    const { methods, runs } = await sweep(plan, { study, execute });
+    const { configurations, runs } = await sweep(plan, { study, execute });
     assert.equal(
-      methods.map(({ method }) => method),
-      plan.methods,
+      configurations.map(({ configuration }) => configuration),
+      plan.configurations,
     );
-    for (const { method, best, bracketed, points } of methods) {
+    for (const { configuration, best, bracketed, points } of configurations) {
       assert.ok(bracketed);
       // Rates a factor 4 apart, halved to 2 beside the best.
-      assert.ok(Math.abs(Math.log(best!.learningRate / optimumOf[method]!)) <= Math.log(2) / 2 + 1e-3);
-      const repeated = runs.filter(({ configuration }) => configuration.method === method && configuration.seed === 1);
+      assert.ok(Math.abs(Math.log(best!.learningRate / optimumOf[configuration.method]!)) <= Math.log(2) / 2 + 1e-3);
+      const repeated = runs.filter((run) => run.configuration === configuration && run.seed === 1);
       assert.is(repeated.length, 3);
-      assert.ok(
-        repeated.every(({ configuration }) => points.some((at) => at.learningRate === configuration.learningRate)),
-      );
+      assert.ok(repeated.every(({ learningRate }) => points.some((at) => at.learningRate === learningRate)));
     }
   }));
 
 test('without limits to the further seeds they run on the whole grid', () =>
   inTemporaryFolder(async (study) => {
     const plan = somePlan({ seedsNearBest: null, seeds: [0, 1, 2], mostRates: 0, refinements: 0 });
-    const { runs, methods } = await sweep(plan, { study, execute });
+    const { runs, configurations } = await sweep(plan, { study, execute });
     assert.is(runs.length, 2 * 3 * 3);
-    assert.ok(methods.some(({ bracketed }) => !bracketed));
+    assert.ok(configurations.some(({ bracketed }) => !bracketed));
   }));
 
 test('progress counts every run once and ends at the number planned', () =>

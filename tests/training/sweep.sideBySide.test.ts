@@ -4,9 +4,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../compute/random.ts';
+import type { ExecuteRun } from '../../study/execute.ts';
 import type { StudyPlan } from '../../study/plan.ts';
 import { readStudy } from '../../study/record.ts';
-import type { ExecuteRun } from '../../study/runs.ts';
 import { sweep } from '../../study/sweep.ts';
 import { parabolaResult, plateauResult, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
@@ -26,9 +26,9 @@ async function carriedOut(plan: StudyPlan, result: typeof parabolaResult, atOnce
   };
   let outcome = { csv: '', methods: '', order: '', most };
   await inTemporaryFolder(async (study) => {
-    const { methods, runs } = await sweep(plan, { study, execute, atOnce });
+    const { configurations, runs } = await sweep(plan, { study, execute, atOnce });
     const csv = await readFile(join(study, 'results.csv'), 'utf8');
-    outcome = { csv, methods: JSON.stringify(methods), order: runs.map(({ key }) => key).join(), most };
+    outcome = { csv, methods: JSON.stringify(configurations), order: runs.map(({ key }) => key).join(), most };
   });
   return outcome;
 }

@@ -17,9 +17,9 @@ import { residualWeight } from './residual.ts';
 /** How large the adapters of a model's modules are. */
 export interface ModuleSizes extends AdapterSize {
   /** Ranks that differ from the rest, by ends of module names or regular expressions for them, as PEFT's `rank_pattern`. */
-  readonly rankPattern?: Readonly<Record<string, number>>;
+  readonly rankPattern?: Readonly<Record<string, number>> | undefined;
   /** Alphas that differ from the rest, by ends of module names or regular expressions for them: PEFT's `alpha_pattern`. */
-  readonly alphaPattern?: Readonly<Record<string, number>>;
+  readonly alphaPattern?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Which adapter is to be made. */

@@ -10,11 +10,11 @@ import {
   restoreVectors,
 } from './optimizer.ts';
 
-/** Adam's settings; the defaults are PyTorch's, but no decay. */
+/** Adam's settings; what is not given is that of `adamDefaults`. */
 export interface AdamOptions extends GroupOptions {
-  /** How much of each running mean is kept in a step, both in [0, 1); 0.9, 0.999. */
+  /** How much of each running mean is kept in a step, both in [0, 1). */
   readonly betas?: readonly [beta1: number, beta2: number];
-  /** Added to the root of the second moment; above 0; 1e-8. */
+  /** Added to the root of the second moment; above 0. */
   readonly eps?: number;
 }
 

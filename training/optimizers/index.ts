@@ -1,27 +1,36 @@
 import type { TensorSpec } from '../../compute/tensors.ts';
 import { ArgumentError } from '../../errors.ts';
-import { adam, adamw } from './adamw.ts';
-import { type LoftOptions, loft } from './loft.ts';
+import { adam, adamDefaults, adamw } from './adamw.ts';
+import { groupDefaults } from './groups.ts';
+import { type LoftOptions, loft, loftDefaults } from './loft.ts';
 import { type LoraPlusOptions, loraPlus } from './loraPlus.ts';
-import type { Optimizer } from './optimizer.ts';
-import { type SgdOptions, sgd } from './sgd.ts';
+import type { Optimizer, OptimizerSettings } from './optimizer.ts';
+import { type SgdOptions, sgd, sgdDefaults } from './sgd.ts';
 
 /** Settings of every optimizer together; each takes its own and leaves the rest. */
 export interface OptimizerOptions extends LoraPlusOptions, LoftOptions, SgdOptions {}
 
-type OptimizerMaker = (parameters: readonly TensorSpec[], options: OptimizerOptions) => Optimizer;
+/** What settings are where neither the user nor the optimizer itself says otherwise: PyTorch's, but no decay. */
+export const usualSettings: OptimizerSettings = { ...adamDefaults, ...groupDefaults, ...sgdDefaults };
+
+/** An optimizer as it is known by its name. */
+interface OptimizerDefinition {
+  readonly create: (parameters: readonly TensorSpec[], options: OptimizerOptions) => Optimizer;
+  /** Its own settings where they differ from `usualSettings`. */
+  readonly defaults?: Partial<OptimizerSettings>;
+}
 
 /** All optimizers, sorted by name; a new one is a file and a line. */
-const makers: Readonly<Record<string, OptimizerMaker>> = {
-  adam,
-  adamw,
-  loft,
-  'lora+': loraPlus,
-  sgd,
+const optimizers: Readonly<Record<string, OptimizerDefinition>> = {
+  adam: { create: adam },
+  adamw: { create: adamw },
+  loft: { create: loft, defaults: loftDefaults },
+  'lora+': { create: loraPlus },
+  sgd: { create: sgd },
 };
 
 /** The names of all optimizers, sorted. */
-export const optimizerNames: readonly string[] = Object.keys(makers);
+export const optimizerNames: readonly string[] = Object.keys(optimizers);
 
 /**
  * The optimizer called `name` for these parameters, flattened one after another.
@@ -33,8 +42,24 @@ export function createOptimizer(
   parameters: readonly TensorSpec[],
   options: OptimizerOptions = {},
 ): Optimizer {
-  if (!Object.hasOwn(makers, name)) {
-    throw new ArgumentError({ subject: 'optimizer', expected: `one of ${optimizerNames.join(', ')}`, got: name });
-  }
-  return makers[name]!(parameters, options);
+  return definitionOf(name).create(parameters, options);
+}
+
+/**
+ * The settings of an optimizer: what is asked for, else its own.
+ *
+ * @throws ArgumentError that lists the known names.
+ */
+export function optimizerSettings(
+  name: string,
+  asked: { readonly [Name in keyof OptimizerSettings]?: OptimizerSettings[Name] | undefined } = {},
+): OptimizerSettings {
+  const own = { ...usualSettings, ...definitionOf(name).defaults };
+  const { betas = own.betas, eps = own.eps, weightDecay = own.weightDecay, momentum = own.momentum } = asked;
+  return { betas, eps, weightDecay, momentum };
+}
+
+function definitionOf(name: string): OptimizerDefinition {
+  if (Object.hasOwn(optimizers, name)) return optimizers[name]!;
+  throw new ArgumentError({ subject: 'optimizer', expected: `one of ${optimizerNames.join(', ')}`, got: name });
 }

@@ -4,7 +4,7 @@ import { placedTensors } from './groups.ts';
 import { factorsOf, moveFactor, turnMoments } from './loftFactors.ts';
 import { checkStep, copyVectors, type Optimizer, restoreVectors } from './optimizer.ts';
 
-/** LoFT's settings: Adam's, with 1e-4 for eps if none is given. */
+/** LoFT's settings: Adam's, with those of `loftDefaults` where none are given. */
 export interface LoftOptions extends AdamOptions {}
 
 /** LoFT's settings where none are given: Adam's, but for eps. */

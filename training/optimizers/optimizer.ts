@@ -60,6 +60,17 @@ export interface Optimizer {
   stepRule?(): StepRule;
 }
 
+/** The settings that optimizers have, each with those of its own meaning. */
+export interface OptimizerSettings {
+  /** How much of each running mean is kept in a step, both in [0, 1). */
+  readonly betas: readonly [beta1: number, beta2: number];
+  /** Added to the root of the second moment; above 0. */
+  readonly eps: number;
+  readonly weightDecay: number;
+  /** How much of the velocity is kept in a step, in [0, 1). */
+  readonly momentum: number;
+}
+
 /** An optimizer that divides by the root of a running mean of squared gradients. */
 export interface AdaptiveOptimizer extends Optimizer {
   /**

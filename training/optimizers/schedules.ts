@@ -13,7 +13,7 @@ const decays = {
 export type ScheduleName = keyof typeof decays;
 
 /** The names of all schedules, sorted. */
-export const scheduleNames = Object.keys(decays) as readonly ScheduleName[];
+export const scheduleNames = Object.keys(decays) as [ScheduleName, ...ScheduleName[]];
 
 /** How the rate of a run goes where nothing else is said, as in the paper: the warm-up's share is of all steps. */
 export const scheduleDefaults = { schedule: 'cosine', warmupRatio: 0.03 } as const;

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { bundledModel } from '../../../cli/package.ts';
 import { loadRows } from '../../../training/data/load.ts';
 import { readRows } from '../../../training/data/rows.ts';
 import { evaluate } from '../../../training/evaluate.ts';
 import { loadModel } from '../../../training/model.ts';
+import { bundledModel } from '../../../training/package.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
 import { throwsClearly } from '../../oracles/throws.ts';
 

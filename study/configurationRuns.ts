@@ -1,4 +1,5 @@
 import { LambdamaxError } from '../errors.ts';
+import type { Configuration } from './configuration.ts';
 import {
   bracket,
   type ExtensionLimits,
@@ -9,26 +10,20 @@ import {
   type RatePoint,
   usualLimits,
 } from './extend.ts';
-import { isShare, type ScoreMeasure, type StudyPlan } from './plan.ts';
-import { intervalOf, type RunResult, scoreOf } from './record.ts';
+import type { RunChoice, StudyPlan } from './plan.ts';
+import { intervalOf, type RunResult, scoreOf } from './result.ts';
+import { directionOf, isShare, type ScoreMeasure } from './score.ts';
 
-/** Which run of a plan. */
-export interface RunChoice {
-  readonly method: string;
-  readonly learningRate: number;
-  readonly seed: number;
-}
-
-/** Runs of one method that can be made side by side. */
+/** Runs of one configuration that can be made side by side. */
 export interface RunBatch {
   readonly runs: readonly RunChoice[];
   /** How many will follow, as far as can be told before these are done: the grid may still be extended. */
   readonly later: number;
 }
 
-/** What the first seed says about one method. */
-export interface MethodSweep {
-  readonly method: string;
+/** What the first seed says about one configuration. */
+export interface ConfigurationSweep {
+  readonly configuration: Configuration;
   /** First seed, ascending in rate. */
   readonly points: readonly RatePoint[];
   /** Null when training diverged at every rate. */
@@ -38,11 +33,14 @@ export interface MethodSweep {
 }
 
 /**
- * The runs of one method, batch by batch: the first seed on the grid, which is extended until the best rate is bracketed and then
+ * The runs of one configuration, batch by batch: the first seed on the grid, which is extended until the best rate is bracketed and then
  * halved beside it; after that the further seeds near the best rate. Each `next` takes the results of the batch before. Which runs
  * there are follows from the plan and the results alone.
  */
-export function* methodRuns(plan: StudyPlan, method: string): Generator<RunBatch, MethodSweep, readonly RunResult[]> {
+export function* configurationRuns(
+  plan: StudyPlan,
+  configuration: Configuration,
+): Generator<RunBatch, ConfigurationSweep, readonly RunResult[]> {
   const direction = directionOf(plan.score);
   const limits: ExtensionLimits = { ...usualLimits, mostRates: plan.mostRates };
   const [firstSeed, ...furtherSeeds] = plan.seeds;
@@ -54,7 +52,7 @@ export function* methodRuns(plan: StudyPlan, method: string): Generator<RunBatch
     const halves = 2 * passesLeft;
     const later = halves + seedRuns(points.length + rates.length + halves);
     const results: readonly RunResult[] = yield {
-      runs: rates.map((learningRate) => ({ method, learningRate, seed: firstSeed })),
+      runs: rates.map((learningRate) => ({ configuration, learningRate, seed: firstSeed })),
       later,
     };
     points.push(...results.map((result, index) => ratePoint(rates[index]!, result, plan.score)));
@@ -71,16 +69,11 @@ export function* methodRuns(plan: StudyPlan, method: string): Generator<RunBatch
   points.sort((a, b) => a.learningRate - b.learningRate);
   const repeated = nearBest(points, direction, plan.seedsNearBest ?? points.length);
   yield {
-    runs: furtherSeeds.flatMap((seed) => repeated.map((learningRate) => ({ method, learningRate, seed }))),
+    runs: furtherSeeds.flatMap((seed) => repeated.map((learningRate) => ({ configuration, learningRate, seed }))),
     later: 0,
   };
   const { best, below, above } = bracket(points, direction, limits);
-  return { method, points, best, bracketed: below && above };
-}
-
-/** Which scores of a measure are better. */
-export function directionOf(measure: ScoreMeasure): 'lower' | 'higher' {
-  return isShare(measure) ? 'higher' : 'lower';
+  return { configuration, points, best, bracketed: below && above };
 }
 
 /** What a result says about its rate; beside a share stand its confidence interval and the validation loss. */

@@ -1,0 +1,29 @@
+import { usualStudy } from '../../study/options.ts';
+import type { OptionGroup } from '../command.ts';
+import { adapterOptions } from './adapterOptions.ts';
+import { taskNames } from './names.ts';
+import { dataOptions, engineOptions, modelOptions, value } from './options.ts';
+import { trainingOptions } from './runOptions.ts';
+import { sweepOptions } from './sweepOptions.ts';
+import { examinationOptions } from './taskInputs.ts';
+
+// A study makes adapters of its own, and has several methods.
+const { adapter: _adapter, method: _method, ...adapterSizeOptions } = adapterOptions;
+
+/** The options that a study and its sweep share. */
+export const studyOptions: OptionGroup = {
+  ...modelOptions,
+  ...adapterSizeOptions,
+  ...dataOptions,
+  task: value(
+    'Data',
+    'NAMES',
+    async () =>
+      `${await taskNames()}, or your own ./FILE.ts: runs are compared by its metric; several are studied one by ` +
+      `one; ${usualStudy.task} if neither this nor --data is given`,
+  ),
+  ...examinationOptions,
+  ...trainingOptions,
+  ...sweepOptions,
+  ...engineOptions,
+};

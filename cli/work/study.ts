@@ -1,0 +1,58 @@
+import type { PlannedStudy } from '../../study/planStudy.ts';
+import type { OpenStudy } from '../../study/record.ts';
+import type { StudyEvent } from '../../study/study.ts';
+import type { SweepRecord } from '../../study/sweep.ts';
+import type { StudyWork } from '../../study/work.ts';
+import { type Output, shortNumber } from '../words/output.ts';
+
+/** What came of several studies, by their tasks. */
+export function byTask<Result>(studies: readonly PlannedStudy[], results: readonly Result[]): Record<string, Result> {
+  return Object.fromEntries(studies.map(({ plan }, index) => [plan.task!.name, results[index]!]));
+}
+
+/** Carries out a plan and shows how it goes; says which of the user's own files it finds edited, and which runs it leaves alone. */
+export async function showStudy(
+  planned: PlannedStudy,
+  work: StudyWork,
+  what: string,
+  output: Output,
+): Promise<SweepRecord> {
+  const { carryOut } = await import('../../study/study.ts');
+  const { scoreOf } = await import('../../study/result.ts');
+  const { plan, folder } = planned;
+  const title = plan.task === undefined ? what : `${what} of ${plan.task.name}`;
+  const progress = output.progress(plan.configurations.length * plan.grid.length, title);
+  const onOpen = ({ edited, others }: OpenStudy): void => {
+    for (const file of edited) output.say(`${file} was edited: what this study made with it is made again`);
+    if (others > 0)
+      output.say(`${others} finished runs in ${folder} are of other settings: they stay, and are not reported on`);
+  };
+  const onProgress = (event: StudyEvent): void => {
+    progress.setTotal(event.planned);
+    if (event.run)
+      output.keep(
+        `${event.run.done} of ${event.run.planned} runs are kept in ${folder}, and the same command goes on from there`,
+      );
+    progress.update(
+      event.done,
+      wordsOf(event, (result) => scoreOf(result, plan.score)),
+    );
+  };
+  try {
+    return await carryOut(planned, work, { ...output, onProgress, onOpen });
+  } finally {
+    progress.stop();
+  }
+}
+
+type Score = (result: NonNullable<NonNullable<StudyEvent['run']>['result']>) => number | null;
+
+function wordsOf({ part, what, configuration, run }: StudyEvent, scoreOf: Score): string {
+  if (part === 'spectrum') return `curvature of ${configuration}${what === 'adam' ? ' as Adam sees it' : ''}`;
+  if (run === undefined) return `${what} of ${configuration}`;
+  const { result, step } = run;
+  const { learningRate, seed, steps } = run.run;
+  const score = result && scoreOf(result);
+  const outcome = result === null ? `step ${step} of ${steps}` : score === null ? result.status : shortNumber(score);
+  return `${configuration} at ${shortNumber(learningRate, 3)}, seed ${seed}: ${outcome}`;
+}

@@ -1,0 +1,101 @@
+import { axes, axisNames } from './axes.ts';
+import { type Configuration, optimizerMethods } from './configuration.ts';
+
+/** One setting of a configuration besides its method. */
+export interface Setting {
+  /** The name of its column in a table: `batch_size`. */
+  readonly name: string;
+  /** Empty where the configuration has no choice in it. */
+  readonly value: string;
+  /** In a configuration's name: `batch 16`. */
+  readonly words: string;
+}
+
+/** What is compared: a configuration, and what else is known to tell it from those of other studies. */
+export interface Named {
+  readonly configuration: Configuration;
+  readonly others?: readonly Setting[];
+}
+
+/** A name, and the settings that differ among all that were named together. */
+export interface ConfigurationName {
+  readonly name: string;
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** Settings that are left out of names where another one tells them. */
+const followers: Readonly<Record<string, string>> = { alpha: 'rank', warmup_steps: 'steps' };
+
+/** What configurations are called when they stand together: the method and what varies, `pissa, rank 32, batch 16`. */
+export function namesOf(all: readonly Named[]): ConfigurationName[] {
+  const settings = all.map(({ configuration, others = [] }) => [...others, ...settingsOf(configuration)]);
+  const names = [...new Set(settings.flatMap((own) => own.map(({ name }) => name)))];
+  const valueIn = (own: readonly Setting[], name: string): string =>
+    own.find((setting) => setting.name === name)?.value ?? '';
+  const varying = names.filter((name) => new Set(settings.map((own) => valueIn(own, name)).filter(isGiven)).size > 1);
+  const isTold = (name: string): boolean => {
+    const leader = followers[name];
+    if (leader === undefined || !varying.includes(leader)) return false;
+    const pairs = new Set(settings.map((own) => JSON.stringify([valueIn(own, leader), valueIn(own, name)])));
+    return pairs.size === new Set(settings.map((own) => valueIn(own, leader))).size;
+  };
+  const shown = varying.filter((name) => !isTold(name));
+  return all.map(({ configuration }, index) => {
+    const own = settings[index]!;
+    const words = own.flatMap((setting) =>
+      shown.includes(setting.name) && isGiven(setting.value) ? [setting.words] : [],
+    );
+    return {
+      name: [configuration.method, ...words].join(', '),
+      settings: Object.fromEntries(varying.map((name) => [name, valueIn(own, name)])),
+    };
+  });
+}
+
+/** What the configurations of one study are called. */
+export function configurationNames(configurations: readonly Configuration[]): string[] {
+  return namesOf(configurations.map((configuration) => ({ configuration }))).map(({ name }) => name);
+}
+
+/** The name of a setting as a column of a table: `batchSize` as `batch_size`. */
+export function columnName(setting: string): string {
+  return setting.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** All settings of a configuration besides its method: first those that a study can vary. */
+export function settingsOf({
+  method,
+  optimizer: own,
+  rankPattern,
+  alphaPattern,
+  ...configuration
+}: Configuration): Setting[] {
+  const { name: optimizer, ...optimizerSettings } = own;
+  // A method that is an optimizer has no choice of another.
+  const isOwn = optimizerMethods.includes(method);
+  const values = { ...configuration, optimizer: isOwn ? '' : optimizer } as Readonly<Record<string, unknown>>;
+  const varied = axisNames.filter((name) => name !== 'method');
+  const others = Object.entries({
+    ...Object.fromEntries(Object.entries(configuration).filter(([name]) => !(name in axes))),
+    ...(!isOwn && optimizerSettings),
+    ...{ rankPattern, alphaPattern },
+  });
+  return [
+    ...varied.map((name) => {
+      const value = values[name];
+      return {
+        name: columnName(name),
+        value: String(value),
+        words: (axes[name].words as (value: unknown) => string)(value),
+      };
+    }),
+    ...others.map(([name, value]) => {
+      const text = value == null ? 'none' : typeof value === 'object' ? JSON.stringify(value) : String(value);
+      return { name: columnName(name), value: text, words: `${columnName(name).replaceAll('_', ' ')} ${text}` };
+    }),
+  ];
+}
+
+function isGiven(value: string): boolean {
+  return value !== '';
+}

@@ -1,0 +1,137 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
+import { backendNames } from '../compute/index.ts';
+import { layoutFor } from '../training/adapters/create.ts';
+import { loadMethod } from '../training/adapters/methodFile.ts';
+import { type Listener, silent } from '../training/data/notices.ts';
+import { evaluate } from '../training/evaluate.ts';
+import { requireFiniteLoss } from '../training/finiteLoss.ts';
+import type { Model } from '../training/model.ts';
+import { highestRate, requireTraining } from '../training/optimizers/schedules.ts';
+import { bundledModel, packageVersion } from '../training/package.ts';
+import { resultsVersion } from '../training/resultsVersion.ts';
+import { adapterMethodOf, type Configuration } from './configuration.ts';
+import { type CompleteValues, configurationRows, configurationsOf, productOf } from './configurations.ts';
+import { readStudyData } from './data.ts';
+import type { SweepData } from './execute.ts';
+import { commonSettings, type StudyOptions, standardValues, usualStudy } from './options.ts';
+import { methodsOf, planKey, type StudyPlan } from './plan.ts';
+
+/** One study ready to begin: its plan, its folder, and what its runs train on. */
+export interface PlannedStudy {
+  readonly plan: StudyPlan;
+  readonly folder: string;
+  readonly data: SweepData;
+}
+
+/**
+ * Makes the plan of a study on a model, and reads its data.
+ * @throws LambdamaxError, before anything is written, for data that cannot be read, for a rank or target modules that the model does
+ * not have, and for a base whose loss is no number.
+ */
+export async function planStudy(
+  model: Model,
+  options: StudyOptions,
+  listener: Listener = silent,
+): Promise<PlannedStudy> {
+  const values = valuesOf(options);
+  for (const row of values) await refuseImpossible(model, row, options);
+  const { maxLength = usualStudy.maxLength, maxNewTokens = usualStudy.maxNewTokens } = options;
+  const task = options.task ?? (options.data === undefined ? usualStudy.task : undefined);
+  const { data, plan } = await readStudyData(model, { ...options, task, maxLength, maxNewTokens }, listener);
+  const configurations = configurationsOf(values, commonSettings(options), data.rows.length);
+  for (const configuration of configurations) tellOfWarmup(configuration, listener);
+  await refuseBroken(model, data, Math.min(...configurations.map(({ batchSize }) => batchSize)));
+  const whole = await planOf(model, options, configurations, plan);
+  return { data, plan: whole, folder: options.study ?? join('runs', `${nameOf(model)}-${planKey(whole)}`) };
+}
+
+/** The settings of each configuration: rows one by one, or the product of the lists. */
+function valuesOf(options: StudyOptions): CompleteValues[] {
+  const standard = standardValues(options);
+  if (options.configurations !== undefined)
+    return configurationRows('configurations', options.configurations, standard);
+  return productOf({ methods: usualStudy.methods, ...given(options) }, standard);
+}
+
+/** The fields that are there. */
+function given<T extends object>(fields: T): Partial<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+/** The name of a model in that of a folder. */
+export function nameOf({ name, checkpoint }: Model): string {
+  return checkpoint.directory === bundledModel() ? 'study' : basename(name);
+}
+
+/** A rank or target modules that the model does not have. */
+async function refuseImpossible(model: Model, row: CompleteValues, options: StudyOptions): Promise<void> {
+  const { rankPattern, alphaPattern } = options;
+  const method = await loadMethod(adapterMethodOf(row));
+  // Whether there is such a module and rank does not depend on alpha.
+  layoutFor(model, method, row.targetModules, { rank: row.rank, alpha: 1, rankPattern, alphaPattern });
+}
+
+/** Warns of a warm-up that never comes to its end. Throws a LambdamaxError if no step would have a rate above 0. */
+function tellOfWarmup({ steps, warmupSteps }: Configuration, { warn }: Listener): void {
+  const schedule = { learningRate: 1, steps, warmupSteps };
+  requireTraining(schedule);
+  const reached = highestRate(schedule);
+  if (reached < 1)
+    warn(
+      `${steps} of ${steps} steps are warm-up, in which the learning rate rises from 0: it gets to ${Number(reached.toPrecision(2))} of its peak`,
+    );
+}
+
+/** A base whose loss is no number, which every run would take for a rate that is too high. */
+async function refuseBroken(model: Model, { rows }: SweepData, batchSize: number): Promise<void> {
+  const { loss } = await evaluate(model, rows.slice(0, batchSize), { batchSize });
+  await requireFiniteLoss(model, 'loss of the model before the sweep', loss);
+}
+
+async function planOf(
+  model: Model,
+  options: StudyOptions,
+  configurations: readonly Configuration[],
+  data: Awaited<ReturnType<typeof readStudyData>>['plan'],
+): Promise<StudyPlan> {
+  const { grid = usualStudy.grid, mostRates = usualStudy.mostRates, refinements = usualStudy.refinements } = options;
+  const { seeds = usualStudy.seeds, seedsNearBest = usualStudy.seedsNearBest, initSeed = null } = options;
+  const { spectra, predictors, createdFrom = 'runStudy' } = options;
+  const backend = backendNames.find((name) => name === model.backend.name);
+  const methodContent = await contentOf(methodsOf({ configurations }));
+  return {
+    version: 2,
+    model: model.checkpoint.directory === bundledModel() ? 'the bundled base' : model.name,
+    modelHash: await model.checkpoint.contentHash(),
+    ...data,
+    resultsVersion,
+    ...(Object.keys(methodContent).length > 0 && { methodContent }),
+    configurations,
+    ...{ grid, mostRates, refinements, seeds, seedsNearBest, initSeed },
+    precision: model.precision,
+    ...(backend !== undefined && backend !== 'onnx' && { backend }),
+    ...(spectra && { spectra }),
+    ...(predictors && { predictors }),
+    versions: {
+      lambdamax: packageVersion(),
+      node: process.versions.node,
+      'onnxruntime-node': versionOf('onnxruntime-node'),
+    },
+    createdFrom,
+  };
+}
+
+/** What those of some methods are made of that are files of the user's own. */
+async function contentOf(methods: readonly string[]): Promise<Record<string, string>> {
+  const known = await Promise.all(
+    methods.map(async (method) => [method, (await loadMethod(adapterMethodOf({ method }))).contentHash] as const),
+  );
+  return Object.fromEntries(known.flatMap(([method, content]) => (content === undefined ? [] : [[method, content]])));
+}
+
+function versionOf(dependency: string): string {
+  const manifest = createRequire(import.meta.url).resolve(`${dependency}/package.json`);
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,156 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Prediction } from '../analysis/rates/prediction.ts';
+import { predict } from '../analysis/rates/predictor.ts';
+import { renderReport } from '../analysis/report/report.ts';
+import type { ReportInput, ReportSpectrum } from '../analysis/report/reportInput.ts';
+import { renderTasksReport } from '../analysis/report/tasksReport.ts';
+import { axes, axisNames } from './axes.ts';
+import type { Configuration, OptimizerConfiguration } from './configuration.ts';
+import { type FoundSpectrum, readStudyFindings, type StudyFindings } from './findings.ts';
+import { columnName } from './names.ts';
+import { methodsOf, type StudyPlan } from './plan.ts';
+import type { TaskConfiguration } from './run.ts';
+import { scoreLabels } from './score.ts';
+import type { StoredSpectrum } from './spectra.ts';
+
+/** The page of a study, or of several, and what it says. */
+export interface StudyReport {
+  /** One self-contained HTML document. */
+  readonly page: string;
+  readonly runs: number;
+  readonly runsDone: number;
+  readonly runsPlanned: number;
+  /** One paragraph for each study that the page judges by itself. */
+  readonly verdicts: readonly string[];
+}
+
+/**
+ * Reads study folders and writes their report: one folder as one study or, where it holds a study for each of several tasks, these
+ * one after the other; several folders as one sweep, whose page says in what they differ.
+ * @throws LambdamaxError if there is no study in a folder, no finished run, or if studies cannot be compared.
+ */
+export async function reportOf(...folders: readonly string[]): Promise<StudyReport> {
+  const inner = (await Promise.all(folders.map(studyFolders))).flat();
+  const apart = folders.length === 1 ? inner.map((folder) => [folder]) : [inner];
+  const reports = await Promise.all(
+    apart.map(async (together) => {
+      const findings = await readStudyFindings(...together);
+      const task = findings.plans[0]!.task?.name ?? basename(together[0]!);
+      return { task, report: reportInput(findings, predict(findings.sweep)) };
+    }),
+  );
+  const [first, ...others] = reports;
+  const sum = (numberOf: (report: ReportInput) => number | null): number =>
+    reports.reduce((total, { report }) => total + (numberOf(report) ?? 0), 0);
+  return {
+    page: others.length === 0 ? renderReport(first!.report) : renderTasksReport(reports),
+    runs: sum(({ sweep }) => sweep.runs.length),
+    runsDone: sum(({ prediction }) => prediction.runsDone),
+    runsPlanned: sum(({ prediction }) => prediction.runsPlanned),
+    verdicts: reports.map(({ report }) => report.prediction.verdict),
+  };
+}
+
+/**
+ * The study folders in a folder: itself, or where it holds one study for each of several tasks these, by name. Of a folder
+ * without any it is itself, for whoever reads it to say what is missing.
+ */
+export async function studyFolders(folder: string): Promise<string[]> {
+  const holdsStudy = (path: string): boolean => existsSync(join(path, 'study.json'));
+  if (holdsStudy(folder)) return [folder];
+  const names = await readdir(folder).catch((): string[] => []);
+  const inner = names
+    .sort()
+    .map((name) => join(folder, name))
+    .filter(holdsStudy);
+  return inner.length > 0 ? inner : [folder];
+}
+
+/** What the report of a study, or of several, says: all but its prediction is read from the findings. */
+export function reportInput(
+  { plans, sweep, spectra, differences }: StudyFindings,
+  prediction: Prediction,
+): ReportInput {
+  const methods = [...new Set(plans.flatMap(methodsOf))];
+  const [{ createdFrom, versions }] = plans as [StudyPlan];
+  return {
+    title: `Learning rates and curvature of ${methods.join(', ')}`,
+    command: createdFrom,
+    plan: { ...planWords(plans), ...(differences.length > 0 && { differences: differences.join(' ') }) },
+    sweep,
+    prediction,
+    spectra: spectra.flatMap(reportSpectrum),
+    versions,
+  };
+}
+
+/** The plans of some studies in words: what they have in common once, what differs with semicolons between. */
+function planWords(plans: readonly StudyPlan[]): Record<string, string> {
+  const configurations = plans.flatMap((plan) => plan.configurations);
+  const each = <T>(values: readonly T[], words: (value: T) => string): string =>
+    [...new Set(values.map(words).filter((text) => text !== ''))].join('; ');
+  const settings = axisNames.map((name) => [
+    columnName(axes[name].list).replaceAll('_', ' '),
+    each(configurations, (one) => String(name === 'optimizer' ? optimizerWords(one.optimizer) : one[name])),
+  ]);
+  const all: Record<string, string> = {
+    model: each(plans, ({ model }) => model),
+    data: each(plans, ({ data }) => data.join(', ')),
+    validation: each(plans, ({ validation }) => validation.join(', ')),
+    task: each(plans, ({ task }) => (task === undefined ? '' : taskWords(task))),
+    ...Object.fromEntries(settings),
+    'patterns of rank and alpha': each(configurations, patternWords),
+    'tokens a row, at most': each(configurations, ({ maxLength }) => String(maxLength)),
+    'warm-up, in steps': each(configurations, ({ warmupSteps }) => String(warmupSteps)),
+    'gradients clipped at': each(configurations, ({ maxGradNorm }) =>
+      maxGradNorm === null ? '' : String(maxGradNorm),
+    ),
+    'first grid': each(plans, ({ grid }) => grid.join(', ')),
+    seeds: each(plans, seedWords),
+    score: each(plans, ({ score }) => scoreLabels[score]),
+    precision: each(plans, ({ precision }) => precision),
+    backend: each(plans, ({ backend = '' }) => backend),
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, words]) => words !== ''));
+}
+
+function reportSpectrum({ configuration, method, spectrum }: FoundSpectrum): ReportSpectrum[] {
+  const { tokens, batches, products, outcome, thresholds, lambdaMin } = spectrum;
+  const lambdaMax = endOf(spectrum.lambdaMax);
+  if (lambdaMax === null) return [];
+  return [
+    {
+      ...{ configuration, method, lambdaMax, lambdaMin: lambdaMin == null ? null : endOf(lambdaMin), tokens, batches },
+      ...(thresholds != null && { thresholds }),
+      ...(products != null && { products }),
+      ...(outcome != null && { outcome }),
+    },
+  ];
+}
+
+function endOf({ value, residualBound, standardError }: StoredSpectrum['lambdaMax']): ReportSpectrum['lambdaMin'] {
+  return value === null ? null : { value, residualBound: residualBound ?? 0, standardError: standardError ?? null };
+}
+
+function taskWords({ name, exactOnly, maxNewTokens }: TaskConfiguration): string {
+  const way = exactOnly
+    ? 'nothing is generated; an exact match is a response that greedy decoding would write word for word'
+    : `greedy responses of at most ${maxNewTokens} tokens are judged as the task’s authors do`;
+  return `${name}: ${way}`;
+}
+
+function optimizerWords({ name, betas, eps, weightDecay, momentum }: OptimizerConfiguration): string {
+  const settings = name === 'sgd' ? `momentum ${momentum}` : `betas ${betas.join(' and ')}, eps ${eps}`;
+  return `${name}, ${settings}, weight decay ${weightDecay}`;
+}
+
+function patternWords({ rankPattern, alphaPattern }: Configuration): string {
+  return rankPattern || alphaPattern ? JSON.stringify({ rankPattern, alphaPattern }) : '';
+}
+
+function seedWords({ seeds, seedsNearBest }: StudyPlan): string {
+  if (seeds.length === 1 || seedsNearBest === null) return seeds.join(', ');
+  return `${seeds[0]}; ${seeds.slice(1).join(', ')} at the best rate and ${seedsNearBest} on either side`;
+}

@@ -1,0 +1,155 @@
+import { join } from 'node:path';
+import type { Prediction } from '../analysis/rates/prediction.ts';
+import { predict } from '../analysis/rates/predictor.ts';
+import { backendNamed } from '../compute/index.ts';
+import { writeFileWhole, writeJson } from '../training/checkpoint/files.ts';
+import type { Listener } from '../training/data/notices.ts';
+import { loadModel, Model } from '../training/model.ts';
+import { bundledModel } from '../training/package.ts';
+import { readStudyFindings } from './findings.ts';
+import { usualPredictors, usualSpectra } from './measurements.ts';
+import { configurationNames } from './names.ts';
+import type { StudyOptions } from './options.ts';
+import { type PlannedStudy, planStudy } from './planStudy.ts';
+import { plannedPredictions, studyPredictors } from './predictors.ts';
+import { type OpenStudy, openStudy } from './record.ts';
+import { reportOf } from './report.ts';
+import type { SweepProgress } from './runs.ts';
+import { plannedSpectra, studySpectra } from './spectra.ts';
+import { type SweepRecord, sweep } from './sweep.ts';
+import type { StudyWork } from './work.ts';
+import { openStudyWork } from './workers.ts';
+
+/** A study has measured something, or has begun a run, taken a step of it, finished it, or found it done. */
+export interface StudyEvent {
+  readonly part: 'spectrum' | 'predictor' | 'run';
+  /** The configuration's name, `pissa, rank 32`. */
+  readonly configuration: string;
+  /** Parts done so far, of all as far as can be told: grids may still be extended. */
+  readonly done: number;
+  readonly planned: number;
+  /** Which spectrum, or which predictor. */
+  readonly what?: string;
+  /** The run's rate, seed, step and result, where the part is a run. */
+  readonly run?: SweepProgress;
+}
+
+/** Who is told how a study goes, and what may end it. */
+export interface StudyHandlers extends Partial<Listener> {
+  readonly onProgress?: ((event: StudyEvent) => void) | undefined;
+  /**
+   * Ends the study: no part begins any more, and runs under way end at their next step. All that is done is kept, and the same
+   * options go on from there.
+   */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A study that came to its end. */
+export interface StudyOutcome extends SweepRecord {
+  readonly prediction: Prediction;
+  /** The page that was written. */
+  readonly report: string;
+}
+
+/**
+ * A whole study: the curvature of each configuration where its training starts, other predictions of its best learning rate, a
+ * sweep of learning rates, and prediction beside sweep. It leaves `study.json`, `results.csv`, `prediction.json`, `report.html` and a
+ * folder for each run in the study's folder; what lies there already is not made again.
+ * @throws LambdamaxError that names what is wrong with the options, the model or the data, or the run that failed; the signal's reason
+ * once it is aborted.
+ */
+export async function runStudy(options: StudyOptions = {}, handlers: StudyHandlers = {}): Promise<StudyOutcome> {
+  const { model: given = bundledModel(), precision, backend = 'onnx', threads } = options;
+  if (given instanceof Model) return runOn(given, options, handlers);
+  const settings = { ...(precision && { precision }), ...(threads !== undefined && { threads }) };
+  await using model = await loadModel(given, { ...settings, backend: backendNamed(backend) });
+  return await runOn(model, options, handlers);
+}
+
+async function runOn(model: Model, options: StudyOptions, handlers: StudyHandlers): Promise<StudyOutcome> {
+  const { say = () => {}, warn = () => {} } = handlers;
+  const { spectra = usualSpectra, predictors = usualPredictors } = options;
+  const planned = await planStudy(model, { ...options, spectra, predictors }, { say, warn });
+  await using work = await openStudyWork(model, planned, { ...options, onSilence: warn });
+  const record = await carryOut(planned, work, handlers);
+  return { ...record, ...(await conclude(record.folder)) };
+}
+
+/**
+ * Measures and sweeps what a plan asks for. The study's folder is this process's alone meanwhile.
+ * @throws LambdamaxError that names the run that failed, and the signal's reason once it is aborted.
+ */
+export async function carryOut(
+  planned: PlannedStudy,
+  work: StudyWork,
+  handlers: StudyHandlers & { readonly onOpen?: (study: OpenStudy) => void } = {},
+): Promise<SweepRecord> {
+  const { signal, onProgress = () => {}, onOpen } = handlers;
+  const release = () => void work.release();
+  signal?.throwIfAborted();
+  // Processes are ended at once: they hear of nothing between two steps.
+  signal?.addEventListener('abort', release, { once: true });
+  try {
+    await using study = await openStudy(planned.folder, planned.plan);
+    onOpen?.(study);
+    return await measureAndSweep(planned, study, work, onProgress, signal);
+  } catch (error) {
+    // What an ended process throws says less than why it was ended.
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', release);
+  }
+}
+
+async function measureAndSweep(
+  { plan: { spectra, predictors } }: PlannedStudy,
+  study: OpenStudy,
+  work: StudyWork,
+  onProgress: (event: StudyEvent) => void,
+  signal: AbortSignal | undefined,
+): Promise<SweepRecord> {
+  const { plan, folder } = study;
+  const names = configurationNames(plan.configurations);
+  const nameOf = (configuration: (typeof plan.configurations)[number]): string =>
+    names[plan.configurations.indexOf(configuration)]!;
+  const { atOnce } = work;
+  const counts = {
+    spectra: spectra ? plannedSpectra(plan).length : 0,
+    predictors: predictors ? plannedPredictions(plan, predictors).length : 0,
+  };
+  const before = counts.spectra + counts.predictors;
+  const planned = before + plan.configurations.length * plan.grid.length;
+  if (spectra)
+    await studySpectra(plan, folder, spectra, {
+      ...{ measure: work.measureSpectrum, atOnce, signal },
+      onProgress: ({ configuration, operator, done }) =>
+        onProgress({ part: 'spectrum', what: operator, configuration: nameOf(configuration), done, planned }),
+    });
+  if (predictors)
+    await studyPredictors(plan, folder, predictors, {
+      ...{ ask: work.askPredictor, atOnce, signal },
+      onProgress: ({ configuration, predictor, done }) =>
+        onProgress({
+          ...{ part: 'predictor', what: predictor, configuration: nameOf(configuration) },
+          ...{ done: counts.spectra + done, planned },
+        }),
+    });
+  return sweep(plan, {
+    ...{ study, execute: work.trainRun, atOnce, signal },
+    onProgress: (run) =>
+      onProgress({
+        ...{ part: 'run', configuration: nameOf(run.configuration), run },
+        ...{ done: before + run.done, planned: before + run.planned },
+      }),
+  });
+}
+
+/** Writes `prediction.json` and `report.html` of a finished sweep. */
+export async function conclude(folder: string): Promise<{ prediction: Prediction; report: string }> {
+  const prediction = predict((await readStudyFindings(folder)).sweep);
+  await writeJson(join(folder, 'prediction.json'), prediction);
+  const report = join(folder, 'report.html');
+  await writeFileWhole(report, (await reportOf(folder)).page);
+  return { prediction, report };
+}
