@@ -43,18 +43,21 @@ const spareSymbols: readonly MarkerSymbol[] = ['hexagram', 'octagon', 'diamond-t
 
 /**
  * The look of each configuration, by its name: colour and marker are the method's, the same in every figure and every
- * study; further configurations of one method differ in their dash. A method of the user's own gets a look by its name.
+ * study; further configurations of one method differ in their dash. Where there is one method only, with more configurations than
+ * there are dashes, they differ in their colour. A method of the user's own gets a look by its name.
  */
 export function methodStyles(
   points: readonly { readonly configuration: string; readonly method: string }[],
 ): Map<string, MethodStyle> {
   const seen = new Map<string, number>();
+  const isByColor = points.length > dashes.length && points.every(({ method }) => method === points[0]!.method);
   return new Map(
     points.map(({ configuration, method }) => {
       const index = seen.get(method) ?? 0;
       seen.set(method, index + 1);
       const [color, symbol] = styles[method.toLowerCase()] ?? spareStyle(method);
-      return [configuration, { color, symbol, dash: dashes[index % dashes.length]! }];
+      const dash = dashes[(isByColor ? Math.floor(index / spareColors.length) : index) % dashes.length]!;
+      return [configuration, { color: isByColor ? spareColors[index % spareColors.length]! : color, symbol, dash }];
     }),
   );
 }

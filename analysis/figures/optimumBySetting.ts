@@ -15,8 +15,8 @@ const apart = 1.03;
  * at each combination of the other settings, the optima with their intervals. A power is a straight line.
  */
 export function optimumBySetting(points: readonly PredictionPoint[], powers: readonly SettingPower[]): Figure {
-  const styles = methodStyles(points);
   const methods = [...new Set(points.map(({ method }) => method))];
+  const styles = methodStyles(methods.map((method) => ({ configuration: method, method })));
   const inLegend = new Set<string>();
   const panels = powers
     .filter(({ power }) => power !== null)
@@ -27,8 +27,8 @@ export function optimumBySetting(points: readonly PredictionPoint[], powers: rea
         ([a], [b]) => methods.indexOf(a!.method) - methods.indexOf(b!.method),
       );
       const data = lines.map((line): Data => {
-        const { method, configuration } = line[0]!;
-        const { color, symbol } = styles.get(configuration)!;
+        const { method } = line[0]!;
+        const { color, symbol } = styles.get(method)!;
         const showlegend = !inLegend.has(method);
         inLegend.add(method);
         const shift = apart ** (methods.indexOf(method) - (methods.length - 1) / 2);

@@ -31,7 +31,8 @@ export function panelled(
   const rowHeight = titleHeight + plotHeight + axisHeight;
   // The last row's axis lies in the margin.
   const inner = rows * rowHeight - axisHeight;
-  const gap = 0.04;
+  // Scales of their own have labels at every panel.
+  const gap = panels.some((panel) => panel.yaxis !== undefined) ? 0.08 : 0.04;
   const width = (1 - gap * (across - 1)) / across;
   const placed = panels.map((panel, i) => {
     const [row, column] = [Math.floor(i / across), i % across];
@@ -42,7 +43,7 @@ export function panelled(
   });
   const { title, ...unnamed } = yaxis;
   const axes = placed.map(({ number, column, x, y, xaxis, yaxis: own }) => {
-    const shared = own ?? { ...unnamed, showticklabels: column === 0 };
+    const { title: _, ...shared } = own ?? { ...unnamed, showticklabels: column === 0 };
     const lines = baseLayout(xaxis, column === 0 && title ? { title, ...shared } : shared, 0);
     return {
       [`xaxis${number}`]: { ...lines.xaxis, domain: x, anchor: `y${number}` },

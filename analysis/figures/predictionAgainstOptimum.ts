@@ -12,9 +12,10 @@ import { methodStyles } from './methodStyle.ts';
  * optima and the one constant that is the baseline. The predictor must have spoken on at least one configuration; else the figure is empty.
  */
 export function predictionAgainstOptimum(prediction: Prediction, predictor = 'two-over-lambda'): Figure {
-  const styles = methodStyles(prediction.points);
+  const methods = [...new Set(prediction.points.map(({ method }) => method))];
+  const styles = methodStyles(methods.map((method) => ({ configuration: method, method })));
   // The methods alone stand in the legend where one has several configurations, which differ in nothing that is drawn.
-  const isByMethod = styles.size > new Set(prediction.points.map(({ method }) => method)).size;
+  const isByMethod = prediction.points.length > methods.length;
   const inLegend = new Set<string>();
   const points = prediction.points.flatMap((point) => {
     const predicted = point.predictions[predictor];
@@ -39,8 +40,8 @@ export function predictionAgainstOptimum(prediction: Prediction, predictor = 'tw
     data: [
       ...guides(points, ends),
       ...points.flatMap((point): Data[] => {
-        const { configuration, optimum, divergesAt, limit, predicted: x } = point;
-        const { color, symbol } = styles.get(configuration)!;
+        const { method, optimum, divergesAt, limit, predicted: x } = point;
+        const { color, symbol } = styles.get(method)!;
         const name = escapeMarkup(markedName(point));
         const entry = isByMethod ? escapeMarkup(point.method) : name;
         const showlegend = !inLegend.has(entry);

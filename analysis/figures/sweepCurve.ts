@@ -18,8 +18,8 @@ const mostInOnePlot = 8;
  * a star at the optimum with its interval, an open one where runs are still to be made; open markers along the bad edge of the plot where runs diverged or the score lies
  * off the scale. The scale ends a little beyond the cliff, for one broken run would flatten all the curves.
  *
- * Many configurations at several settings stand in panels, one for each group at equal settings, with the methods in the legend; in one
- * plot, those of one method differ in their dash.
+ * Many configurations at several settings, and those of several tasks or models, whose scores have no common scale, stand in panels, one
+ * for each group at equal settings, with the methods in the legend. In one plot those of one method differ in their dash.
  */
 export function sweepCurve(sweep: Sweep, points: readonly PredictionPoint[]): Figure {
   const styles = methodStyles(points);
@@ -30,18 +30,15 @@ export function sweepCurve(sweep: Sweep, points: readonly PredictionPoint[]): Fi
     curves.flatMap(({ rates }) => rates.map(({ learningRate }) => learningRate)),
   );
   const groups = groupsOf(points);
-  if (
-    points.length <= mostInOnePlot ||
-    !groups.some(({ configurations }) => configurations.length > 1) ||
-    groups.length === 1
-  ) {
+  const hasOtherScores = haveOtherScores(points);
+  const isCrowded = points.length > mostInOnePlot && groups.some(({ configurations }) => configurations.length > 1);
+  if (groups.length === 1 || !(isCrowded || hasOtherScores)) {
     const data = curves.flatMap((curve) => tracesOf(curve, styles, whole, nameOf(curve.point), nameOf(curve.point)));
     return { data, layout: baseLayout(xaxis, whole.yaxis, 480) };
   }
   const firsts = new Set([
     ...new Map(points.toReversed().map((point) => [point.method, point.configuration])).values(),
   ]);
-  const hasOtherScores = haveOtherScores(points);
   const panels = groups.map(({ name, configurations }) => {
     const own = curves.filter(({ point }) => configurations.includes(point.configuration));
     const view = viewOf(sweep, hasOtherScores ? own : curves);

@@ -48,7 +48,9 @@ function claimSentences({ points }: Findings, { claims, equalSettings }: Pick<Pr
   const compared = groupWords(equalSettings.groups, points);
   if (compared === null) {
     return [
-      'No two methods were tried at equal settings, so that settings and methods move together in what follows.',
+      new Set(points.map(({ method }) => method)).size === 1
+        ? 'There is one method, so that what follows compares its settings.'
+        : 'No two methods were tried at equal settings, so that settings and methods move together in what follows.',
       ...claims.map(sentence),
     ];
   }
@@ -80,12 +82,13 @@ function unfinished(findings: Findings): string[] {
 }
 
 /** Which predictor came closest, beside the baseline, and among how many: the best of many flatters itself. */
-function closest({ predictors }: Findings, { equalSettings }: Pick<Prediction, 'equalSettings'>): string[] {
+function closest({ predictors, points }: Findings, { equalSettings }: Pick<Prediction, 'equalSettings'>): string[] {
   const judged = predictors.filter(({ geometricMeanFoldError }) => geometricMeanFoldError !== null);
   const best = judged.toSorted((a, b) => a.geometricMeanFoldError! - b.geometricMeanFoldError!)[0];
   const constant = predictorNamed(predictors, 'one-constant')?.geometricMeanFoldError;
   if (best === undefined || constant == null || judged.length < 2) return [];
-  const oneConstant = equalSettings === null ? 'one constant for all' : 'one constant at equal settings';
+  const isAtEqual = equalSettings !== null && groupWords(equalSettings.groups, points) !== null;
+  const oneConstant = !isAtEqual ? 'one constant for all' : 'one constant at equal settings';
   if (best.name === 'one-constant') return [`None of ${judged.length} predictors came closer than ${oneConstant}.`];
   const [off, baseline] = [best.geometricMeanFoldError!, constant].map((fold) => fold.toFixed(2));
   return [

@@ -121,12 +121,15 @@ test('few methods in each group are too few to tell alone and enough together', 
   assert.equal(answers(pairs).within![0], 'cannot tell', 'of 16 orders two are 0.125');
 });
 
-test('one method alone at several ranks has nothing at equal settings, and the verdict says so', () => {
-  const prediction = predicted(
-    plantedProduct(['lora'], axes, (_, rank) => ({ optimum: 1 / rank / 100, lambdaMax: rank })),
+test('one method alone, and methods each at settings of their own, have nothing at equal settings, and the verdict says so', () => {
+  const alone = predicted(plantedProduct(['lora'], axes, (_, rank) => ({ optimum: 1 / rank / 100, lambdaMax: rank })));
+  assert.equal(answers(alone).within, ['cannot tell', 'cannot tell']);
+  assert.match(alone.verdict, 'There is one method, so that what follows compares its settings.');
+  assert.not.match(alone.verdict, 'one constant at equal settings');
+  const apart = predicted(
+    methods.map((method, i) => ({ method, settings: { rank: String(2 ** i) }, optimum: 1e-3 * 2 ** i, lambdaMax: 8 })),
   );
-  assert.equal(answers(prediction).within, ['cannot tell', 'cannot tell']);
-  assert.match(prediction.verdict, 'No two methods were tried at equal settings');
+  assert.match(apart.verdict, 'No two methods were tried at equal settings');
 });
 
 test('where all settings are equal, and where none are known, the claims stand once', () => {

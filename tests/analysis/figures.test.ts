@@ -97,6 +97,12 @@ test('configurations of one method share its colour and differ in their dash; un
   assert.match(styles.get('mine')!.color, /^#/);
 });
 
+test('many configurations of the one method there is differ in colour or dash, every two of them', () => {
+  const many = Array.from({ length: 30 }, (_, i) => ({ configuration: `lora ${i}`, method: 'lora' }));
+  const looks = [...methodStyles(many).values()].map(({ color, dash }) => `${color} ${dash}`);
+  assert.is(new Set(looks).size, 30);
+});
+
 test('lambdaMaxByMethod: the values stand as measured, |lambda_min| only where it is negative', () => {
   const spectra = [
     {
