@@ -23,6 +23,7 @@ for page in "$repository"/docs/*.md; do
 done
 test -s pages/my-variant.ts
 test -s pages/my-task.ts
+test -s pages/my-study.ts
 cp "$repository"/notebooks/*.ts .
 cat > tsconfig.json <<JSON
 {
@@ -74,3 +75,5 @@ cp -r node_modules/lambdamax/fixtures/base my-model
 head -n 16 node_modules/lambdamax/fixtures/tasks/math-train.jsonl > train.jsonl
 node compiled/example.js
 node compiled/hessian-of-your-own-loss.js
+node compiled/pages/my-study.js | tee study.txt
+grep -q '^[1-9][0-9]* runs made in runs/my-study$' study.txt

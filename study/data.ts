@@ -6,8 +6,8 @@ import { type HeldOut, holdOut } from '../training/data/split.ts';
 import { requireResponses } from '../training/evaluateTask.ts';
 import type { Model } from '../training/model.ts';
 import { readTask, taskFrom, trainingRows } from '../training/taskRows.ts';
-import type { SweepData } from './execute.ts';
-import type { StudyPlan } from './plan.ts';
+import type { SweepData } from './measure/execute.ts';
+import type { StudyPlan } from './plan/plan.ts';
 
 /** Which data a study takes: files of rows, or the problems of a task. */
 export interface StudyDataOptions extends LoadRowsOptions {

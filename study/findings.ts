@@ -3,15 +3,15 @@ import { limitOf } from '../analysis/rates/limits.ts';
 import type { StabilityLimit, Sweep, SweepConfiguration, SweepContext } from '../analysis/rates/sweep.ts';
 import { LambdamaxError } from '../errors.ts';
 import { canonicalJson, hashOf } from '../training/data/hash.ts';
-import type { Configuration, OptimizerConfiguration } from './configuration.ts';
-import { namesOf, type Setting } from './names.ts';
-import type { StudyPlan } from './plan.ts';
-import { type PredictedOf, readPredicted } from './predictors.ts';
-import { studyProgress } from './progress.ts';
-import { readStudy, type StudyRecord } from './record.ts';
-import { intervalOf, scoreOf } from './result.ts';
-import { directionOf, isShare, scoreLabels } from './score.ts';
-import { readSpectra, type SpectrumOf, type StoredSpectrum } from './spectra.ts';
+import type { Configuration, OptimizerConfiguration } from './configurations/configuration.ts';
+import { namesOf, type Setting } from './configurations/names.ts';
+import { readStudy, type StudyRecord } from './folder/record.ts';
+import { type PredictedOf, readPredicted } from './measure/predictors.ts';
+import { readSpectra, type SpectrumOf, type StoredSpectrum } from './measure/spectra.ts';
+import type { StudyPlan } from './plan/plan.ts';
+import { intervalOf, scoreOf } from './plan/result.ts';
+import { directionOf, isShare, scoreLabels } from './plan/score.ts';
+import { studyProgress } from './sweep/progress.ts';
 
 /** One or several study folders as the analysis sees them. */
 export interface StudyFindings {

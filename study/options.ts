@@ -4,12 +4,12 @@ import { rowDefaults } from '../training/data/tokenRow.ts';
 import { generationDefaults } from '../training/generate/sampling.ts';
 import type { Model } from '../training/model.ts';
 import { scheduleDefaults } from '../training/optimizers/schedules.ts';
-import type { AxisLists, AxisValues } from './axes.ts';
-import type { Configuration, OptimizerConfiguration } from './configuration.ts';
-import type { CommonSettings, CompleteValues } from './configurations.ts';
+import type { AxisLists, AxisValues } from './configurations/axes.ts';
+import type { Configuration, OptimizerConfiguration } from './configurations/configuration.ts';
+import type { CommonSettings, CompleteValues } from './configurations/product.ts';
 import type { StudyDataOptions } from './data.ts';
-import { automaticGrid, usualLimits } from './extend.ts';
-import type { StudyPredictorOptions, StudySpectraOptions } from './measurements.ts';
+import type { StudyPredictorOptions, StudySpectraOptions } from './plan/measurements.ts';
+import { automaticGrid, usualLimits } from './search/extend.ts';
 
 /** What a study is asked for. Each axis is a list, and the study is their product. */
 export interface StudyOptions

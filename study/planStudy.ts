@@ -11,12 +11,12 @@ import type { Model } from '../training/model.ts';
 import { highestRate, requireTraining } from '../training/optimizers/schedules.ts';
 import { bundledModel, packageVersion } from '../training/package.ts';
 import { resultsVersion } from '../training/resultsVersion.ts';
-import { adapterMethodOf, type Configuration } from './configuration.ts';
-import { type CompleteValues, configurationRows, configurationsOf, productOf } from './configurations.ts';
+import { adapterMethodOf, type Configuration } from './configurations/configuration.ts';
+import { type CompleteValues, configurationRows, configurationsOf, productOf } from './configurations/product.ts';
 import { readStudyData } from './data.ts';
-import type { SweepData } from './execute.ts';
+import type { SweepData } from './measure/execute.ts';
 import { commonSettings, type StudyOptions, standardValues, usualStudy } from './options.ts';
-import { methodsOf, planKey, type StudyPlan } from './plan.ts';
+import { methodsOf, planKey, type StudyPlan } from './plan/plan.ts';
 
 /** One study ready to begin: its plan, its folder, and what its runs train on. */
 export interface PlannedStudy {

@@ -6,14 +6,14 @@ import { predict } from '../analysis/rates/predictor.ts';
 import { renderReport } from '../analysis/report/report.ts';
 import type { ReportInput, ReportSpectrum } from '../analysis/report/reportInput.ts';
 import { renderTasksReport } from '../analysis/report/tasksReport.ts';
-import { axes, axisNames } from './axes.ts';
-import type { Configuration, OptimizerConfiguration } from './configuration.ts';
+import { axes, axisNames } from './configurations/axes.ts';
+import type { Configuration, OptimizerConfiguration } from './configurations/configuration.ts';
+import { columnName } from './configurations/names.ts';
 import { type FoundSpectrum, readStudyFindings, type StudyFindings } from './findings.ts';
-import { columnName } from './names.ts';
-import { methodsOf, type StudyPlan } from './plan.ts';
-import type { TaskConfiguration } from './run.ts';
-import { scoreLabels } from './score.ts';
-import type { StoredSpectrum } from './spectra.ts';
+import type { StoredSpectrum } from './measure/spectra.ts';
+import { methodsOf, type StudyPlan } from './plan/plan.ts';
+import type { TaskConfiguration } from './plan/run.ts';
+import { scoreLabels } from './plan/score.ts';
 
 /** The page of a study, or of several, and what it says. */
 export interface StudyReport {

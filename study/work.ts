@@ -2,14 +2,14 @@ import { type BackendName, backendNamed } from '../compute/index.ts';
 import { loadModel, type Model, type ModelOptions } from '../training/model.ts';
 import { WorkerPool } from '../workers/pool.ts';
 import type { CreateWorker, WorkerSilence } from '../workers/workerProcess.ts';
-import type { ExecuteRun } from './execute.ts';
-import { executeOn, type SweepData } from './execute.ts';
-import type { StudyPredictorOptions, StudySpectraOptions } from './measurements.ts';
-import type { StudyPlan } from './plan.ts';
-import { type AskPredictor, askOn, type Predicted, type PredictorChoice } from './predictors.ts';
-import type { RunResult } from './result.ts';
-import type { RunConfiguration } from './run.ts';
-import { type MeasureSpectrum, measureOn, type SpectrumChoice, type StudySpectrum } from './spectra.ts';
+import type { ExecuteRun } from './measure/execute.ts';
+import { executeOn, type SweepData } from './measure/execute.ts';
+import { type AskPredictor, askOn, type Predicted, type PredictorChoice } from './measure/predictors.ts';
+import { type MeasureSpectrum, measureOn, type SpectrumChoice, type StudySpectrum } from './measure/spectra.ts';
+import type { StudyPredictorOptions, StudySpectraOptions } from './plan/measurements.ts';
+import type { StudyPlan } from './plan/plan.ts';
+import type { RunResult } from './plan/result.ts';
+import type { RunConfiguration } from './plan/run.ts';
 
 /** What does the parts of a study. */
 export interface StudyWork {

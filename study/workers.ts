@@ -5,9 +5,9 @@ import { loadMethod } from '../training/adapters/methodFile.ts';
 import type { TokenRow } from '../training/data/examples.ts';
 import type { Model } from '../training/model.ts';
 import { stepCost } from '../training/stepCost.ts';
-import { adapterMethodOf, type Configuration } from './configuration.ts';
-import type { SweepData } from './execute.ts';
-import type { StudyPlan } from './plan.ts';
+import { adapterMethodOf, type Configuration } from './configurations/configuration.ts';
+import type { SweepData } from './measure/execute.ts';
+import type { StudyPlan } from './plan/plan.ts';
 import type { PlannedStudy } from './planStudy.ts';
 import { type StudyWork, workHere, workInProcesses } from './work.ts';
 

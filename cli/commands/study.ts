@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import type { Prediction } from '../../analysis/rates/prediction.ts';
-import { adapterMethodOf } from '../../study/configuration.ts';
+import { adapterMethodOf } from '../../study/configurations/configuration.ts';
 import {
   type StudyPredictorOptions,
   type StudySpectraOptions,
   studyPredictorNames,
   usualPredictors,
   usualSpectra,
-} from '../../study/measurements.ts';
+} from '../../study/plan/measurements.ts';
 import type { PlannedStudy } from '../../study/planStudy.ts';
 import type { Model } from '../../training/model.ts';
 import type { Arguments, Command } from '../command.ts';

@@ -1,5 +1,5 @@
-import { configurationNames } from '../../study/names.ts';
-import type { SweepRecord } from '../../study/sweep.ts';
+import { configurationNames } from '../../study/configurations/names.ts';
+import type { SweepRecord } from '../../study/sweep/sweep.ts';
 import type { Command } from '../command.ts';
 import { commandLine } from '../commandLine.ts';
 import { openStudyInputs, parseStudy } from '../options/studyInputs.ts';

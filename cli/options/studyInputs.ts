@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { optimizerMethods } from '../../study/configuration.ts';
+import { optimizerMethods } from '../../study/configurations/configuration.ts';
 import type { StudyOptions as LibraryOptions } from '../../study/options.ts';
 import type { PlannedStudy } from '../../study/planStudy.ts';
 import type { Model } from '../../training/model.ts';
@@ -85,7 +85,7 @@ export async function openStudyInputs(options: StudyOptions, command: string, ou
 /** `runs/MODEL-KEY`, where the key is of all the plans. */
 async function usualFolder(model: Model, studies: readonly PlannedStudy[]): Promise<string> {
   const { contentKey } = await import('../../training/data/hash.ts');
-  const { planKey } = await import('../../study/plan.ts');
+  const { planKey } = await import('../../study/plan/plan.ts');
   const { nameOf } = await import('../../study/planStudy.ts');
   return join('runs', `${nameOf(model)}-${contentKey(studies.map(({ plan }) => planKey(plan)))}`);
 }

@@ -1,4 +1,4 @@
-import { type AxisLists, type AxisName, axes, axisNames } from '../../study/axes.ts';
+import { type AxisLists, type AxisName, axes, axisNames } from '../../study/configurations/axes.ts';
 import { usualStudy } from '../../study/options.ts';
 import type { Arguments, OptionGroup } from '../command.ts';
 import { value } from './options.ts';
@@ -84,7 +84,7 @@ export type SweepOptions = AxisLists & {
  * @throws UsageError for a setting that is given both as one value and as a list, and for lists beside --configurations.
  */
 export async function parseSweep(args: Arguments): Promise<SweepOptions> {
-  const { parseGrid } = await import('../../study/grid.ts');
+  const { parseGrid } = await import('../../study/search/grid.ts');
   const grid = parseGrid(required(args, 'lr', (given) => given));
   return {
     ...parseAxes(args),

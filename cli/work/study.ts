@@ -1,7 +1,7 @@
+import type { OpenStudy } from '../../study/folder/record.ts';
 import type { PlannedStudy } from '../../study/planStudy.ts';
-import type { OpenStudy } from '../../study/record.ts';
 import type { StudyEvent } from '../../study/study.ts';
-import type { SweepRecord } from '../../study/sweep.ts';
+import type { SweepRecord } from '../../study/sweep/sweep.ts';
 import type { StudyWork } from '../../study/work.ts';
 import { type Output, shortNumber } from '../words/output.ts';
 
@@ -18,7 +18,7 @@ export async function showStudy(
   output: Output,
 ): Promise<SweepRecord> {
   const { carryOut } = await import('../../study/study.ts');
-  const { scoreOf } = await import('../../study/result.ts');
+  const { scoreOf } = await import('../../study/plan/result.ts');
   const { plan, folder } = planned;
   const title = plan.task === undefined ? what : `${what} of ${plan.task.name}`;
   const progress = output.progress(plan.configurations.length * plan.grid.length, title);

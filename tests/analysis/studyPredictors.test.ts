@@ -1,12 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readStudyFindings } from '../../study/findings.ts';
-import { readMeasurements } from '../../study/measured.ts';
-import { type StudyPredictorOptions, studyPredictorNames } from '../../study/measurements.ts';
-import type { StudyPlan } from '../../study/plan.ts';
-import { askOn, studyPredictors } from '../../study/predictors.ts';
-import { openStudy } from '../../study/record.ts';
-import { sweep } from '../../study/sweep.ts';
+import { readMeasurements } from '../../study/folder/measured.ts';
+import { openStudy } from '../../study/folder/record.ts';
+import { askOn, studyPredictors } from '../../study/measure/predictors.ts';
+import { type StudyPredictorOptions, studyPredictorNames } from '../../study/plan/measurements.ts';
+import type { StudyPlan } from '../../study/plan/plan.ts';
+import { sweep } from '../../study/sweep/sweep.ts';
 import { toTokenRows } from '../../training/data/examples.ts';
 import { referenceModel } from '../cases/reference.ts';
 import { parabolaResult, someConfiguration, somePlan } from '../cases/studies.ts';

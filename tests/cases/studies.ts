@@ -1,9 +1,9 @@
-import type { Configuration } from '../../study/configuration.ts';
-import { usualSpectra } from '../../study/measurements.ts';
-import type { StudyPlan } from '../../study/plan.ts';
-import type { RunResult } from '../../study/result.ts';
-import type { RunConfiguration } from '../../study/run.ts';
-import { type StudySpectrum, studySpectra } from '../../study/spectra.ts';
+import type { Configuration } from '../../study/configurations/configuration.ts';
+import { type StudySpectrum, studySpectra } from '../../study/measure/spectra.ts';
+import { usualSpectra } from '../../study/plan/measurements.ts';
+import type { StudyPlan } from '../../study/plan/plan.ts';
+import type { RunResult } from '../../study/plan/result.ts';
+import type { RunConfiguration } from '../../study/plan/run.ts';
 import { proportion } from '../../training/tasks/proportion.ts';
 
 /** A configuration of vanilla LoRA, with changes. */

@@ -2,7 +2,7 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { sweep } from '../../study/sweep.ts';
+import { sweep } from '../../study/sweep/sweep.ts';
 import { parabolaResult, somePlan } from './studies.ts';
 
 await sweep(somePlan(), {

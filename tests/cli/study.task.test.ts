@@ -2,7 +2,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { StudyPlan } from '../../study/plan.ts';
+import type { StudyPlan } from '../../study/plan/plan.ts';
 import { hashOf } from '../../training/data/hash.ts';
 import type { ValidationScore } from '../../training/validation.ts';
 import { commandLine } from '../cases/commandLine.ts';

@@ -179,10 +179,10 @@ const wrong: readonly (readonly [path: string, imported: string])[] = [
   ['numerics/krylov/lanczos.ts', "import { hessian } from '../../analysis/curvature/operators/hessian.ts'"],
   ['workers/pool.ts', "import type { Model } from '../training/model.ts'"],
   ['analysis/rates/predictor.ts', "import { spectrum } from '../curvature/spectrum.ts'"],
-  ['analysis/report/report.ts', "import { readStudy } from '../../study/record.ts'"],
+  ['analysis/report/report.ts', "import { readStudy } from '../../study/folder/record.ts'"],
   ['cli/words/cost.ts', "import { openModel } from '../options/inputs.ts'"],
   ['cli/options/runSettings.ts', "import { command } from '../commands/finetune.ts'"],
-  ['study/plan.ts', "import { value } from '../cli/options/options.ts'"],
+  ['study/plan/plan.ts', "import { value } from '../../cli/options/options.ts'"],
 ];
 
 for (const [path, text] of wrong)

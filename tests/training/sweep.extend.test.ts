@@ -10,7 +10,7 @@ import {
   nextRates,
   type RatePoint,
   usualLimits,
-} from '../../study/extend.ts';
+} from '../../study/search/extend.ts';
 import { proportion } from '../../training/tasks/proportion.ts';
 
 type Landscape = (learningRate: number) => number | null;

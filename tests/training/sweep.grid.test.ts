@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ArgumentError } from '../../errors.ts';
-import { automaticGrid } from '../../study/extend.ts';
-import { logspace, parseGrid } from '../../study/grid.ts';
+import { automaticGrid } from '../../study/search/extend.ts';
+import { logspace, parseGrid } from '../../study/search/grid.ts';
 
 const good: readonly (readonly [expression: string, rates: readonly number[]])[] = [
   ['2e-5', [2e-5]],

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { planDifferences, planKey, planSchema, runConfiguration } from '../../study/plan.ts';
-import { type RunConfiguration, runKey, runSchema } from '../../study/run.ts';
+import { planDifferences, planKey, planSchema, runConfiguration } from '../../study/plan/plan.ts';
+import { type RunConfiguration, runKey, runSchema } from '../../study/plan/run.ts';
 import { canonicalJson, hashFiles } from '../../training/data/hash.ts';
 import { someConfiguration, somePlan } from '../cases/studies.ts';
 

@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { studyProgress } from '../../study/progress.ts';
-import type { FinishedRun } from '../../study/record.ts';
-import { sweep } from '../../study/sweep.ts';
+import type { FinishedRun } from '../../study/folder/record.ts';
+import { studyProgress } from '../../study/sweep/progress.ts';
+import { sweep } from '../../study/sweep/sweep.ts';
 import { parabolaResult, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 

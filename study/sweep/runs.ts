@@ -1,14 +1,14 @@
-import { LambdamaxError } from '../errors.ts';
-import type { Configuration } from './configuration.ts';
-import type { ExecuteRun } from './execute.ts';
-import { type RunChoice, runConfiguration } from './plan.ts';
-import { beginRun, type FinishedRun, finishRun, inOrder, type OpenStudy, readRun } from './record.ts';
-import { isScored, type RunResult } from './result.ts';
+import { LambdamaxError } from '../../errors.ts';
+import { Turns } from '../../workers/turns.ts';
+import type { Configuration } from '../configurations/configuration.ts';
+import { beginRun, type FinishedRun, finishRun, inOrder, type OpenStudy, readRun } from '../folder/record.ts';
+import type { ExecuteRun } from '../measure/execute.ts';
+import type { CurvatureOf } from '../measure/spectra.ts';
+import { type RunChoice, runConfiguration } from '../plan/plan.ts';
+import { isScored, type RunResult } from '../plan/result.ts';
+import { type RunConfiguration, runKey } from '../plan/run.ts';
+import type { ScoreMeasure } from '../plan/score.ts';
 import { writeResults } from './resultsCsv.ts';
-import { type RunConfiguration, runKey } from './run.ts';
-import type { ScoreMeasure } from './score.ts';
-import type { CurvatureOf } from './spectra.ts';
-import { Turns } from './turns.ts';
 
 /** A sweep has begun a run, taken a step of it, finished it, or found it done. */
 export interface SweepProgress {

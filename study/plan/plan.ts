@@ -1,8 +1,13 @@
 import { z } from 'zod';
-import type { BackendName } from '../compute/backends/executable.ts';
-import type { Precision } from '../compute/tensors.ts';
-import { canonicalJson, contentKey, isPlainObject } from '../training/data/hash.ts';
-import { adapterMethodOf, type Configuration, configurationFields, trainingFields } from './configuration.ts';
+import type { BackendName } from '../../compute/backends/executable.ts';
+import type { Precision } from '../../compute/tensors.ts';
+import { canonicalJson, contentKey, isPlainObject } from '../../training/data/hash.ts';
+import {
+  adapterMethodOf,
+  type Configuration,
+  configurationFields,
+  trainingFields,
+} from '../configurations/configuration.ts';
 import {
   predictorOptionsSchema,
   type StudyPredictorOptions,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { makeFolder, writeJson } from '../training/checkpoint/files.ts';
-import { canonicalJson, contentKey, isPlainObject } from '../training/data/hash.ts';
-import { entries, readJsonOrNull } from './folderFiles.ts';
+import { makeFolder, writeJson } from '../../training/checkpoint/files.ts';
+import { canonicalJson, contentKey, isPlainObject } from '../../training/data/hash.ts';
+import { entries, readJsonOrNull } from './files.ts';
 
 /** Folders of a study with what was measured of its configurations beside its runs: curvature, and other predictions of the best rate. */
 export type MeasurementKind = 'spectra' | 'predictors';

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { writeFileWhole } from '../training/checkpoint/files.ts';
-import { axisNames } from './axes.ts';
-import { columnName, configurationNames, type Setting, settingsOf } from './names.ts';
-import type { StudyPlan } from './plan.ts';
-import { type FinishedRun, inOrder } from './record.ts';
-import { scoreOf } from './result.ts';
-import type { CurvatureOf } from './spectra.ts';
+import { writeFileWhole } from '../../training/checkpoint/files.ts';
+import { axisNames } from '../configurations/axes.ts';
+import { columnName, configurationNames, type Setting, settingsOf } from '../configurations/names.ts';
+import { type FinishedRun, inOrder } from '../folder/record.ts';
+import type { CurvatureOf } from '../measure/spectra.ts';
+import type { StudyPlan } from '../plan/plan.ts';
+import { scoreOf } from '../plan/result.ts';
 
 /** Writes `results.csv` from the finished runs. */
 export async function writeResults(

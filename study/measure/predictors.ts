@@ -1,19 +1,19 @@
 import { z } from 'zod';
-import { type RecommendOptions, recommend } from '../analysis/recommend/recommend.ts';
-import { ruleOfThumb } from '../analysis/recommend/ruleOfThumb.ts';
-import { trainingRangeTest } from '../analysis/recommend/trainingRangeTest.ts';
-import { LambdamaxError } from '../errors.ts';
-import type { Adapter } from '../training/adapters/create.ts';
-import type { TokenRow } from '../training/data/examples.ts';
-import { canonicalJson, isPlainObject } from '../training/data/hash.ts';
-import type { FinetuneOptions } from '../training/finetune.ts';
-import type { Model } from '../training/model.ts';
-import type { Configuration } from './configuration.ts';
+import { type RecommendOptions, recommend } from '../../analysis/recommend/recommend.ts';
+import { ruleOfThumb } from '../../analysis/recommend/ruleOfThumb.ts';
+import { trainingRangeTest } from '../../analysis/recommend/trainingRangeTest.ts';
+import { LambdamaxError } from '../../errors.ts';
+import type { Adapter } from '../../training/adapters/create.ts';
+import type { TokenRow } from '../../training/data/examples.ts';
+import { canonicalJson, isPlainObject } from '../../training/data/hash.ts';
+import type { FinetuneOptions } from '../../training/finetune.ts';
+import type { Model } from '../../training/model.ts';
+import { Turns } from '../../workers/turns.ts';
+import type { Configuration } from '../configurations/configuration.ts';
+import { readMeasurement, readMeasurements, writeMeasurement } from '../folder/measured.ts';
+import type { StudyPredictorName, StudyPredictorOptions } from '../plan/measurements.ts';
+import { runConfiguration, type StudyPlan } from '../plan/plan.ts';
 import { finetuneOptions, startingAdapter } from './execute.ts';
-import { readMeasurement, readMeasurements, writeMeasurement } from './measured.ts';
-import type { StudyPredictorName, StudyPredictorOptions } from './measurements.ts';
-import { runConfiguration, type StudyPlan } from './plan.ts';
-import { Turns } from './turns.ts';
 
 /** Which predictor is asked about which configuration. */
 export interface PredictorChoice {

@@ -1,5 +1,8 @@
-import { LambdamaxError } from '../errors.ts';
-import type { Configuration } from './configuration.ts';
+import { LambdamaxError } from '../../errors.ts';
+import type { Configuration } from '../configurations/configuration.ts';
+import type { RunChoice, StudyPlan } from '../plan/plan.ts';
+import { intervalOf, type RunResult, scoreOf } from '../plan/result.ts';
+import { directionOf, isShare, type ScoreMeasure } from '../plan/score.ts';
 import {
   bracket,
   type ExtensionLimits,
@@ -10,9 +13,6 @@ import {
   type RatePoint,
   usualLimits,
 } from './extend.ts';
-import type { RunChoice, StudyPlan } from './plan.ts';
-import { intervalOf, type RunResult, scoreOf } from './result.ts';
-import { directionOf, isShare, type ScoreMeasure } from './score.ts';
 
 /** Runs of one configuration that can be made side by side. */
 export interface RunBatch {

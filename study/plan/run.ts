@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { type BackendName, backendNames } from '../compute/backends/executable.ts';
-import type { Precision } from '../compute/tensors.ts';
-import { contentKey } from '../training/data/hash.ts';
-import { type Configuration, configurationFields } from './configuration.ts';
+import { type BackendName, backendNames } from '../../compute/backends/executable.ts';
+import type { Precision } from '../../compute/tensors.ts';
+import { contentKey } from '../../training/data/hash.ts';
+import { type Configuration, configurationFields } from '../configurations/configuration.ts';
 
 /** The task on whose problems runs are examined; its validation data's hash identifies them. */
 export interface TaskConfiguration {

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
-import type { LambdamaxError } from '../errors.ts';
-import { fileFault, readJson } from '../training/checkpoint/files.ts';
+import type { LambdamaxError } from '../../errors.ts';
+import { fileFault, readJson } from '../../training/checkpoint/files.ts';
 
 /** The names in a folder, sorted; none if there is no such folder. */
 export async function entries(folder: string): Promise<string[]> {

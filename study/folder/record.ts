@@ -1,14 +1,12 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
-import { LambdamaxError } from '../errors.ts';
-import { fileFault, makeFolder, readJson, writeJson } from '../training/checkpoint/files.ts';
-import { lockFolder } from '../training/checkpoint/folderLock.ts';
-import { isUnfinished } from '../training/checkpoint/wholeFile.ts';
-import { canonicalJson } from '../training/data/hash.ts';
-import type { Configuration } from './configuration.ts';
-import { configurationRuns } from './configurationRuns.ts';
-import { entries, readJsonOrNull } from './folderFiles.ts';
+import { LambdamaxError } from '../../errors.ts';
+import { fileFault, makeFolder, readJson, writeJson } from '../../training/checkpoint/files.ts';
+import { lockFolder } from '../../training/checkpoint/folderLock.ts';
+import { isUnfinished } from '../../training/checkpoint/wholeFile.ts';
+import { canonicalJson } from '../../training/data/hash.ts';
+import type { Configuration } from '../configurations/configuration.ts';
 import {
   editedFiles,
   type PlanDifference,
@@ -16,10 +14,12 @@ import {
   planSchema,
   runConfiguration,
   type StudyPlan,
-} from './plan.ts';
-import { exactlyNamed, isScored, type RunResult, resultSchema } from './result.ts';
-import { type RunConfiguration, runKey, runSchema } from './run.ts';
-import type { ScoreMeasure } from './score.ts';
+} from '../plan/plan.ts';
+import { exactlyNamed, isScored, type RunResult, resultSchema } from '../plan/result.ts';
+import { type RunConfiguration, runKey, runSchema } from '../plan/run.ts';
+import type { ScoreMeasure } from '../plan/score.ts';
+import { configurationRuns } from '../search/configurationRuns.ts';
+import { entries, readJsonOrNull } from './files.ts';
 
 /** A run that is done. */
 export interface FinishedRun {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { optimizerNames } from '../training/optimizers/index.ts';
-import { scheduleNames } from '../training/optimizers/schedules.ts';
+import { optimizerNames } from '../../training/optimizers/index.ts';
+import { scheduleNames } from '../../training/optimizers/schedules.ts';
 
 /** One setting that a study can vary. */
 export interface Axis<Value, List extends string = string> {

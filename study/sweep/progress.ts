@@ -1,7 +1,7 @@
-import type { Configuration } from './configuration.ts';
-import { configurationRuns } from './configurationRuns.ts';
-import type { StudyPlan } from './plan.ts';
-import type { FinishedRun } from './record.ts';
+import type { Configuration } from '../configurations/configuration.ts';
+import type { FinishedRun } from '../folder/record.ts';
+import type { StudyPlan } from '../plan/plan.ts';
+import { configurationRuns } from '../search/configurationRuns.ts';
 
 /** How far a study has come. */
 export interface StudyProgress {

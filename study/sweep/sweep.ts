@@ -1,10 +1,10 @@
-import type { Configuration } from './configuration.ts';
-import { type ConfigurationSweep, configurationRuns } from './configurationRuns.ts';
-import type { ExecuteRun } from './execute.ts';
-import type { StudyPlan } from './plan.ts';
-import { type FinishedRun, type OpenStudy, openStudy } from './record.ts';
+import type { Configuration } from '../configurations/configuration.ts';
+import { type FinishedRun, type OpenStudy, openStudy } from '../folder/record.ts';
+import type { ExecuteRun } from '../measure/execute.ts';
+import { readCurvature } from '../measure/spectra.ts';
+import type { StudyPlan } from '../plan/plan.ts';
+import { type ConfigurationSweep, configurationRuns } from '../search/configurationRuns.ts';
 import { StudyRuns, type SweepProgress } from './runs.ts';
-import { readCurvature } from './spectra.ts';
 
 /** What a sweep needs besides its plan. */
 export interface SweepOptions {

@@ -1,17 +1,17 @@
 import { z } from 'zod';
-import { type SpectrumResult, spectrum } from '../analysis/curvature/spectrum.ts';
-import { startsAtZeroB } from '../training/adapters/zeroFactor.ts';
-import type { TokenRow } from '../training/data/examples.ts';
-import { canonicalJson, contentKey, isPlainObject } from '../training/data/hash.ts';
-import { firstRows } from '../training/data/split.ts';
-import type { Model } from '../training/model.ts';
-import { warmUp } from '../training/warmup.ts';
-import { adapterMethodOf, type Configuration } from './configuration.ts';
+import { type SpectrumResult, spectrum } from '../../analysis/curvature/spectrum.ts';
+import { startsAtZeroB } from '../../training/adapters/zeroFactor.ts';
+import type { TokenRow } from '../../training/data/examples.ts';
+import { canonicalJson, contentKey, isPlainObject } from '../../training/data/hash.ts';
+import { firstRows } from '../../training/data/split.ts';
+import type { Model } from '../../training/model.ts';
+import { warmUp } from '../../training/warmup.ts';
+import { Turns } from '../../workers/turns.ts';
+import { adapterMethodOf, type Configuration } from '../configurations/configuration.ts';
+import { readMeasurement, readMeasurements, writeMeasurement } from '../folder/measured.ts';
+import type { StudySpectraOptions } from '../plan/measurements.ts';
+import { codeOf, runConfiguration, type StudyPlan } from '../plan/plan.ts';
 import { startingAdapter } from './execute.ts';
-import { readMeasurement, readMeasurements, writeMeasurement } from './measured.ts';
-import type { StudySpectraOptions } from './measurements.ts';
-import { codeOf, runConfiguration, type StudyPlan } from './plan.ts';
-import { Turns } from './turns.ts';
 
 /** Which spectrum of a study: of a configuration, the Hessian where training starts or the one that Adam sees a few steps later. */
 export interface SpectrumChoice {

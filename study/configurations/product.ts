@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { LambdamaxError } from '../errors.ts';
-import { optimizerSettings } from '../training/optimizers/index.ts';
-import { warmupSteps } from '../training/optimizers/schedules.ts';
+import { LambdamaxError } from '../../errors.ts';
+import { optimizerSettings } from '../../training/optimizers/index.ts';
+import { warmupSteps } from '../../training/optimizers/schedules.ts';
 import { type AxisLists, type AxisName, type AxisValue, type AxisValues, axes, axisNames } from './axes.ts';
 import { type Configuration, type OptimizerConfiguration, optimizerMethods } from './configuration.ts';
 

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { FunctionNode, MathJsInstance, MathNode, OperatorNode, SymbolNode } from 'mathjs';
-import { ArgumentError } from '../errors.ts';
+import { ArgumentError } from '../../errors.ts';
 
 /** More rates than any sweep could afford: a slip such as `range(0,1,1e-9)` ends here and not in memory. */
 const mostRates = 200;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { optimizerNames } from '../training/optimizers/index.ts';
-import { type ScheduleName, scheduleNames } from '../training/optimizers/schedules.ts';
+import { optimizerNames } from '../../training/optimizers/index.ts';
+import { type ScheduleName, scheduleNames } from '../../training/optimizers/schedules.ts';
 
 /** An optimizer and its settings. What an optimizer does not use is written down all the same. */
 export interface OptimizerConfiguration {
