@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { backendNames } from '../compute/index.ts';
+import { ArgumentError } from '../errors.ts';
 import { layoutFor } from '../training/adapters/create.ts';
 import { loadMethod } from '../training/adapters/methodFile.ts';
 import { type Listener, silent } from '../training/data/notices.ts';
@@ -11,8 +12,9 @@ import type { Model } from '../training/model.ts';
 import { highestRate, requireTraining } from '../training/optimizers/schedules.ts';
 import { bundledModel, packageVersion } from '../training/package.ts';
 import { resultsVersion } from '../training/resultsVersion.ts';
+import { checkLists } from './configurations/axes.ts';
 import { adapterMethodOf, type Configuration } from './configurations/configuration.ts';
-import { type CompleteValues, configurationRows, configurationsOf, productOf } from './configurations/product.ts';
+import { type CompleteValues, checkedRows, configurationsOf, productOf } from './configurations/product.ts';
 import { readStudyData } from './data.ts';
 import type { SweepData } from './measure/execute.ts';
 import { commonSettings, type StudyOptions, standardValues, usualStudy } from './options.ts';
@@ -27,7 +29,7 @@ export interface PlannedStudy {
 
 /**
  * Makes the plan of a study on a model, and reads its data.
- * @throws LambdamaxError, before anything is written, for data that cannot be read, for a rank or target modules that the model does
+ * @throws LambdamaxError, before anything is written, for settings that are none (it names the list, or the row), for data that cannot be read, for a rank or target modules that the model does
  * not have, and for a base whose loss is no number.
  */
 export async function planStudy(
@@ -35,7 +37,14 @@ export async function planStudy(
   options: StudyOptions,
   listener: Listener = silent,
 ): Promise<PlannedStudy> {
+  checkLists(options);
   const values = valuesOf(options);
+  const { grid = usualStudy.grid, seeds = usualStudy.seeds } = options;
+  const rates = distinct('grid', grid, 'learning rates above 0', (rate) => rate > 0 && Number.isFinite(rate));
+  const runs = {
+    grid: rates.sort((a, b) => a - b),
+    seeds: distinct('seeds', seeds, 'whole numbers >= 0', (seed) => Number.isInteger(seed) && seed >= 0),
+  };
   for (const row of values) await refuseImpossible(model, row, options);
   const { maxLength = usualStudy.maxLength, maxNewTokens = usualStudy.maxNewTokens } = options;
   const task = options.task ?? (options.data === undefined ? usualStudy.task : undefined);
@@ -43,7 +52,7 @@ export async function planStudy(
   const configurations = configurationsOf(values, commonSettings(options), data.rows.length);
   for (const configuration of configurations) tellOfWarmup(configuration, listener);
   await refuseBroken(model, data, Math.min(...configurations.map(({ batchSize }) => batchSize)));
-  const whole = await planOf(model, options, configurations, plan);
+  const whole = await planOf(model, { ...options, ...runs }, configurations, plan);
   return { data, plan: whole, folder: options.study ?? join('runs', `${nameOf(model)}-${planKey(whole)}`) };
 }
 
@@ -51,8 +60,23 @@ export async function planStudy(
 function valuesOf(options: StudyOptions): CompleteValues[] {
   const standard = standardValues(options);
   if (options.configurations !== undefined)
-    return configurationRows('configurations', options.configurations, standard);
+    return checkedRows('configurations', options.configurations).map(
+      (row) => ({ ...standard, ...row }) as CompleteValues,
+    );
   return productOf({ methods: usualStudy.methods, ...given(options) }, standard);
+}
+
+/** Numbers in their order, each once. Throws an ArgumentError for one that is not as expected, and for none. */
+function distinct(
+  field: string,
+  numbers: readonly number[],
+  expected: string,
+  isRight: (one: number) => boolean,
+): number[] {
+  const wrong = numbers.find((one) => !isRight(one));
+  if (wrong !== undefined || numbers.length === 0)
+    throw new ArgumentError({ subject: field, expected, got: wrong ?? 'none' });
+  return [...new Set(numbers)];
 }
 
 /** The fields that are there. */

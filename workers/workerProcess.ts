@@ -124,7 +124,7 @@ export class WorkerProcess<Task, Result, Progress = never> {
 
   /**
    * Does a task, after all that were given before. Throws what the task threw, as a LambdamaxError or ArgumentError where it was one;
-   * a LambdamaxError if the process dies meanwhile, is ended for its silence, or is dead.
+   * what `report` threw, which ends the process; a LambdamaxError if it dies meanwhile, is ended for its silence, or is dead.
    */
   run(task: Task, report: (progress: Progress) => void = () => {}): Promise<Result> {
     const words = this.#silence.wordsFor?.(task) ?? 'a task';
@@ -188,12 +188,29 @@ export class WorkerProcess<Task, Result, Progress = never> {
     const pending = this.#pending;
     this.#silentSeconds = 0;
     if (answer.kind === 'progress') {
-      pending?.report(answer.progress as never);
+      try {
+        pending?.report(answer.progress as never);
+      } catch (error) {
+        this.#giveUp(error);
+      }
       return;
     }
     this.#settle();
     if (answer.kind === 'done') pending?.resolve(answer.result);
     else pending?.reject(errorOf(answer.failure));
+  }
+
+  /** Ends the task whose progress nobody wants to hear of any more, and with it the process. */
+  #giveUp(cause: unknown): void {
+    this.#death ??= new LambdamaxError({
+      subject: `worker process ${this.#child.pid}`,
+      expected: 'a listener that takes its progress',
+      got: cause instanceof Error ? cause.message : cause,
+      cause,
+    });
+    this.#pending?.reject(cause as Error);
+    this.#settle();
+    this.kill();
   }
 
   /** Waits for the end, whatever it is. */

@@ -25,8 +25,8 @@ export interface SweepCsvOptions {
  * are part of their configuration. Without a seed column repeated rows count as seeds 0, 1, ... Where the rows of a configuration
  * differ in lambdaMax, their geometric mean stands.
  *
- * Without `scoreDirection` the score's name tells it (a loss is better lower, an accuracy higher), or an accuracy's interval, else the
- * curves: the way that gives more configurations a best rate inside their grid. Scores from 0 to 1 of which higher is better are shares.
+ * Without `scoreDirection` the score's name tells it (a loss is better lower, an accuracy higher), or in a table of ours the intervals
+ * of shares, which a loss does not have, else the curves: the way that gives more configurations a best rate inside their grid. Scores from 0 to 1 of which higher is better are shares.
  *
  * @throws LambdamaxError with the file, and the line of the first bad row or the column that cannot be told.
  */
@@ -43,9 +43,11 @@ export function readSweepCsv(path: string, options: SweepCsvOptions = {}): Sweep
   const runs = seededRuns(rows, roles, configured, moments, read, onNotice);
   refuseSinglePoints(table, runs, configured);
   const names = [...new Set(runs.map((run) => run.configuration))];
-  const share = shareColumns.find(({ low }) => rows.some(({ cells }) => (cells[low] ?? '') !== ''));
-  const direction =
-    scoreDirection ?? directionOfName(roles.score) ?? (share ? 'higher' : directionOf(path, runs, names));
+  const own = shareColumns.filter(({ low }) => table.columns.includes(low));
+  const share = own.find(({ low }) => rows.some(({ cells }) => cells[low] !== ''));
+  // In a table of ours a score without intervals is a loss.
+  const ownDirection = own.length === 0 ? undefined : share ? 'higher' : 'lower';
+  const direction = scoreDirection ?? directionOfName(roles.score) ?? ownDirection ?? directionOf(path, runs, names);
   const isShare = direction === 'higher' && runs.every(({ score }) => score === null || (score >= 0 && score <= 1));
   return {
     runs: isShare ? runs.map((run, i) => ({ ...run, ...readBeside(rows[i]!, share) })) : runs,

@@ -1,4 +1,5 @@
 import { basename, join } from 'node:path';
+import { ArgumentError, LambdamaxError } from '../../errors.ts';
 import { optimizerMethods } from '../../study/configurations/configuration.ts';
 import type { StudyOptions as LibraryOptions } from '../../study/options.ts';
 import type { PlannedStudy } from '../../study/planStudy.ts';
@@ -9,7 +10,7 @@ import { parseAdapter } from './adapterOptions.ts';
 import { openModel } from './inputs.ts';
 import { type EngineOptions, type ModelOptions, parseData, parseEngine, parseModel } from './options.ts';
 import { parseTraining } from './runOptions.ts';
-import { parseSweep } from './sweepOptions.ts';
+import { parseSweep, type SweepOptions } from './sweepOptions.ts';
 import { parseExamination } from './taskInputs.ts';
 import { UsageError } from './usageError.ts';
 import { atMostOne, given, list, optional, text } from './values.ts';
@@ -44,13 +45,16 @@ export async function parseStudy(args: Arguments): Promise<StudyOptions> {
   if (new Set(tasks.map(taskFolder)).size < tasks.length)
     throw new UsageError({ subject: '--task', expected: 'each name once', got: tasks.join() });
   const sweep = await parseSweep(args);
-  const { loadMethod } = await import('../../training/adapters/methodFile.ts');
-  // Of files what they hold is not known before they are loaded.
-  for (const method of sweep.methods ?? [])
-    if (!optimizerMethods.includes(method)) await loadMethod(method, '--methods');
-  const { task: _, batchSize: _batch, seed: _seed, ...data } = parseData(named);
+  await requireMethods(args, sweep);
+  // The axes were read as lists: here stands one value of each for the parsers of single runs.
+  const { batchSize, optimizer, schedule } = usualStudy;
+  const one = {
+    ...named,
+    ...{ 'batch-size': String(batchSize), optimizer, schedule, seed: '0' },
+    ...{ steps: undefined, rank: undefined, alpha: undefined, 'target-modules': undefined },
+  };
+  const { task: _, batchSize: _batch, seed: _seed, ...data } = parseData(one);
   atMostOne(args, 'steps', 'epochs');
-  const one = { ...args, steps: undefined, 'target-modules': undefined };
   const { rank: _rank, alpha: _alpha, targetModules: _modules, ...adapter } = parseAdapter(one);
   const { steps: _steps, optimizer: _optimizer, schedule: _schedule, ...training } = parseTraining(one);
   return {
@@ -61,6 +65,20 @@ export async function parseStudy(args: Arguments): Promise<StudyOptions> {
     ...parseEngine(args),
     ...sweep,
   };
+}
+
+/** Loads the methods that are named: of files what they hold is not known before. What a file of configurations names is no usage. */
+async function requireMethods(args: Arguments, { methods = [], configurations = [] }: SweepOptions): Promise<void> {
+  const { loadMethod } = await import('../../training/adapters/methodFile.ts');
+  const load = async (method: string | undefined, field: string): Promise<void> => {
+    if (method !== undefined && !optimizerMethods.includes(method)) await loadMethod(method, field);
+  };
+  for (const method of methods) await load(method, 'methods');
+  for (const [index, { method }] of configurations.entries())
+    await load(method, `method of configuration ${index + 1} of ${args.configurations}`).catch((cause) => {
+      if (!(cause instanceof ArgumentError)) throw cause;
+      throw new LambdamaxError({ subject: cause.subject, expected: cause.expected, got: method, cause });
+    });
 }
 
 /** Opens model and data, and makes the plans that they and the options lead to. The caller releases the model. */

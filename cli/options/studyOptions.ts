@@ -10,6 +10,16 @@ import { examinationOptions } from './taskInputs.ts';
 // A study makes adapters of its own, and has several methods.
 const { adapter: _adapter, method: _method, ...adapterSizeOptions } = adapterOptions;
 
+const single: OptionGroup = { ...dataOptions, ...trainingOptions };
+
+/** Options that may be given as lists instead: their defaults are the library's, so that what was given is told from what was not. */
+const withoutDefaults = Object.fromEntries(
+  ['batch-size', 'optimizer', 'schedule', 'seed'].map((name) => {
+    const { default: standard, ...option } = single[name]!;
+    return [name, { ...option, defaultDescription: String(standard) }];
+  }),
+);
+
 /** The options that a study and its sweep share. */
 export const studyOptions: OptionGroup = {
   ...modelOptions,
@@ -24,6 +34,7 @@ export const studyOptions: OptionGroup = {
   ),
   ...examinationOptions,
   ...trainingOptions,
+  ...withoutDefaults,
   ...sweepOptions,
   ...engineOptions,
 };

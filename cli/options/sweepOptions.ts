@@ -1,4 +1,12 @@
-import { type AxisLists, type AxisName, axes, axisNames } from '../../study/configurations/axes.ts';
+import {
+  type AxisLists,
+  type AxisName,
+  type AxisValues,
+  axes,
+  axisNames,
+  checkLists,
+} from '../../study/configurations/axes.ts';
+import { checkedRows } from '../../study/configurations/product.ts';
 import { usualStudy } from '../../study/options.ts';
 import type { Arguments, OptionGroup } from '../command.ts';
 import { value } from './options.ts';
@@ -31,7 +39,10 @@ const axisOptions: OptionGroup = Object.fromEntries(
 export const sweepOptions: OptionGroup = {
   study: value('Sweep', 'DIR', 'study folder; one that is there already is continued, and may grow'),
   ...axisOptions,
-  methods: value('Axes', 'LIST', `${axes.method.describe}, loft and lora+ among them`, usualStudy.methods.join()),
+  methods: {
+    ...value('Axes', 'LIST', `${axes.method.describe}, loft and lora+ among them`),
+    defaultDescription: usualStudy.methods.join(),
+  },
   configurations: value(
     'Axes',
     'FILE.json',
@@ -74,23 +85,25 @@ export type SweepOptions = AxisLists & {
   readonly refinements: number;
 } & Given<{
     study: string | undefined;
-    configurations: readonly object[] | undefined;
+    configurations: readonly AxisValues[] | undefined;
     workers: number | undefined;
     workerTimeout: number | undefined;
   }>;
 
 /**
  * Reads the grid with mathjs, which is loaded only here.
- * @throws UsageError for a setting that is given both as one value and as a list, and for lists beside --configurations.
+ * @throws UsageError for a setting that is given both as one value and as a list, and for lists beside --configurations; a
+ * LambdamaxError that names what is wrong with that file.
  */
 export async function parseSweep(args: Arguments): Promise<SweepOptions> {
   const { parseGrid } = await import('../../study/search/grid.ts');
   const grid = parseGrid(required(args, 'lr', (given) => given));
+  const what = { ...parseAxes(args), ...given({ configurations: await readConfigurations(args) }) };
+  checkLists(what);
   return {
-    ...parseAxes(args),
+    ...what,
     ...given({
       study: optional(args, 'study', text),
-      configurations: await readConfigurations(args),
       workers: optional(args, 'workers', wholeNumber(1, 1024)),
       workerTimeout: parseWorkerTimeout(args),
     }),
@@ -111,8 +124,7 @@ function parseAxes(args: Arguments): AxisLists {
     const single = hyphenated(name);
     const plural = optionOf(name);
     // A study has no single method.
-    if (single !== plural && name !== 'method' && args[plural] !== undefined && isTyped(args, single, name))
-      atMostOne(args, single, plural);
+    if (single !== plural && name !== 'method') atMostOne(args, single, plural);
     const option = args[plural] !== undefined ? plural : name === 'method' ? plural : single;
     const values = optional(args, option, (given) => parseList(name, given, `--${option}`));
     if (values !== undefined) lists[axes[name].list] = values;
@@ -120,14 +132,8 @@ function parseAxes(args: Arguments): AxisLists {
   return lists as AxisLists;
 }
 
-/** Whether the user gave an option, and it is not its default that stands there. */
-function isTyped(args: Arguments, option: string, name: AxisName): boolean {
-  const standard = (usualStudy as Readonly<Record<string, unknown>>)[name];
-  return args[option] !== undefined && String(args[option]) !== String(standard);
-}
-
 function parseList(name: AxisName, given: string, option: string): unknown[] {
-  const { separator = ',', value: schema, describe } = axes[name];
+  const { separator = ',', value: schema, expected } = axes[name];
   const values = given.split(separator).map((part) => {
     const words = part.trim();
     // A number where the axis has numbers, else the words themselves.
@@ -135,20 +141,23 @@ function parseList(name: AxisName, given: string, option: string): unknown[] {
       const parsed = schema.safeParse(candidate);
       if (parsed.success) return parsed.data;
     }
-    throw new UsageError({ subject: option, expected: describe, got: words === '' ? 'nothing' : words });
+    throw new UsageError({ subject: option, expected, got: words === '' ? 'nothing' : words });
   });
   return [...new Set(values)];
 }
 
 function parseSeeds(given: string, option: string, args: Arguments): number[] {
-  if (given.includes(',')) return [...new Set(list(wholeNumber(0))(given, option))];
+  if (given.includes(',')) {
+    atMostOne(args, 'seed', 'seeds');
+    return [...new Set(list(wholeNumber(0))(given, option))];
+  }
   const first = optional(args, 'seed', wholeNumber(0)) ?? 0;
   return Array.from({ length: wholeNumber(1, 1000)(given, option) }, (_, index) => first + index);
 }
 
-async function readConfigurations(args: Arguments): Promise<readonly object[] | undefined> {
+async function readConfigurations(args: Arguments): Promise<readonly AxisValues[] | undefined> {
   const file = optional(args, 'configurations', text);
   if (file === undefined) return undefined;
   const { readJson } = await import('../../training/checkpoint/files.ts');
-  return (await readJson(file)) as readonly object[];
+  return checkedRows(file, await readJson(file));
 }

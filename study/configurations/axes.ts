@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ArgumentError } from '../../errors.ts';
 import { optimizerNames } from '../../training/optimizers/index.ts';
 import { scheduleNames } from '../../training/optimizers/schedules.ts';
 
@@ -10,50 +11,70 @@ export interface Axis<Value, List extends string = string> {
   readonly describe: string;
   /** What stands between two values on the command line, where values may have commas. */
   readonly separator?: string;
+  /** What a value must be, for errors. */
+  readonly expected: string;
   /** Checks one value. */
   readonly value: z.ZodType<Value>;
   /** A value in a configuration's name, `rank 32`. */
   words(value: NoInfer<Value>): string;
 }
 
-const count = z.number().int().min(1);
+const count = { expected: 'a whole number >= 1', value: z.number().int().min(1) };
 const wide = (words: string) => (value: number | string) => `${words} ${value}`;
 const axis = <Value, const List extends string>(one: Axis<Value, List>): Axis<Value, List> => one;
+
+function isExpression(text: string): boolean {
+  try {
+    return new RegExp(text) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
 
 /**
  * What a study can vary besides the learning rate and the seed, by the name of the setting in a configuration. A study is the
  * product of its lists. A new axis is an entry here, and a field of `Configuration` if there is none of its name yet.
  */
 export const axes = {
-  method: axis({ list: 'methods', describe: 'LoRA variants', value: z.string().min(1), words: (method) => method }),
-  rank: axis({ list: 'ranks', describe: 'ranks r of the update', value: count, words: wide('rank') }),
+  method: axis({
+    list: 'methods',
+    describe: 'LoRA variants',
+    expected: 'the name of a LoRA variant',
+    value: z.string().min(1),
+    words: (method) => method,
+  }),
+  rank: axis({ list: 'ranks', describe: 'ranks r of the update', ...count, words: wide('rank') }),
   alpha: axis({
     list: 'alphas',
     describe: 'the update is scaled by alpha / rank; 2r: twice the rank',
-    value: z.union([z.number().positive(), z.string().regex(/^(\d+\.?\d*|\.\d+)r$/)]),
+    expected: 'a number > 0, or 2r for twice the rank',
+    value: z.union([z.number().positive(), z.string().regex(/^(?=.*[1-9])(\d+\.?\d*|\.\d+)r$/)]),
     words: wide('alpha'),
   }),
   targetModules: axis({
     list: 'targetModules',
     describe: 'adapted layers: all-linear, a,b,c (ends of names) or a regular expression; several with ; between them',
     separator: ';',
-    value: z.string().min(1),
+    expected: 'names of layers or a regular expression',
+    value: z.string().min(1).refine(isExpression),
     words: wide('on'),
   }),
   optimizer: axis({
     list: 'optimizers',
     describe: optimizerNames.join(', '),
+    expected: `one of ${optimizerNames.join(', ')}`,
     value: z.enum(optimizerNames as [string, ...string[]]),
     words: (name) => name,
   }),
   schedule: axis({
     list: 'schedules',
     describe: scheduleNames.join(', '),
+    expected: `one of ${scheduleNames.join(', ')}`,
     value: z.enum(scheduleNames),
     words: (name) => name,
   }),
-  steps: axis({ list: 'steps', describe: 'optimizer steps', value: count, words: (steps) => `${steps} steps` }),
-  batchSize: axis({ list: 'batchSizes', describe: 'rows a step', value: count, words: wide('batch') }),
+  steps: axis({ list: 'steps', describe: 'optimizer steps', ...count, words: (steps) => `${steps} steps` }),
+  batchSize: axis({ list: 'batchSizes', describe: 'rows a step', ...count, words: wide('batch') }),
 } as const;
 
 /** The name of an axis: that of the setting in a configuration. */
@@ -72,3 +93,21 @@ export type AxisLists = {
 
 /** The names of all axes, in the order in which tables show them. */
 export const axisNames = Object.keys(axes) as AxisName[];
+
+/**
+ * Checks lists of values. Beside configurations one by one a list has one value: what rows take that do not say it.
+ * @throws ArgumentError that names the list that is empty or too long, or whose value is none of its axis.
+ */
+export function checkLists(lists: AxisLists & { readonly configurations?: readonly AxisValues[] | undefined }): void {
+  for (const name of axisNames) {
+    const { list, expected, value } = axes[name];
+    const values: readonly unknown[] | undefined = lists[list];
+    if (values === undefined) continue;
+    const refuse = (expected: string, got: unknown): never => {
+      throw new ArgumentError({ subject: list, expected, got });
+    };
+    if (values.length === 0) refuse(expected, 'none');
+    if (values.length > 1 && lists.configurations) refuse('one value beside `configurations`', values);
+    for (const got of values) if (!value.safeParse(got).success) refuse(expected, got);
+  }
+}

@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
+import { isPlainObject } from '../../training/data/hash.ts';
 import { optimizerSettings } from '../../training/optimizers/index.ts';
 import { warmupSteps } from '../../training/optimizers/schedules.ts';
 import { type AxisLists, type AxisName, type AxisValue, type AxisValues, axes, axisNames } from './axes.ts';
@@ -36,19 +36,26 @@ export function productOf(lists: AxisLists, standard: CompleteValues): CompleteV
 }
 
 /**
- * The rows of a file of configurations: a list of objects with some of the axes' names; what a row does not say is the standard.
+ * Checks configurations given one by one: a list of objects with some of the axes' names. `source` is what an error calls the list.
  * @throws LambdamaxError that names the row and the field.
  */
-export function configurationRows(file: string, content: unknown, standard: CompleteValues): CompleteValues[] {
-  const fields = Object.fromEntries(axisNames.map((name) => [name, (axes[name].value as z.ZodType).optional()]));
-  const rows = z.array(z.strictObject(fields)).min(1).safeParse(content);
-  if (rows.success) return rows.data.map((row) => ({ ...standard, ...row }) as CompleteValues);
-  const { path, message } = rows.error.issues[0]!;
-  const [row, field] = path;
-  throw new LambdamaxError({
-    subject: typeof row === 'number' ? `configuration ${row + 1} of ${file}` : file,
-    expected: `a list of objects with some of ${axisNames.join(', ')}`,
-    got: field === undefined ? message : `${String(field)}: ${message}`,
+export function checkedRows(source: string, content: unknown): AxisValues[] {
+  const refuse = (subject: string, expected: string, got: unknown): never => {
+    throw new LambdamaxError({ subject, expected, got });
+  };
+  const some = `some of ${axisNames.join(', ')}`;
+  if (!Array.isArray(content) || content.length === 0)
+    return refuse(source, `a list of objects, each with ${some}`, content === undefined ? 'nothing' : content);
+  return content.map((row: unknown, index) => {
+    const subject = `configuration ${index + 1} of ${source}`;
+    if (!isPlainObject(row)) return refuse(subject, `an object with ${some}`, row);
+    const said = Object.entries(row).filter(([, value]) => value !== undefined);
+    for (const [field, got] of said) {
+      if (!Object.hasOwn(axes, field)) refuse(subject, some, field);
+      const { expected, value } = axes[field as AxisName];
+      if (!value.safeParse(got).success) refuse(`${field} of ${subject}`, expected, JSON.stringify(got));
+    }
+    return Object.fromEntries(said);
   });
 }
 

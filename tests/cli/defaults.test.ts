@@ -8,20 +8,42 @@ import { runFigureNames } from '../../analysis/report/runPage.ts';
 import { allCommands } from '../../cli/index.ts';
 import { parseAdapter } from '../../cli/options/adapterOptions.ts';
 import { parseSchedule, parseTraining } from '../../cli/options/runOptions.ts';
+import { parseStudy } from '../../cli/options/studyInputs.ts';
+import { studyOptions } from '../../cli/options/studyOptions.ts';
 import { engineDefaults } from '../../compute/backends/executable.ts';
 import { densityDefaults, lanczosDefaults, traceDefaults } from '../../numerics/krylov/defaults.ts';
+import { usualStudy } from '../../study/options.ts';
+import { usualPredictors, usualSpectra } from '../../study/plan/measurements.ts';
+import { planStudy } from '../../study/planStudy.ts';
+import { automaticGrid } from '../../study/search/extend.ts';
 import { adapterDefaults } from '../../training/adapters/defaults.ts';
 import { adapterMethods } from '../../training/adapters/index.ts';
 import { rowDefaults } from '../../training/data/tokenRow.ts';
 import { generationDefaults } from '../../training/generate/sampling.ts';
+import { loadModel } from '../../training/model.ts';
 import { adamDefaults } from '../../training/optimizers/adamw.ts';
 import { groupDefaults } from '../../training/optimizers/groups.ts';
-import { optimizerNames } from '../../training/optimizers/index.ts';
+import { optimizerNames, optimizerSettings } from '../../training/optimizers/index.ts';
 import { loftDefaults } from '../../training/optimizers/loft.ts';
 import { scheduleDefaults, scheduleNames } from '../../training/optimizers/schedules.ts';
 import { sgdDefaults } from '../../training/optimizers/sgd.ts';
 import { taskFamilies } from '../../training/tasks/index.ts';
-import { commandLine } from '../cases/commandLine.ts';
+import { commandLine, parsedWith } from '../cases/commandLine.ts';
+import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
+import { randomRows, referencePath, writeRows } from '../cases/tokenFiles.ts';
+
+/** What a study and its sweep take where an option is not given. */
+function ofStudies(command: string): Record<string, unknown> {
+  const { methods, optimizer, seeds, seedsNearBest, refinements, grid, mostRates } = usualStudy;
+  const { tokens, tolerance, warmup } = usualSpectra;
+  const all = {
+    ...{ methods, optimizer, seeds: seeds.length, seed: seeds[0], 'seeds-near-best': seedsNearBest },
+    ...{ refine: refinements, lr: grid === automaticGrid ? 'auto' : grid, extend: mostRates > 0 },
+    ...{ 'curvature-tokens': tokens, tolerance, warmup: warmup.steps, 'warmup-lr': warmup.learningRate },
+    ...{ predictors: usualPredictors.names, 'probe-budget': usualPredictors.probeBudget },
+  };
+  return Object.fromEntries(Object.entries(all).map(([name, value]) => [`${command} ${name}`, value]));
+}
 
 /** What the library takes where an option is not given, by the option; `COMMAND OPTION` where commands differ. */
 const library: Readonly<Record<string, unknown>> = {
@@ -37,13 +59,15 @@ const library: Readonly<Record<string, unknown>> = {
   ...{ directions: updateDefaults.directions, 'sharpness-tokens': sharpnessDefaults.tokens },
   'spectrum momentum': thresholdDefaults.momentum,
   ...{ by: recommendDefaults.by, budget: recommendDefaults.budget, prior: recommendDefaults.prior },
+  ...ofStudies('study'),
+  ...ofStudies('sweep'),
   'recommend warmup': recommendDefaults.warmup.steps,
   'recommend warmup-lr': recommendDefaults.warmup.learningRate,
 };
 
 /** Options whose settings the library leaves to its caller: whole commands, options, and options of a command. */
 const ofTheCommandLine = new Set([
-  ...['pretrain', 'data', 'study', 'sweep', 'setup', 'doctor', 'convert', 'merge as'],
+  ...['pretrain', 'data', 'setup', 'doctor', 'convert', 'merge as'],
   ...['seed', 'shuffle', 'optimizer', 'operator', 'warmup', 'warmup-lr', 'workers'],
 ]);
 
@@ -53,7 +77,8 @@ const typed = (value: unknown): string =>
 test('an option has the default of the library, or one of the command line alone', () => {
   for (const { usage, options } of allCommands) {
     const command = usage.split(' ')[0]!;
-    for (const [name, { default: standard }] of Object.entries(options)) {
+    for (const [name, { default: parsed, defaultDescription }] of Object.entries(options)) {
+      const standard = parsed ?? defaultDescription;
       if (standard === undefined) continue;
       const own = [`${command} ${name}`, name].find((key) => Object.hasOwn(library, key));
       const shown = /^[\d.e-]+$/.test(String(standard)) ? Number(standard) : standard;
@@ -72,12 +97,21 @@ test('what has no default of yargs has that of the library too', () => {
   const { initSeed: _, ...size } = adapterDefaults;
   assert.equal(parseAdapter({}), size);
   assert.is(parseSchedule({ schedule: 'linear' }).warmupRatio, scheduleDefaults.warmupRatio);
+  const usual = { betas: '0.9,0.99', 'weight-decay': '0', momentum: '0', schedule: 'linear' };
   for (const [optimizer, { eps }] of Object.entries({ adamw: adamDefaults, loft: loftDefaults }))
-    assert.is(
-      parseTraining({ optimizer, betas: '0.9,0.99', 'weight-decay': '0', momentum: '0', schedule: 'linear' }).eps,
-      eps,
-    );
+    assert.is(optimizerSettings(optimizer, parseTraining({ optimizer, ...usual })).eps, eps);
 });
+
+test('a study without options has the plan of the command line without options', () =>
+  inTemporaryFolder(async (folder) => {
+    const data = await writeRows(folder, randomRows(12, 1));
+    const { value, stderr } = await parsedWith(studyOptions, parseStudy, '--data', data);
+    assert.ok(value, stderr);
+    await using model = await loadModel(referencePath('models/llama'), { threads: 1 });
+    const typed = await planStudy(model, { ...value, model });
+    const { plan } = await planStudy(model, { data: [data] });
+    assert.equal(typed.plan, plan);
+  }));
 
 test('the help names all that can be named', async () => {
   const helpOf = async (command: string) => (await commandLine([command, '--help'])).stdout.replace(/\s+/g, ' ');

@@ -74,6 +74,18 @@ test('what a task throws is thrown here, of the same kind and with the same word
   assert.is((await pool.run(scale(2))).vector[0], 6);
 });
 
+test('what a listener to progress throws is thrown by its task, and nowhere else; the others go on', async () => {
+  await using pool = await start(2);
+  const reason = new Error('nobody wants to know');
+  const listened = pool.run({ kind: 'scale', vector: Float32Array.of(1), reports: 3 }, () => {
+    throw reason;
+  });
+  const [outcome] = await Promise.allSettled([listened]);
+  assert.is((outcome as PromiseRejectedResult).reason, reason);
+  const results = await Promise.all([1, 2, 3].map((entry) => pool.run(scale(entry))));
+  assert.is(new Set(results.map(({ pid }) => pid)).size, 1);
+});
+
 test('a worker that dies is an error that says how; the others go on, and after the last one every task fails', async () => {
   await using pool = await start(2);
   const waiting = pool.run({ kind: 'wait', milliseconds: 200 });
