@@ -13,6 +13,7 @@ import { failsClearly, resultOf } from '../oracles/commands.ts';
 interface Study {
   readonly study: string;
   readonly runs: number;
+  readonly added: number;
   readonly report: string;
   readonly points: readonly { readonly method: string; readonly lambdaMax: number; readonly startsAtZeroB: boolean }[];
   readonly verdict: string;
@@ -49,7 +50,7 @@ test(
     assert.is(result.report, join(result.study, 'report.html'));
     const lines = await records(study);
     assert.equal(
-      lines.map(({ method, learningRate, seed, status }) => [method, Number(learningRate), seed, status]),
+      lines.map(({ method, learning_rate, seed, status }) => [method, Number(learning_rate), seed, status]),
       ['lora', 'pissa'].flatMap((method) => [1e-3, 1e-2, 1e-1].map((rate) => [method, rate, '0', 'finished'])),
     );
     const runFiles = lines.flatMap(({ key }) =>
@@ -71,10 +72,10 @@ test(
       ],
     );
     assert.is((await filesOf(study)).length, others.length + runFiles.length);
-    for (const { key, score, validationLoss } of lines) {
+    for (const { key, score, loss } of lines) {
       const run = JSON.parse(await readFile(join(study, 'runs', key!, 'result.json'), 'utf8'));
-      assert.is(Number(validationLoss), run.validationLoss);
-      assert.is(score, validationLoss);
+      assert.is(Number(loss), run.validationLoss);
+      assert.is(score, loss);
       const metrics = await readFile(join(study, 'runs', key!, 'metrics.jsonl'), 'utf8');
       assert.is(metrics.trimEnd().split('\n').length, 3);
     }
@@ -106,10 +107,12 @@ test(
       const curvature = ['--batch-size', '2', '--tolerance', '0.1', '--method', method];
       const { lambdaMax: own } = await resultOf<{ lambdaMax: { value: number } }>('spectrum', ...shared, ...curvature);
       assert.is(own.value, lambdaMax);
-      const line = (await records(study)).find((record) => record.method === method && record.learningRate === '0.01')!;
+      const line = (await records(study)).find(
+        (record) => record.method === method && record.learning_rate === '0.01',
+      )!;
       const training = [...options('--validation', '--steps'), '--lr', '1e-2', '--out', join(folder, method)];
       const run = await resultOf<Record<string, number>>('finetune', ...shared, ...training, '--method', method);
-      assertClose([run.validationLoss!], [Number(line.validationLoss)], 1e-12, 'validation loss');
+      assertClose([run.validationLoss!], [Number(line.loss)], 1e-12, 'validation loss');
       const adapter = (at: string) => readFile(join(at, 'adapter', 'adapter_model.safetensors'));
       assert.equal(await adapter(join(folder, method)), await adapter(join(study, 'runs', line.key!)));
     }
@@ -152,7 +155,8 @@ test(
     const again = await resultOf<Study>(...command);
     assert.equal(await timelessBytes(study), before);
     assert.equal(await times(), timesBefore);
-    assert.equal(again, { ...finished.result, study, report: join(study, 'report.html') });
+    assert.is(finished.result.added, 6);
+    assert.equal(again, { ...finished.result, added: 0, study, report: join(study, 'report.html') });
   }),
 );
 
@@ -173,18 +177,13 @@ test(
   }),
 );
 
-const otherPlans: readonly (readonly [options: string, difference: RegExp])[] = [
-  ['--rank 4', /rank was 2 and is 4/],
-  ['--init-seed 3', /initSeed was null and is 3/],
-  ['--steps 4', /training\.steps was 3 and is 4/],
-  ['--seeds 2', /seeds was \[0\] and is \[0,1\]/],
-  ['--methods lora', /methods was \["lora","pissa"\] and is \["lora"\]/],
+const otherSubjects: readonly (readonly [options: string, difference: RegExp])[] = [
   ['--limit 5', /dataHash/],
   ['--precision float64', /precision was "float32" and is "float64"/],
 ];
-for (const [options, difference] of otherPlans)
+for (const [options, difference] of otherSubjects)
   test(
-    `another plan in the same folder is refused: ${options}`,
+    `a study of another subject in the same folder is refused: ${options}`,
     inCopy(async (study, command) => {
       const before = await timelessBytes(study);
       const plan = await readFile(join(study, 'study.json'), 'utf8');
@@ -192,7 +191,7 @@ for (const [options, difference] of otherPlans)
       await failsClearly(
         changed,
         1,
-        /study\.json: expected the plan .* begun with/,
+        /study\.json: expected what the study in this folder is about/,
         difference,
         /another study folder/,
       );
@@ -202,15 +201,17 @@ for (const [options, difference] of otherPlans)
   );
 
 test(
-  'other options of the curvature measure it anew, and a study keeps one spectrum of a kind',
+  'other options of the curvature measure it anew, and what was measured under the first ones is kept',
   inCopy(async (study, command) => {
     const spectra = async () => (await filesOf(join(study, 'spectra'))).sort();
     const before = await spectra();
     await resultOf(...command, '--warmup', '2');
     const after = await spectra();
-    assert.is(after.length, 4);
     // The Hessian at the start has no warm-up.
-    assert.is(after.filter((name) => before.includes(name)).length, 2);
+    assert.equal([before.length, after.length], [4, 6]);
+    assert.ok(before.every((name) => after.includes(name)));
+    await resultOf(...command);
+    assert.equal(await spectra(), after);
   }),
 );
 
@@ -238,10 +239,14 @@ test('sweep makes the runs and no more; study goes on from there', () =>
       methods.map(({ method }) => method),
       ['lora'],
     );
-    const before = await timelessBytes(study);
+    const runFiles = async () =>
+      Object.entries(await timelessBytes(study)).filter(([name]) => name.startsWith('runs/'));
+    const before = await runFiles();
     assert.not((await filesOf(study)).some((name) => /spectra|report|prediction/.test(name)));
     await resultOf(...command);
-    assert.equal(await timelessBytes(study), before);
+    assert.equal(await runFiles(), before);
+    // The curvature joins the table.
+    assert.ok((await records(study)).every(({ lambda_max }) => Number(lambda_max) > 0));
   }));
 
 test('a grid is extended and refined until its best rate has worse ones on both sides', () =>

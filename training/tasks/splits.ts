@@ -12,7 +12,7 @@ export const defaultSplits: Readonly<Record<TaskSplit, TaskRequest>> = {
 export function generatedRows(family: TaskFamily, request: TaskRequest): readonly TaskRow[] {
   const subject = `task ${family.name}`;
   if (family.generate === undefined) {
-    const remedy = 'its problems come from files of data';
+    const remedy = 'its problems come from files: `data`';
     throw new LambdamaxError({ subject, expected: 'problems of its own', got: 'none', remedy });
   }
   const rows = family.generate(request);
