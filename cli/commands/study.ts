@@ -64,10 +64,11 @@ export const command: Command = {
     await using _model = inputs.model;
     const results: StudyResult[] = [];
     for (const study of inputs.studies) {
-      output.say(`study ${study.folder}`);
-      output.say(await costOfSteps(inputs.model, study));
       await using work = await openStudyWork(inputs.model, study, { ...options, onSilence: output.warn });
-      const { runs, added } = await showStudy(study, work, 'study', output);
+      const { runs, added } = await showStudy(study, work, 'study', output, [
+        `study ${study.folder}`,
+        await costOfSteps(inputs.model, study),
+      ]);
       // What fails for good ends the study, so that none is left over here.
       const counts = { runs: runs.length, added, failed: 0 };
       results.push({ study: study.folder, ...counts, ...(await conclude(study.folder)) });

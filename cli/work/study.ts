@@ -10,12 +10,16 @@ export function byTask<Result>(studies: readonly PlannedStudy[], results: readon
   return Object.fromEntries(studies.map(({ plan }, index) => [plan.task!.name, results[index]!]));
 }
 
-/** Carries out a plan and shows how it goes; says which of the user's own files it finds edited, and which runs it leaves alone. */
+/**
+ * Carries out a plan and shows how it goes. Once the folder is its own it says what `begun` holds, which of the user's own files were
+ * edited, and how many runs it leaves alone.
+ */
 export async function showStudy(
   planned: PlannedStudy,
   work: StudyWork,
   what: string,
   output: Output,
+  begun: readonly string[] = [],
 ): Promise<SweepRecord> {
   const { carryOut } = await import('../../study/study.ts');
   const { scoreOf } = await import('../../study/plan/result.ts');
@@ -23,6 +27,7 @@ export async function showStudy(
   const title = plan.task === undefined ? what : `${what} of ${plan.task.name}`;
   const progress = output.progress(plan.configurations.length * plan.grid.length, title);
   const onOpen = ({ edited, others }: OpenStudy): void => {
+    for (const line of begun) output.say(line);
     for (const file of edited) output.say(`${file} was edited: what this study made with it is made again`);
     if (others > 0)
       output.say(`${others} finished runs in ${folder} are of other settings: they stay, and are not reported on`);

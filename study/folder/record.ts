@@ -66,7 +66,8 @@ export async function openStudy(folder: string, wanted: StudyPlan): Promise<Open
   await makeFolder(folder, 'a folder to write a study in');
   const lock = await lockFolder(folder);
   let edited: readonly string[] = [];
-  let plan = wanted;
+  // Fields in the order of a plan that was read, so that what is written does not depend on whether one was.
+  let plan = planSchema.parse(JSON.parse(JSON.stringify(wanted)));
   try {
     const path = join(folder, 'study.json');
     const stored = await readPlan(path);
@@ -74,7 +75,7 @@ export async function openStudy(folder: string, wanted: StudyPlan): Promise<Open
       refuseOtherVersion(path, stored, wanted);
       refuseOtherSubject(path, planDifferences(stored, wanted));
       edited = editedFiles(stored, wanted);
-      plan = grown(stored, wanted);
+      plan = grown(stored, plan);
     }
     for (const inner of ['runs', 'spectra']) await makeFolder(join(folder, inner), 'a folder to write a study in');
     await removeLeftovers(folder);
