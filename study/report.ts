@@ -6,6 +6,7 @@ import { predict } from '../analysis/rates/predictor.ts';
 import { renderReport } from '../analysis/report/report.ts';
 import type { ReportInput, ReportSpectrum } from '../analysis/report/reportInput.ts';
 import { renderTasksReport } from '../analysis/report/tasksReport.ts';
+import { settingsTaken } from '../training/optimizers/index.ts';
 import { axes, axisNames } from './configurations/axes.ts';
 import type { Configuration, OptimizerConfiguration } from './configurations/configuration.ts';
 import { columnName } from './configurations/names.ts';
@@ -142,8 +143,11 @@ function taskWords({ name, exactOnly, maxNewTokens }: TaskConfiguration): string
 }
 
 function optimizerWords({ name, betas, eps, weightDecay, momentum }: OptimizerConfiguration): string {
-  const settings = name === 'sgd' ? `momentum ${momentum}` : `betas ${betas.join(' and ')}, eps ${eps}`;
-  return `${name}, ${settings}, weight decay ${weightDecay}`;
+  const words = {
+    ...{ betas: `betas ${betas.join(' and ')}`, eps: `eps ${eps}` },
+    ...{ momentum: `momentum ${momentum}`, weightDecay: `weight decay ${weightDecay}` },
+  };
+  return [name, ...settingsTaken(name).map((setting) => words[setting])].join(', ');
 }
 
 function patternWords({ rankPattern, alphaPattern }: Configuration): string {

@@ -35,7 +35,7 @@ export function limitOf(
   return all.find(({ optimizer: name }) => name === belonging) ?? null;
 }
 
-/** Null for LoFT, whose steps are no linear rule, and for Adam's own weight decay, which is divided by P with the gradient. */
+/** Null for an optimizer whose steps are no linear rule (LoFT), and for Adam's own weight decay, which is divided by P with the gradient. */
 function limitNameOf({ name, momentum, weightDecay }: OptimizerSettings): keyof Thresholds | null {
   switch (name) {
     case 'sgd':

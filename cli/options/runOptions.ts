@@ -21,7 +21,7 @@ function ownSettings(name: keyof LibrarySettings): string {
 
 /** The settings of optimizers */
 export const optimizerOptions: OptionGroup = {
-  betas: value('Training', 'B1,B2', `decay rates of the moments; ${ownSettings('betas')}`),
+  betas: value('Training', 'B1,B2', `decay rates of the running means; ${ownSettings('betas')}`),
   eps: value('Training', 'X', `epsilon; ${ownSettings('eps')}`),
   'weight-decay': value('Training', 'X', `weight decay; ${ownSettings('weightDecay')}`),
   momentum: value('Training', 'X', `heavy-ball momentum of sgd; ${ownSettings('momentum')}`),

@@ -159,7 +159,7 @@ const refused: readonly (readonly [options: OptionGroup, parse: Parse, argv: str
   [trainingOptions, parseTraining, '--warmup-ratio 1.1', /--warmup-ratio: expected a number >= 0 and <= 1/],
   [trainingOptions, parseTraining, '--betas 0.9', /--betas: expected two numbers/],
   [trainingOptions, parseTraining, '--betas 0.9,1', /--betas: expected a number >= 0 and < 1, got 1/],
-  [trainingOptions, parseTraining, '--optimizer lion', /--optimizer: expected one of .*adamw.*, got lion/],
+  [trainingOptions, parseTraining, '--optimizer rmsprop', /--optimizer: expected one of .*adamw.*, got rmsprop/],
   [trainingOptions, parseTraining, '--schedule step', /--schedule: expected one of constant, cosine, linear/],
   [engineOptions, parseEngine, '--backend cuda', /--backend: expected one of onnx, tensorflow, wasm, got cuda/],
   [

@@ -4,6 +4,7 @@ import { type GroupOptions, segmentsOf, spread } from './groups.ts';
 import {
   type AdaptiveOptimizer,
   checkArgument,
+  checkBetas,
   checkStep,
   copyVectors,
   type OptimizerState,
@@ -120,7 +121,6 @@ export function adaptive(
 
 /** Refuses decay rates and an epsilon that Adam makes no sense with. */
 export function checkMoments(betas: readonly [number, number], eps: number): void {
-  for (const beta of betas)
-    checkArgument('betas', beta, 'numbers from 0 to below 1', (value) => value >= 0 && value < 1);
+  checkBetas(betas);
   checkArgument('eps', eps, 'a number above 0', (value) => value > 0 && value < Infinity);
 }

@@ -16,17 +16,21 @@ export const usualSettings: OptimizerSettings = { ...adamDefaults, ...groupDefau
 /** An optimizer as it is known by its name. */
 interface OptimizerDefinition {
   readonly create: (parameters: readonly TensorSpec[], options: OptimizerOptions) => Optimizer;
+  /** The settings that it takes, in the order in which they are said. */
+  readonly settings: readonly (keyof OptimizerSettings)[];
   /** Its own settings where they differ from `usualSettings`. */
   readonly defaults?: Partial<OptimizerSettings>;
 }
 
+const adamSettings = ['betas', 'eps', 'weightDecay'] as const;
+
 /** All optimizers, sorted by name; a new one is a file and a line. */
 const optimizers: Readonly<Record<string, OptimizerDefinition>> = {
-  adam: { create: adam },
-  adamw: { create: adamw },
-  loft: { create: loft, defaults: loftDefaults },
-  'lora+': { create: loraPlus },
-  sgd: { create: sgd },
+  adam: { create: adam, settings: adamSettings },
+  adamw: { create: adamw, settings: adamSettings },
+  loft: { create: loft, settings: adamSettings, defaults: loftDefaults },
+  'lora+': { create: loraPlus, settings: adamSettings },
+  sgd: { create: sgd, settings: ['momentum', 'weightDecay'] },
 };
 
 /** The names of all optimizers, sorted. */
@@ -57,6 +61,15 @@ export function optimizerSettings(
   const own = { ...usualSettings, ...definitionOf(name).defaults };
   const { betas = own.betas, eps = own.eps, weightDecay = own.weightDecay, momentum = own.momentum } = asked;
   return { betas, eps, weightDecay, momentum };
+}
+
+/**
+ * The names of the settings that an optimizer takes; it leaves the others.
+ *
+ * @throws ArgumentError that lists the known names.
+ */
+export function settingsTaken(name: string): readonly (keyof OptimizerSettings)[] {
+  return definitionOf(name).settings;
 }
 
 function definitionOf(name: string): OptimizerDefinition {

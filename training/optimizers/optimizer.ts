@@ -107,6 +107,12 @@ export function checkArgument(
   if (!accepts(value)) throw new ArgumentError({ subject: field, expected, got: value });
 }
 
+/** Refuses decay rates of running means outside of [0, 1). */
+export function checkBetas(betas: readonly [number, number]): void {
+  for (const beta of betas)
+    checkArgument('betas', beta, 'numbers from 0 to below 1', (value) => value >= 0 && value < 1);
+}
+
 /** Copies of the vectors of a state, for `Optimizer.state`. */
 export function copyVectors(vectors: Readonly<Record<string, Float64Array>>): Record<string, Float64Array> {
   return Object.fromEntries(Object.entries(vectors).map(([name, vector]) => [name, vector.slice()]));
