@@ -2,6 +2,7 @@ import type { TensorSpec } from '../../compute/tensors.ts';
 import { ArgumentError } from '../../errors.ts';
 import { adam, adamDefaults, adamw } from './adamw.ts';
 import { groupDefaults } from './groups.ts';
+import { lion, lionDefaults } from './lion.ts';
 import { type LoftOptions, loft, loftDefaults } from './loft.ts';
 import { type LoraPlusOptions, loraPlus } from './loraPlus.ts';
 import type { Optimizer, OptimizerSettings } from './optimizer.ts';
@@ -28,6 +29,7 @@ const adamSettings = ['betas', 'eps', 'weightDecay'] as const;
 const optimizers: Readonly<Record<string, OptimizerDefinition>> = {
   adam: { create: adam, settings: adamSettings },
   adamw: { create: adamw, settings: adamSettings },
+  lion: { create: lion, settings: ['betas', 'weightDecay'], defaults: lionDefaults },
   loft: { create: loft, settings: adamSettings, defaults: loftDefaults },
   'lora+': { create: loraPlus, settings: adamSettings },
   sgd: { create: sgd, settings: ['momentum', 'weightDecay'] },

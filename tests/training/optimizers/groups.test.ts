@@ -54,7 +54,7 @@ test('a setting comes from the first group that finds the tensor and has one', (
   );
 });
 
-for (const name of ['adam', 'adamw', 'sgd'])
+for (const name of ['adam', 'adamw', 'lion', 'sgd'])
   test(`${name} treats each group as an optimizer of its own would`, () => {
     const groups = [{ tensors: 'v_proj', rateFactor: 0.5, weightDecay: 0.2 }];
     const together = trained(name, 0.01, { momentum: 0.9, groups });
