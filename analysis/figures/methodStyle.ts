@@ -17,6 +17,7 @@ const orange = '#e69f00';
 const sky = '#56b4e9';
 const black = '#222222';
 
+/** The looks of the paper's methods and of those that are often drawn beside them; all others get theirs by their names. */
 const styles: Readonly<Record<string, readonly [string, MarkerSymbol]>> = {
   lora: [blue, 'circle'],
   pissa: [vermilion, 'square'],
@@ -44,7 +45,7 @@ const spareSymbols: readonly MarkerSymbol[] = ['hexagram', 'octagon', 'diamond-t
 /**
  * The look of each configuration, by its name: colour and marker are the method's, the same in every figure and every
  * study; further configurations of one method differ in their dash. Where there is one method only, with more configurations than
- * there are dashes, they differ in their colour. A method of the user's own gets a look by its name.
+ * there are dashes, they differ in their colour. A method without an entry, or of the user's own, gets a look by its name.
  */
 export function methodStyles(
   points: readonly { readonly configuration: string; readonly method: string }[],

@@ -6,6 +6,7 @@ import { methodStyles } from '../../analysis/figures/methodStyle.ts';
 import { predictionAgainstOptimum } from '../../analysis/figures/predictionAgainstOptimum.ts';
 import { sweepCurve } from '../../analysis/figures/sweepCurve.ts';
 import { predict } from '../../analysis/rates/predictor.ts';
+import { adapterMethods } from '../../training/adapters/index.ts';
 import { grid, plantedSweep } from '../cases/sweeps.ts';
 
 type Trace = {
@@ -155,6 +156,12 @@ test('a log axis shows all its values, with between two and ten ticks over one d
 
 test('powers of ten are written with superscripts, numbers near one as they are', () => {
   assert.equal([1e-3, 2e-5, 0.5, 20, 3e4, 1e10].map(formatPower), ['10⁻³', '2·10⁻⁵', '0.5', '20', '3·10⁴', '10¹⁰']);
+});
+
+test('every method of ours looks like no other, also one that has no entry', () => {
+  const names = [...adapterMethods.map(({ name }) => name), 'loft', 'lora+'];
+  const looks = methodStyles(names.map((method) => ({ configuration: method, method })));
+  assert.is(new Set([...looks.values()].map(({ color, symbol }) => `${color} ${symbol}`)).size, names.length);
 });
 
 test.run();

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Backend, type Precision, type Vector, viewTensors } from '../../compute/index.ts';
 import { type Adapter, createAdapter } from '../../training/adapters/create.ts';
@@ -31,10 +31,9 @@ export const variants = ['lora', 'pissa', 'milora', 'olora', 'init-ab'] as const
 export type Variant = (typeof variants)[number];
 
 /** All of the reference but full fine-tuning, which PEFT has no adapter of. */
-const peftVariants = [
-  ...['corda', 'corda-kpm', 'dora', 'eva', 'eva-rho2', 'gralora', 'init-ab', 'lora', 'lora-ga', 'lora-ga-peft'],
-  ...['milora', 'olora', 'orthogonal', 'pissa', 'randlora', 'rslora', 'vera'],
-] as const;
+const peftVariants = readdirSync(new URL('adapters/llama/', folder))
+  .filter((variant) => variant !== 'full')
+  .sort();
 
 export interface AdapterCase {
   readonly architecture: (typeof architectures)[number];

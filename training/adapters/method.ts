@@ -78,8 +78,8 @@ export interface AdapterMethod {
    */
   readonly keepsFunctionBy: 'zeroUpdate' | 'residualWeight';
   /**
-   * Whether each module starts with a factor of its update that is wholly zero, as B is in LoRA: the top of the Hessian is then
-   * chiefly the norm of a gradient. Absent: not known before it is measured.
+   * Whether each module starts with a factor of its update that is wholly zero beside another that is trained, as B beside A in
+   * LoRA: the top of the Hessian is then chiefly the norm of a gradient. Absent: not known before it is measured.
    */
   readonly startsAtZeroB?: boolean;
   /** Throws a LambdamaxError that names the module for a size from which the method has no initial values. */

@@ -17,7 +17,7 @@ export interface PeftKind {
 export interface PeftConfig extends PeftTargets {
   readonly kind: PeftKind;
   readonly rank: number;
-  /** VeRA has none: 1. */
+  /** A type without one: 1. */
   readonly alpha: number;
   /** Ranks and alphas of modules that differ from the rest, by PEFT's patterns; LoRA alone has them. */
   readonly rankPattern: Readonly<Record<string, number>>;
@@ -53,6 +53,8 @@ export interface PeftType {
   readonly hasPatterns?: boolean;
   /** Whether it has an alpha; default yes. */
   readonly hasAlpha?: boolean;
+  /** Whether its class in PEFT has `fan_in_fan_out`, for weights that are stored [in, out]; default yes. */
+  readonly hasFanInFanOut?: boolean;
   /** Throws a LambdamaxError that names file and field for a value that would be computed wrongly. */
   read(raw: Readonly<Record<string, unknown>>, file: string): OwnFields;
   write(config: PeftConfig): Record<string, unknown>;

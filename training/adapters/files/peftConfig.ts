@@ -61,7 +61,8 @@ export async function readPeftConfig(file: string): Promise<PeftConfig> {
   }
   requireKnownPeftFields(file, peftFields.get(known.type)!, raw);
   const biases = ['none', 'all', `${known.type.toLowerCase()}_only`];
-  if (!biases.includes((bias ?? 'none') as string))
+  // PEFT writes some types in capitals here, and looks at the end alone.
+  if (!biases.includes(String(bias ?? 'none').toLowerCase()))
     throw new LambdamaxError({ subject: `bias in ${file}`, expected: biases.join(', '), got: bias });
   const values = parse(file, common, raw);
   return {
@@ -92,11 +93,12 @@ function targetsOf(values: z.infer<typeof common>, file: string): PeftTargets {
 
 /** The contents of adapter_config.json that PEFT reads as this configuration. */
 export function toPeftJson(config: PeftConfig): Record<string, unknown> {
+  const type = types.get(config.kind.type)!;
   return {
     auto_mapping: null,
     base_model_name_or_path: config.baseModel,
     bias: 'none',
-    fan_in_fan_out: config.fanInFanOut,
+    ...(type.hasFanInFanOut !== false && { fan_in_fan_out: config.fanInFanOut }),
     inference_mode: true,
     layers_pattern: null,
     layers_to_transform: null,
@@ -106,6 +108,6 @@ export function toPeftJson(config: PeftConfig): Record<string, unknown> {
     revision: null,
     target_modules: config.targetModules,
     task_type: 'CAUSAL_LM',
-    ...types.get(config.kind.type)!.write(config),
+    ...type.write(config),
   };
 }
