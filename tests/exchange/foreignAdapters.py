@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from peft import GraloraConfig, LoraConfig, PeftModel, RandLoraConfig, VeraConfig, get_peft_model
+from peft import GraloraConfig, LoraConfig, MissConfig, PeftModel, RandLoraConfig, VeraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
@@ -29,7 +29,10 @@ torch.set_num_threads(1)
 REFERENCE = Path(__file__).parents[2] / "fixtures" / "reference"
 TOLERANCE = 2e-5  # as in foreignAdapters.ts
 ARCHITECTURES = ("llama", "llama-tied", "qwen2", "gpt2")
-CLASSES = {"LORA": LoraConfig, "GRALORA": GraloraConfig, "RANDLORA": RandLoraConfig, "VERA": VeraConfig}
+CLASSES = {
+    **{"LORA": LoraConfig, "GRALORA": GraloraConfig, "MISS": MissConfig},
+    **{"RANDLORA": RandLoraConfig, "VERA": VeraConfig},
+}
 action, directory = sys.argv[1], Path(sys.argv[2])
 batches = json.loads((REFERENCE / "batches.json").read_text())["batches"]
 
@@ -109,6 +112,8 @@ def configs_of(architecture):
         "by expression": LoraConfig(**{**lora, "target_modules": rf".*\.0\..*({some[0]}|{some[-1]})$"}),
         "all linear": LoraConfig(**{**lora, "target_modules": "all-linear"}, modules_to_save=["lm_head"]),
         "gralora and norms": GraloraConfig(**gralora, modules_to_save=[norm], layers_to_transform=[1]),
+        # PEFT has it of plain linear layers alone.
+        **({} if gpt2 else {"miss and norms": MissConfig(**plain, r=5, modules_to_save=[norm], exclude_modules=[first])}),
         "randlora, sparse": RandLoraConfig(**randlora, sparse=True, bias="all"),
         "vera and head": VeraConfig(**vera, modules_to_save=["lm_head"], d_initial=0.3),
     }

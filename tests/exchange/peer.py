@@ -16,6 +16,7 @@ from peft import (
     EvaConfig,
     GraloraConfig,
     LoraConfig,
+    MissConfig,
     PeftModel,
     RandLoraConfig,
     VeraConfig,
@@ -68,7 +69,10 @@ def load_ours():
                 shutil.copy(folder / "adapter" / file, bare)
             for place in (folder / "adapter", bare):
                 if folder.name == "full":
-                    refused(architecture, place)
+                    refused(architecture, place, "LAMBDAMAX")
+                    continue
+                if architecture == "gpt2" and folder.name.startswith("miss"):
+                    refused(architecture, place, "Conv1D")
                     continue
                 difference = difference_of(architecture, place, folder / "logits")
                 if not difference < TOLERANCE:
@@ -85,15 +89,15 @@ def difference_of(architecture, adapter, logits):
     return (logits_of(model, architecture) - load_file(logits)["logits"])[mask].abs().max().item()
 
 
-def refused(architecture, adapter):
-    """PEFT has no full fine-tuning: it must say so, and not compute something else."""
+def refused(architecture, adapter, word):
+    """PEFT has no full fine-tuning, and no MiSS of transposed weights: it must say so, and not compute something else."""
     try:
         PeftModel.from_pretrained(base_model(architecture), adapter)
-    except (KeyError, ValueError) as error:
-        if "LAMBDAMAX" in str(error):
+    except (KeyError, TypeError, ValueError) as error:
+        if word in str(error):
             return
         raise
-    sys.exit(f"{architecture}: PEFT loads full fine-tuning as if it knew it")
+    sys.exit(f"{architecture}: PEFT loads {adapter} as if it knew it")
 
 
 def configs_of(architecture):
@@ -114,8 +118,18 @@ def configs_of(architecture):
         "eva": LoraConfig(**lora, init_lora_weights="eva", eva_config=EvaConfig(rho=2.0)),
         "gralora": GraloraConfig(**plain, r=4, alpha=6, gralora_k=2),
         "gralora hybrid": GraloraConfig(**plain, r=4, alpha=6, gralora_k=4, hybrid_r=2),
+        **({} if architecture == "gpt2" else miss_configs(plain)),
         "randlora": RandLoraConfig(**plain, r=5, randlora_alpha=100, projection_prng_key=1, save_projection=True),
         "vera": VeraConfig(**plain, r=6, projection_prng_key=1, save_projection=True),
+    }
+
+
+def miss_configs(plain):
+    return {
+        "miss": MissConfig(**plain, r=5),
+        "miss random": MissConfig(**plain, r=3, init_weights=False),
+        "miss bat": MissConfig(**plain, r=4, init_weights="bat"),
+        "miss mini": MissConfig(**plain, r=7, init_weights="mini", mini_r=4),
     }
 
 

@@ -22,7 +22,15 @@ import { storedTensors } from '../oracles/storedTensors.ts';
 
 const architectures = ['llama', 'qwen3', 'gpt2', 'phi3'];
 /** Settings beyond the usual ones that PEFT writes down. */
-const more = ['gralora:k=4:hybrid=2', 'pissa:niter=4', 'lora-ga:as=peft:direction=ArBr', 'corda:mode=kpm', 'eva:rho=2'];
+const more = [
+  'gralora:k=4:hybrid=2',
+  'miss:form=bat',
+  'miss:form=mini:mini_r=4',
+  'pissa:niter=4',
+  'lora-ga:as=peft:direction=ArBr',
+  'corda:mode=kpm',
+  'eva:rho=2',
+];
 /** Also with ranks and alphas that differ. */
 const patterned = ['lora', 'rslora', 'dora', 'pissa', 'init-ab'];
 const rankPattern = { 'layers.0.self_attn.q_proj': 2, c_fc: 3, gate_up_proj: 3 };

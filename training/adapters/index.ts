@@ -10,6 +10,7 @@ import { initAb } from './methods/initAb.ts';
 import { lora } from './methods/lora.ts';
 import { loraGa } from './methods/loraGa.ts';
 import { milora } from './methods/milora.ts';
+import { miss } from './methods/miss.ts';
 import { olora } from './methods/olora.ts';
 import { orthogonal } from './methods/orthogonal.ts';
 import { pissa } from './methods/pissa.ts';
@@ -29,6 +30,7 @@ const registry: Readonly<Record<string, AdapterMethod | ((settings: Settings) =>
   lora,
   'lora-ga': loraGa,
   milora,
+  miss,
   olora,
   orthogonal,
   pissa,
