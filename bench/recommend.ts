@@ -1,10 +1,10 @@
-import { finetune } from 'lambdamax/training';
+import { join } from 'node:path';
+import { runStudy } from 'lambdamax/study';
 import { bundledModel } from './bundledModel.ts';
-import { type Configuration, type Experiment, openExperiment, trainingOf } from './recommend/experiment.ts';
+import { alpha, batchSize, type Experiment, openExperiment, type Sought, seed } from './recommend/experiment.ts';
 import { type Findings, findingsOf } from './recommend/findings.ts';
-import { halfSteps, nextRate, onGrid } from './recommend/grid.ts';
 import { predictionOf, predictors } from './recommend/predictions.ts';
-import { ofConfiguration, RecordFile, type RunRecord } from './recommend/records.ts';
+import { ofConfiguration, RecordFile } from './recommend/records.ts';
 import { aligned } from './rows.ts';
 
 /** What is asked of `bench -- recommend`. */
@@ -22,9 +22,8 @@ export interface RecommendBenchOptions {
 }
 
 /**
- * `recommend` against full sweeps: for each method, rank and length the predictions, then the sweep, half steps beside the best
- * rates last. What the folder has is not made again, so that it may be stopped at any time; processes with other methods or
- * ranks may work on the same folder side by side.
+ * `recommend` against full sweeps: for each method, rank and length the predictions, then a study of each length. What the folder
+ * has is not made again, so that it may be stopped at any time.
  */
 export async function recommended(options: RecommendBenchOptions, say: (line: string) => void): Promise<Findings[]> {
   if (!options.stored) await makeMissing(options, say);
@@ -40,64 +39,67 @@ async function makeMissing(
   { folder, steps: lengths, methods, ranks, threads, model = bundledModel }: RecommendBenchOptions,
   say: (line: string) => void,
 ): Promise<void> {
-  await using experiment = await openExperiment(model, threads);
-  const configurations = lengths.flatMap((steps) =>
-    ranks.flatMap((rank) => methods.map((method) => ({ method, rank, steps }))),
-  );
-  const fileOf = ({ steps }: Configuration) => new RecordFile(folder, steps);
-  for (const configuration of configurations) await bracket(experiment, configuration, fileOf(configuration), say);
-  for (const configuration of configurations) {
-    const file = fileOf(configuration);
-    for (const rate of halfSteps(ofConfiguration((await file.read()).runs, configuration)))
-      await runAt(experiment, configuration, rate, file, say);
+  await using experiment = await openExperiment(model, join(folder, 'runs'), threads);
+  for (const steps of lengths) {
+    const file = new RecordFile(folder, steps);
+    const all = ranks.flatMap((rank) => methods.map((method) => ({ method, rank, steps })));
+    for (const sought of all) await ask(experiment, sought, file, say);
+    const { runs } = await file.read();
+    const unswept = all.filter((sought) => ofConfiguration(runs, sought).length === 0);
+    if (unswept.length === 0) continue;
+    const study = join(folder, 'runs', `recommend-${steps}`);
+    await sweep(experiment, unswept, { study, threads, file, say });
   }
 }
 
-/** Predictions first: the sweep begins at the rate of the grid that is nearest to that of the probes. */
-async function bracket(
+/** Asks those predictors about a configuration that were not asked yet: all of them before any run. */
+async function ask(
   experiment: Experiment,
-  configuration: Configuration,
+  sought: Sought,
   file: RecordFile,
   say: (line: string) => void,
 ): Promise<void> {
-  const known = await file.read();
-  const predictions = ofConfiguration(known.predictions, configuration);
+  const known = ofConfiguration((await file.read()).predictions, sought);
   for (const by of predictors) {
-    if (predictions.some((one) => one.by === by)) continue;
-    const prediction = await predictionOf(experiment, configuration, by);
+    if (known.some((one) => one.by === by)) continue;
+    const prediction = await predictionOf(experiment, sought, by);
     await file.add(prediction);
-    predictions.push(prediction);
-    say(`${inWords(configuration)}: ${by} ${prediction.learningRate?.toExponential(2) ?? 'has no answer'}`);
+    const { method, rank, steps } = sought;
+    say(`${method} r${rank}, ${steps} steps: ${by} ${prediction.learningRate?.toExponential(2) ?? 'has no answer'}`);
   }
-  const guess = predictions.find(({ by, learningRate }) => by === 'probes' && learningRate !== null)?.learningRate;
-  const runs = ofConfiguration(known.runs, configuration);
-  for (let rate: number | null = onGrid(guess ?? 4e-3); rate !== null; rate = nextRate(runs))
-    if (runs.every(({ learningRate }) => learningRate !== rate))
-      runs.push(await runAt(experiment, configuration, rate, file, say));
 }
 
-async function runAt(
-  { model, rows, scored, start }: Experiment,
-  configuration: Configuration,
-  learningRate: number,
-  file: RecordFile,
-  say: (line: string) => void,
-): Promise<RunRecord> {
-  const { method, rank, steps } = configuration;
-  const { validationLoss, seconds } = await finetune(model, await start(configuration), rows, {
-    ...trainingOf(steps),
-    learningRate,
-    validation: scored,
-  });
-  const loss = validationLoss === null ? null : Number(validationLoss.toPrecision(6));
-  const run: RunRecord = { kind: 'run', method, rank, learningRate, loss, seconds: Number(seconds.toFixed(1)) };
-  await file.add(run);
-  say(`${inWords(configuration)} at ${learningRate}: ${loss ?? 'diverged'}`);
-  return run;
+interface SweepOptions {
+  readonly study: string;
+  readonly threads: number;
+  readonly file: RecordFile;
+  readonly say: (line: string) => void;
 }
 
-function inWords({ method, rank, steps }: Configuration): string {
-  return `${method} r${rank}, ${steps} steps`;
+/** A study of some configurations, and its runs as records. No predictor has a say in its rates: 1e-3 times powers of 2 and of its root. */
+async function sweep(
+  { model, files }: Experiment,
+  configurations: readonly Sought[],
+  { study, threads, file, say }: SweepOptions,
+): Promise<void> {
+  const { runs } = await runStudy(
+    {
+      ...{ model, ...files, study, threads, configurations },
+      ...{ alphas: [alpha], batchSizes: [batchSize], seeds: [seed], initSeed: seed },
+      ...{ grid: [2e-3, 4e-3, 8e-3], spectra: null, predictors: null },
+    },
+    {
+      onProgress: ({ configuration, done, planned, run }) => {
+        if (run?.event === 'finished')
+          say(`${done} of ${planned}: ${configuration} at ${run.run.learningRate}: ${run.result?.status}`);
+      },
+    },
+  );
+  for (const { configuration, learningRate, result } of runs) {
+    const { method, rank } = configuration;
+    const loss = result.status === 'finished' ? Number(result.validationLoss?.toPrecision(6)) : null;
+    await file.add({ kind: 'run', method, rank, learningRate, loss });
+  }
 }
 
 /** Two tables for each length: the predictors, and the configurations one by one. */

@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { limitOf } from '../analysis/rates/limits.ts';
 import type { StabilityLimit, Sweep, SweepConfiguration, SweepContext } from '../analysis/rates/sweep.ts';
 import { LambdamaxError } from '../errors.ts';
@@ -38,11 +38,12 @@ interface MeasuredStudy extends StudyRecord {
 
 /**
  * Reads the finished runs, the spectra and the predictions of study folders, as one sweep: configurations of several studies stand
- * side by side, named by what differs among them.
+ * side by side, named by what differs among them. A run that several of them have counts once.
  * @throws LambdamaxError if there is no study in a folder, or if studies are scored in ways that cannot be compared.
  */
 export async function readStudyFindings(...folders: readonly string[]): Promise<StudyFindings> {
-  const studies = await Promise.all(folders.map(readMeasured));
+  const paths = folders.map((folder) => resolve(folder));
+  const studies = await Promise.all(folders.filter((_, at) => paths.indexOf(paths[at]!) === at).map(readMeasured));
   requireOneScore(studies);
   const plans = studies.map(({ plan }) => plan);
   const apart = settingsApart(studies);
@@ -50,13 +51,14 @@ export async function readStudyFindings(...folders: readonly string[]): Promise<
     study.plan.configurations.map((configuration) => ({ study, configuration, others: apart.settings[index]! })),
   );
   const named = namesOf(all).map((name, index) => ({ ...all[index]!, ...name }));
+  const spectra = named.flatMap(({ study, configuration, name }) => {
+    const spectrum = study.spectrumOf(configuration, 'hessian');
+    return spectrum ? [{ configuration: name, method: configuration.method, spectrum }] : [];
+  });
   return {
     plans,
     sweep: sweepOf(studies, named),
-    spectra: named.flatMap(({ study, configuration, name }) => {
-      const spectrum = study.spectrumOf(configuration, 'hessian');
-      return spectrum ? [{ configuration: name, method: configuration.method, spectrum }] : [];
-    }),
+    spectra: [...new Map(spectra.toReversed().map((one) => [one.configuration, one])).values()].reverse(),
     differences: apart.words,
   };
 }
@@ -112,6 +114,16 @@ const subjects: readonly Subject[] = [
       validation.map((file) => basename(file)).join(' and ') || (validationHash === null ? 'none' : 'rows held out'),
   },
   { name: 'score', identity: ({ score }) => score, words: ({ score }) => scoreLabels[score] },
+  {
+    name: 'results version',
+    identity: ({ resultsVersion }) => String(resultsVersion),
+    words: ({ resultsVersion = 'before 1' }) => `results version ${resultsVersion}`,
+  },
+  {
+    name: 'init seed',
+    identity: ({ initSeed }) => String(initSeed),
+    words: ({ initSeed }) => (initSeed === null ? "each run's own init seed" : `init seed ${initSeed}`),
+  },
   { name: 'precision', identity: ({ precision }) => precision, words: ({ precision }) => precision },
   { name: 'backend', identity: ({ backend = 'onnx' }) => backend, words: ({ backend = 'onnx' }) => backend },
 ];
@@ -155,28 +167,47 @@ function sweepOf(studies: readonly MeasuredStudy[], named: readonly NamedConfigu
     named.find((one) => one.configuration === configuration)!.name;
   const progress = studies.map((study) => studyProgress(study.plan, study.runs));
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
+  const all = studies.flatMap(({ plan: { score }, runs }) => runs.map((run) => ({ score, ...run })));
+  const each = [...new Map(all.map((run) => [`${run.key} ${nameOf(run.configuration)}`, run])).values()];
+  const repeated = all.length - each.length;
   return {
-    runs: studies.flatMap(({ plan: { score }, runs }) =>
-      runs.map(({ configuration, learningRate, seed, result }) => ({
-        configuration: nameOf(configuration),
-        method: configuration.method,
-        learningRate,
-        seed,
-        score: scoreOf(result, score),
-        status: result.status,
-        ...(isShare(score) && { interval: intervalOf(result, score), loss: result.validationLoss ?? null }),
-      })),
-    ),
+    runs: each.map(({ score, configuration, learningRate, seed, result }) => ({
+      configuration: nameOf(configuration),
+      method: configuration.method,
+      learningRate,
+      seed,
+      score: scoreOf(result, score),
+      status: result.status,
+      ...(isShare(score) && { interval: intervalOf(result, score), loss: result.validationLoss ?? null }),
+    })),
     scoreDirection: directionOf(plan.score),
     isShare: isShare(plan.score),
-    configurations: named.filter(({ study, configuration }) => hasRuns(study, configuration)).map(sweepConfiguration),
+    configurations: eachOnce(
+      named.filter(({ study, configuration }) => hasRuns(study, configuration)).map(sweepConfiguration),
+    ),
     progress: {
-      done: sum(progress.map(({ done }) => done)),
-      planned: sum(progress.map(({ planned }) => planned)),
-      unfinished: progress.flatMap(({ unfinished }) => unfinished.map(nameOf)),
+      done: sum(progress.map(({ done }) => done)) - repeated,
+      planned: sum(progress.map(({ planned }) => planned)) - repeated,
+      unfinished: [...new Set(progress.flatMap(({ unfinished }) => unfinished.map(nameOf)))],
     },
     context: contextOf(studies),
   };
+}
+
+/** A configuration that several studies have is one, with what was measured of it in any. */
+function eachOnce(all: readonly SweepConfiguration[]): SweepConfiguration[] {
+  const names = [...new Set(all.map(({ configuration }) => configuration))];
+  return names.map((name) => {
+    const same = all.filter(({ configuration }) => configuration === name);
+    const joined = (parts: readonly (object | undefined)[]) =>
+      Object.fromEntries(parts.toReversed().flatMap((part) => Object.entries(part ?? {})));
+    return {
+      ...(joined(same) as unknown as SweepConfiguration),
+      limit: same.find(({ limit }) => limit)?.limit ?? null,
+      predictedRates: joined(same.map(({ predictedRates }) => predictedRates)),
+      prices: joined(same.map(({ prices }) => prices)),
+    };
+  });
 }
 
 function hasRuns({ runs }: MeasuredStudy, configuration: Configuration): boolean {

@@ -1,3 +1,6 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Configuration } from 'lambdamax/study';
 import {
   type Adapter,
   createAdapter,
@@ -10,63 +13,57 @@ import {
   taskTokenRows,
 } from 'lambdamax/training';
 
-/** What a best learning rate is sought for. */
-export interface Configuration {
-  readonly method: string;
-  readonly rank: number;
-  /** Optimizer steps of a run. */
-  readonly steps: number;
-}
+/** What a best learning rate is sought for: all else is the same in all runs. */
+export type Sought = Pick<Configuration, 'method' | 'rank' | 'steps'>;
 
 /** The model, what it trains on and what it is scored on. */
 export interface Experiment extends AsyncDisposable {
   readonly model: Model;
   readonly rows: readonly TokenRow[];
-  readonly scored: readonly TokenRow[];
-  /** The adapter that every run of a configuration starts from. */
-  start(configuration: Configuration): Promise<Adapter>;
+  /** Rows as files, for studies. */
+  readonly files: { readonly data: readonly string[]; readonly validation: readonly string[] };
+  /** The adapter that every run starts from. */
+  start(sought: Sought): Promise<Adapter>;
 }
 
 /** Rows of `math`: a thousand steps of four rows see each row once, so that none of the runs is held back by learning by heart. */
 const data = { task: 'math', trained: 4000, scored: 200 } as const;
 
 /** The command's own, at any rank. */
-const alpha = 16;
+export const alpha = 16;
 
-const seed = 1;
+export const seed = 1;
 
-/** Loads the model and its problems. */
-export async function openExperiment(folder: string, threads: number): Promise<Experiment> {
-  const model = await loadModel(folder, { threads });
+export const batchSize = 4;
+
+/** Loads the model and its problems, and writes their rows into a folder. */
+export async function openExperiment(checkpoint: string, folder: string, threads: number): Promise<Experiment> {
+  const model = await loadModel(checkpoint, { threads });
   const family = await loadTask(data.task);
   const rowsOf = async (split: 'train' | 'validation', limit: number): Promise<TokenRow[]> =>
     (await taskTokenRows(model, family, await readProblems(family, { split, limit }))).flatMap(({ row }) => row ?? []);
+  const fileOf = async (name: string, rows: readonly TokenRow[]): Promise<string> => {
+    const path = join(folder, `${name}.jsonl`);
+    await mkdir(folder, { recursive: true });
+    await writeFile(
+      path,
+      rows.map((row) => `${JSON.stringify({ input_ids: [...row.inputIds], labels: [...row.labels] })}\n`).join(''),
+    );
+    return path;
+  };
   const rows = await rowsOf('train', data.trained);
-  const starts = new Map<string, Promise<Adapter>>();
+  const validation = await fileOf('validation', await rowsOf('validation', data.scored));
   return {
     model,
     rows,
-    scored: await rowsOf('validation', data.scored),
-    async start({ method, rank }) {
-      const key = `${method} r${rank}`;
-      const made = starts.get(key) ?? createAdapter(model, { method, rank, alpha, initSeed: seed, rows });
-      starts.set(key, made);
-      const adapter = await made;
-      return { ...adapter, parameters: adapter.parameters.slice() };
-    },
+    files: { data: [await fileOf('train', rows)], validation: [validation] },
+    start: ({ method, rank }) => createAdapter(model, { method, rank, alpha, initSeed: seed, rows }),
     [Symbol.asyncDispose]: () => model.release(),
   };
 }
 
 /** How a run trains, all but its rate: the command's own settings, on few rows a step. */
 export function trainingOf(steps: number): Omit<FinetuneOptions, 'learningRate' | 'validation'> {
-  return {
-    optimizer: 'adamw',
-    schedule: 'cosine',
-    warmupSteps: Math.ceil(0.03 * steps - 1e-9),
-    steps,
-    batchSize: 4,
-    seed,
-    shuffle: true,
-  };
+  const warmupSteps = Math.ceil(0.03 * steps - 1e-9);
+  return { optimizer: 'adamw', schedule: 'cosine', warmupSteps, steps, batchSize, seed, shuffle: true };
 }

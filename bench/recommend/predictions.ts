@@ -1,5 +1,5 @@
 import { recommend, ruleOfThumb, trainingRangeTest } from 'lambdamax/analysis';
-import { type Configuration, type Experiment, trainingOf } from './experiment.ts';
+import { type Experiment, type Sought, trainingOf } from './experiment.ts';
 import type { PredictionRecord } from './records.ts';
 
 /** What is held against the sweeps; `predict` adds the rules that cost nothing. */
@@ -13,7 +13,7 @@ const probeBudget = 100;
 /** Asks one predictor about one configuration. */
 export async function predictionOf(
   experiment: Experiment,
-  configuration: Configuration,
+  configuration: Sought,
   by: PredictorName,
 ): Promise<PredictionRecord> {
   const { method, rank } = configuration;
@@ -32,7 +32,7 @@ interface Answer {
   readonly gradientEvaluations: number;
 }
 
-async function ask(experiment: Experiment, configuration: Configuration, by: PredictorName): Promise<Answer> {
+async function ask(experiment: Experiment, configuration: Sought, by: PredictorName): Promise<Answer> {
   const { model, rows } = experiment;
   const run = trainingOf(configuration.steps);
   if (by === 'rule-of-thumb') return { learningRate: ruleOfThumb(model.config), gradientEvaluations: 0 };

@@ -2,7 +2,7 @@ import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
-import type { Configuration } from './experiment.ts';
+import type { Sought } from './experiment.ts';
 
 const run = z.object({
   kind: z.literal('run'),
@@ -11,7 +11,8 @@ const run = z.object({
   learningRate: z.number(),
   /** On the scored rows, after training; null: it diverged. */
   loss: z.number().nullable(),
-  seconds: z.number(),
+  /** Of runs that were made by a sweep of the bench's own, before studies made them. */
+  seconds: z.number().optional(),
 });
 
 const prediction = z.object({
@@ -102,7 +103,7 @@ export class RecordFile {
 /** Those of one method at one rank. */
 export function ofConfiguration<Found extends RunRecord | PredictionRecord>(
   found: readonly Found[],
-  { method, rank }: Pick<Configuration, 'method' | 'rank'>,
+  { method, rank }: Pick<Sought, 'method' | 'rank'>,
 ): Found[] {
   return found.filter((one) => one.method === method && one.rank === rank);
 }

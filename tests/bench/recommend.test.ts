@@ -4,41 +4,15 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findingsOf } from '../../bench/recommend/findings.ts';
-import { halfSteps, nextRate, onGrid, type TriedRate } from '../../bench/recommend/grid.ts';
 import { RecordFile } from '../../bench/recommend/records.ts';
 import { recommended, recommendLines } from '../../bench/recommend.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 
-/** A loss whose best rate is known, and which breaks from `cliff` on. */
-function lossAt(learningRate: number, best: number, cliff = Number.POSITIVE_INFINITY): number | null {
-  return learningRate >= cliff ? null : 1 + 0.1 * Math.log(learningRate / best) ** 2;
+/** A loss whose best rate is known. */
+function lossAt(learningRate: number, best: number): number {
+  return 1 + 0.1 * Math.log(learningRate / best) ** 2;
 }
-
-function swept(start: number, best: number, cliff?: number): TriedRate[] {
-  const tried: TriedRate[] = [];
-  for (let rate: number | null = start; rate !== null; rate = nextRate(tried))
-    tried.push({ learningRate: rate, loss: lossAt(rate, best, cliff) });
-  return tried;
-}
-
-test('a sweep ends with worse rates on both sides of the best, wherever it begins', () => {
-  for (const start of [2.5e-4, 2e-3, 1.6e-2, 0.128])
-    for (const best of [9e-4, 3e-3, 7e-3]) {
-      const tried = swept(start, best, 10 * best).sort((a, b) => a.learningRate - b.learningRate);
-      const finished = tried.filter(({ loss }) => loss !== null);
-      const lowest = finished.toSorted((a, b) => a.loss! - b.loss!)[0]!;
-      assert.ok(Math.abs(Math.log2(lowest.learningRate / best)) <= 0.5 + 1e-3, `${lowest.learningRate} for ${best}`);
-      assert.ok(tried[0]!.learningRate < lowest.learningRate && tried.at(-1)!.learningRate > lowest.learningRate);
-      assert.ok(tried.every(({ learningRate }) => learningRate === onGrid(learningRate)));
-    }
-});
-
-test('half steps lie a root of two beside the best, once', () => {
-  const tried = swept(2e-3, 4.4e-3);
-  assert.equal(halfSteps(tried), [2.828e-3, 5.657e-3]);
-  assert.equal(halfSteps([...tried, ...halfSteps(tried).map((learningRate) => ({ learningRate, loss: 1 }))]), []);
-});
 
 test('findings count folds, intervals and prices of what lies in the folder', () =>
   inTemporaryFolder(async (folder) => {

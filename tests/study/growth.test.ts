@@ -9,7 +9,7 @@ import { openStudy, readStudy, runFolder } from '../../study/folder/record.ts';
 import type { ExecuteRun } from '../../study/measure/execute.ts';
 import type { StudyPlan } from '../../study/plan/plan.ts';
 import { sweep } from '../../study/sweep/sweep.ts';
-import { parabolaResult, someConfiguration, somePlan } from '../cases/studies.ts';
+import { leaveSpectra, parabolaResult, someConfiguration, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { throwsClearly } from '../oracles/throws.ts';
 
@@ -133,6 +133,27 @@ test('a configuration is called by what varies; several studies stand side by si
     assert.equal(both.differences, [`The model differs: base in ${a}, other in ${b}.`]);
     assert.is(both.sweep.context!.model, undefined);
     assert.is(both.sweep.context!.steps, 100);
+  }));
+
+test('a study that is named twice, or whose runs another one has too, counts once', () =>
+  inTemporaryFolder(async (folder) => {
+    const [a, b] = ['a', 'b'].map((name) => join(folder, name)) as [string, string];
+    await sweep(small, { study: a, execute });
+    const alone = await readStudyFindings(a);
+    assert.equal(await readStudyFindings(a, `${a}/`), alone);
+    await leaveSpectra(small, a, () => ({ tokens: 10, batches: 4, lambdaMax: { value: 3 } }));
+    await sweep(large, { study: b, execute });
+    const [{ sweep: both, spectra, differences }, { sweep: whole }] = [
+      await readStudyFindings(a, b),
+      await readStudyFindings(b),
+    ];
+    const sorted = (runs: typeof both.runs) => runs.map((run) => JSON.stringify(run)).sort();
+    assert.equal(sorted(both.runs), sorted(whole.runs));
+    const names = (all: typeof both) => all.configurations.map(({ configuration }) => configuration).sort();
+    assert.equal([names(both), both.progress], [names(whole), whole.progress]);
+    const measured = both.configurations.filter(({ lambdaMax }) => lambdaMax === 3);
+    assert.equal([measured.length, spectra.length], [8, 8]);
+    assert.equal(differences, []);
   }));
 
 test('studies that are scored in opposite ways are not put together', () =>
