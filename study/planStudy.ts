@@ -14,7 +14,7 @@ import { bundledModel, packageVersion } from '../training/package.ts';
 import { resultsVersion } from '../training/resultsVersion.ts';
 import { checkLists } from './configurations/axes.ts';
 import { adapterMethodOf, type Configuration } from './configurations/configuration.ts';
-import { type CompleteValues, checkedRows, configurationsOf, productOf } from './configurations/product.ts';
+import { type CompleteValues, checkedRows, makeConfigurations, productOf } from './configurations/product.ts';
 import { readStudyData } from './data.ts';
 import type { SweepData } from './measure/execute.ts';
 import { commonSettings, type StudyOptions, standardValues, usualStudy } from './options.ts';
@@ -49,7 +49,7 @@ export async function planStudy(
   const { maxLength = usualStudy.maxLength, maxNewTokens = usualStudy.maxNewTokens } = options;
   const task = options.task ?? (options.data === undefined ? usualStudy.task : undefined);
   const { data, plan } = await readStudyData(model, { ...options, task, maxLength, maxNewTokens }, listener);
-  const configurations = configurationsOf(values, commonSettings(options), data.rows.length);
+  const configurations = makeConfigurations(values, commonSettings(options), data.rows.length);
   for (const configuration of configurations) tellOfWarmup(configuration, listener);
   await refuseBroken(model, data, Math.min(...configurations.map(({ batchSize }) => batchSize)));
   const whole = await planOf(model, { ...options, ...runs }, configurations, plan);

@@ -15,7 +15,7 @@ import type { StudyOptions } from './options.ts';
 import { usualPredictors, usualSpectra } from './plan/measurements.ts';
 import { type PlannedStudy, planStudy } from './planStudy.ts';
 import { reportOf } from './report.ts';
-import type { SweepProgress } from './sweep/runs.ts';
+import type { RunProgress } from './sweep/runs.ts';
 import { type SweepRecord, sweep } from './sweep/sweep.ts';
 import type { StudyWork } from './work.ts';
 import { openStudyWork } from './workers.ts';
@@ -31,7 +31,7 @@ export interface StudyEvent {
   /** Which spectrum, or which predictor. */
   readonly what?: string;
   /** The run's rate, seed, step and result, where the part is a run. */
-  readonly run?: SweepProgress;
+  readonly run?: RunProgress;
 }
 
 /** Who is told how a study goes, and what may end it. */

@@ -6,7 +6,7 @@ import type { Adapter } from './adapters/create.ts';
 import { requireSavable, saveAdapter } from './adapters/files/files.ts';
 import { fileFault, makeFolder, readJson, writeJson } from './checkpoint/files.ts';
 import { inResultFolder, requireNoResults, unfinishedName } from './checkpoint/resultFolder.ts';
-import { isUnfinished } from './checkpoint/wholeFile.ts';
+import { isUnfinishedFile } from './checkpoint/wholeFile.ts';
 import type { TokenRow } from './data/examples.ts';
 import { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.ts';
 import { MetricsWriter } from './metrics.ts';
@@ -159,7 +159,8 @@ async function storedResult({ result, adapter }: RunPaths): Promise<Omit<RunFold
 /** What a process that was killed may have been writing. */
 async function removeTemporaries({ folder, adapter }: RunPaths): Promise<void> {
   for (const place of [folder, adapter])
-    for (const name of await readdir(place).catch(() => [])) if (isUnfinished(name)) await remove(join(place, name));
+    for (const name of await readdir(place).catch(() => []))
+      if (isUnfinishedFile(name)) await remove(join(place, name));
 }
 
 async function remove(path: string): Promise<void> {

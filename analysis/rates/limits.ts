@@ -13,7 +13,7 @@ export interface Limit {
 }
 
 /** What an optimizer's limit depends on besides curvature. */
-export interface OptimizerSettings {
+export interface LimitedOptimizer {
   /** The optimizer's name. */
   readonly name: string;
   readonly betas: readonly [beta1: number, beta2: number];
@@ -26,7 +26,7 @@ export interface OptimizerSettings {
  * limit is known. Throws as `thresholds` does.
  */
 export function limitOf(
-  optimizer: OptimizerSettings,
+  optimizer: LimitedOptimizer,
   curvature: Pick<ThresholdOptions, 'lambdaMax' | 'preconditionedLambdaMax' | 'twoRateLambdaMax'>,
 ): Limit | null {
   const { momentum, weightDecay } = optimizer;
@@ -36,7 +36,7 @@ export function limitOf(
 }
 
 /** Null for an optimizer whose steps are no linear rule (LoFT), and for Adam's own weight decay, which is divided by P with the gradient. */
-function limitNameOf({ name, momentum, weightDecay }: OptimizerSettings): keyof Thresholds | null {
+function limitNameOf({ name, momentum, weightDecay }: LimitedOptimizer): keyof Thresholds | null {
   switch (name) {
     case 'sgd':
       return momentum > 0 ? 'momentum' : 'gradientDescent';

@@ -41,7 +41,7 @@ export interface RunFindings {
  * Reads metrics.jsonl and, if it is there, result.json of a run's folder.
  * @throws LambdamaxError that names the file if there are no metrics, or it is not what finetune writes.
  */
-export async function readRun(folder: string): Promise<RunFindings> {
+export async function readRunFolder(folder: string): Promise<RunFindings> {
   const [metrics, result] = [join(folder, 'metrics.jsonl'), join(folder, 'result.json')];
   const lines = await readRows(metrics);
   return {

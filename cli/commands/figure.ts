@@ -78,8 +78,8 @@ async function ofStudies(folders: readonly string[]): Promise<Drawn> {
 }
 
 async function ofRun(folder: string): Promise<Drawn> {
-  const { readRun } = await import('../../analysis/report/runFolder.ts');
+  const { readRunFolder } = await import('../../analysis/report/runFolder.ts');
   const { runFigures, titleOfRun } = await import('../../analysis/report/runPage.ts');
-  const run = await readRun(folder);
+  const run = await readRunFolder(folder);
   return { title: titleOfRun(run), figures: runFigures(run) };
 }

@@ -42,11 +42,11 @@ async function reportStudies(folders: readonly string[], file: string, output: O
 }
 
 async function reportRun(folder: string, file: string, output: Output): Promise<void> {
-  const { readRun } = await import('../../analysis/report/runFolder.ts');
+  const { readRunFolder } = await import('../../analysis/report/runFolder.ts');
   const { renderRunPage } = await import('../../analysis/report/runPage.ts');
   const { sharpnessWords } = await import('../../analysis/rates/run.ts');
   const { writeFileWhole } = await import('../../training/checkpoint/files.ts');
-  const run = await readRun(folder);
+  const run = await readRunFolder(folder);
   await writeElsewhere(writeFileWhole(file, renderRunPage(run)));
   const sharpness = sharpnessWords(run.steps);
   output.result({ report: file, steps: run.steps.length, sharpness: sharpness.join(' ') }, () => [...sharpness, file]);

@@ -55,13 +55,13 @@ export type AdapterSizeOptions = {
   alphaPattern: Readonly<Record<string, number>> | undefined;
 }>;
 
-export type AdapterOptions = AdapterSizeOptions & Given<{ adapter: string | undefined; method: string | undefined }>;
+export type AdapterChoice = AdapterSizeOptions & Given<{ adapter: string | undefined; method: string | undefined }>;
 
 /**
  * @throws UsageError for --adapter together with --method (but for the file that the adapter was made with) or with any
  *   option that only a new adapter can have.
  */
-export function parseAdapter(args: Arguments): AdapterOptions {
+export function parseAdapter(args: Arguments): AdapterChoice {
   const method = optional(args, 'method', text);
   if (method === undefined || !isMethodFile(method)) atMostOne(args, 'adapter', 'method');
   const sizes = ['rank', 'alpha', 'rank-pattern', 'alpha-pattern', 'target-modules', 'init-seed'];

@@ -5,12 +5,12 @@ import type { TokenRow, TokenRows } from '../../training/data/examples.ts';
 import type { Model } from '../../training/model.ts';
 import type { Output } from '../words/output.ts';
 import type { Progress } from '../words/progress.ts';
-import type { AdapterOptions } from './adapterOptions.ts';
-import { type DataOptions, demand, type EngineOptions, type ModelOptions } from './options.ts';
+import type { AdapterChoice } from './adapterOptions.ts';
+import { type DataOptions, demand, type EngineOptions, type ModelChoice } from './options.ts';
 import { UsageError } from './usageError.ts';
 
 /** Opens the checkpoint that the options name, downloaded first if it is not there. */
-export async function openModel(options: ModelOptions & EngineOptions, output: Output): Promise<Model> {
+export async function openModel(options: ModelChoice & EngineOptions, output: Output): Promise<Model> {
   const directory = existsSync(options.model) ? options.model : await fetchModel(options.model, output);
   const { loadModel } = await import('../../training/model.ts');
   const { backendNamed } = await import('../../compute/index.ts');
@@ -57,7 +57,7 @@ async function fetchModel(name: string, output: Output): Promise<string> {
  */
 export async function openAdapter(
   model: Model,
-  options: AdapterOptions,
+  options: AdapterChoice,
   rows: readonly TokenRow[],
 ): Promise<Adapter | undefined> {
   const { adapter, method, ...size } = options;
@@ -72,11 +72,7 @@ export async function openAdapter(
 }
 
 /** The adapter that the options ask for, for a command that cannot do without one. */
-export async function demandAdapter(
-  model: Model,
-  options: AdapterOptions,
-  rows: readonly TokenRow[],
-): Promise<Adapter> {
+export async function demandAdapter(model: Model, options: AdapterChoice, rows: readonly TokenRow[]): Promise<Adapter> {
   const adapter = await openAdapter(model, options, rows);
   if (adapter !== undefined) return adapter;
   throw new UsageError({ subject: '--method', expected: 'a LoRA variant, or --adapter DIR', got: 'neither' });

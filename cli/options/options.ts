@@ -31,11 +31,11 @@ export const modelOptions: OptionGroup = {
   ),
 };
 
-export interface ModelOptions {
+export interface ModelChoice {
   readonly model: string;
 }
 
-export function parseModel(args: Arguments): ModelOptions {
+export function parseModel(args: Arguments): ModelChoice {
   return { model: optional(args, 'model', text) ?? bundledModel() };
 }
 

@@ -56,11 +56,11 @@ export const trainingOptions: OptionGroup = {
 };
 
 /** What was asked of an optimizer; what was not is its own. */
-export type OptimizerSettings = Given<
+export type OptimizerChoices = Given<
   { [Name in keyof LibrarySettings]: LibrarySettings[Name] | undefined } & { loraPlusRatio: number | undefined }
 >;
 
-export function parseOptimizer(args: Arguments): OptimizerSettings {
+export function parseOptimizer(args: Arguments): OptimizerChoices {
   return given({
     betas: optional(args, 'betas', betas),
     eps: optional(args, 'eps', number({ above: 0 })),
@@ -90,7 +90,7 @@ export function parseSchedule(args: Arguments): ScheduleSettings {
   };
 }
 
-export type TrainingOptions = OptimizerSettings &
+export type TrainingOptions = OptimizerChoices &
   ScheduleSettings & {
     readonly optimizer: string;
     readonly shuffle: boolean;

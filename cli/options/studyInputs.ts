@@ -8,16 +8,16 @@ import type { Arguments } from '../command.ts';
 import type { Output } from '../words/output.ts';
 import { parseAdapter } from './adapterOptions.ts';
 import { openModel } from './inputs.ts';
-import { type EngineOptions, type ModelOptions, parseData, parseEngine, parseModel } from './options.ts';
+import { type EngineOptions, type ModelChoice, parseData, parseEngine, parseModel } from './options.ts';
 import { parseTraining } from './runOptions.ts';
-import { parseSweep, type SweepOptions } from './sweepOptions.ts';
+import { parseSweep, type SweepChoices } from './sweepOptions.ts';
 import { parseExamination } from './taskInputs.ts';
 import { UsageError } from './usageError.ts';
 import { atMostOne, given, list, optional, text } from './values.ts';
 
 /** What a study's command line says, checked. */
-export type StudyOptions = Omit<LibraryOptions, 'model' | 'task' | 'precision' | 'backend' | 'threads'> &
-  ModelOptions &
+export type StudyChoices = Omit<LibraryOptions, 'model' | 'task' | 'precision' | 'backend' | 'threads'> &
+  ModelChoice &
   EngineOptions & {
     /** None where data are rows of files; each is studied by itself. */
     readonly tasks: readonly string[];
@@ -35,7 +35,7 @@ export interface StudyInputs {
  * Reads the options that `sweep` and `study` share. Without data they are about the bundled model's word problems.
  * @throws UsageError for several tasks with --data or --validation, or under one name, and for a method that there is not.
  */
-export async function parseStudy(args: Arguments): Promise<StudyOptions> {
+export async function parseStudy(args: Arguments): Promise<StudyChoices> {
   const { usualStudy } = await import('../../study/options.ts');
   const tasks = optional(args, 'task', list(text)) ?? (args.data === undefined ? [usualStudy.task] : []);
   const named = { ...args, ...(tasks.length > 0 && { task: tasks.join() }) };
@@ -68,7 +68,7 @@ export async function parseStudy(args: Arguments): Promise<StudyOptions> {
 }
 
 /** Loads the methods that are named: of files what they hold is not known before. What a file of configurations names is no usage. */
-async function requireMethods(args: Arguments, { methods = [], configurations = [] }: SweepOptions): Promise<void> {
+async function requireMethods(args: Arguments, { methods = [], configurations = [] }: SweepChoices): Promise<void> {
   const { loadMethod } = await import('../../training/adapters/methodFile.ts');
   const load = async (method: string | undefined, field: string): Promise<void> => {
     if (method !== undefined && !optimizerMethods.includes(method)) await loadMethod(method, field);
@@ -82,7 +82,7 @@ async function requireMethods(args: Arguments, { methods = [], configurations = 
 }
 
 /** Opens model and data, and makes the plans that they and the options lead to. The caller releases the model. */
-export async function openStudyInputs(options: StudyOptions, command: string, output: Output): Promise<StudyInputs> {
+export async function openStudyInputs(options: StudyChoices, command: string, output: Output): Promise<StudyInputs> {
   const model = await openModel(options, output);
   try {
     const { planStudy } = await import('../../study/planStudy.ts');

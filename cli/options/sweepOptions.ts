@@ -76,7 +76,7 @@ export const sweepOptions: OptionGroup = {
   ...workerTimeoutOption('Sweep'),
 };
 
-export type SweepOptions = AxisLists & {
+export type SweepChoices = AxisLists & {
   readonly grid: readonly number[];
   readonly seeds: readonly number[];
   readonly seedsNearBest: number | null;
@@ -95,7 +95,7 @@ export type SweepOptions = AxisLists & {
  * @throws UsageError for a setting that is given both as one value and as a list, and for lists beside --configurations; a
  * LambdamaxError that names what is wrong with that file.
  */
-export async function parseSweep(args: Arguments): Promise<SweepOptions> {
+export async function parseSweep(args: Arguments): Promise<SweepChoices> {
   const { parseGrid } = await import('../../study/search/grid.ts');
   const grid = parseGrid(required(args, 'lr', (given) => given));
   const what = { ...parseAxes(args), ...given({ configurations: await readConfigurations(args) }) };

@@ -4,10 +4,10 @@ import { bar } from './spectrumBars.ts';
 import type { MeasuredSpectrum } from './spectrumWords.ts';
 
 /** A method's spectrum beside vanilla LoRA's. */
-export type ComparedSpectrum = MeasuredSpectrum & { readonly relativeToLora: RelativeToLora };
+export type SpectrumBesideLora = MeasuredSpectrum & { readonly relativeToLora: RelativeToLora };
 
 /** lambda_max of each method, and its distribution over modules relative to LoRA's; bars are logarithmic. */
-export function comparisonLines(compared: readonly ComparedSpectrum[], output: Output): string[] {
+export function comparisonLines(compared: readonly SpectrumBesideLora[], output: Output): string[] {
   const medians = compared.map(({ relativeToLora: { whole, quartiles } }) => quartiles?.median ?? whole ?? Number.NaN);
   const logs = medians.filter((median) => median > 0).map(Math.log);
   const [low, high] = [Math.min(0, ...logs), Math.max(0, ...logs)];
@@ -22,7 +22,7 @@ export function comparisonLines(compared: readonly ComparedSpectrum[], output: O
     bar((Math.log(medians[index]!) - low) / (high - low)),
   ]);
   const header = ['method', 'lambda_max', 'standard error', 'over LoRA', 'least', '25 %', 'median', '75 %', 'most', ''];
-  const [{ tokens, batches }] = compared as [ComparedSpectrum];
+  const [{ tokens, batches }] = compared as [SpectrumBesideLora];
   return [
     ...output.table(header, rows),
     '',

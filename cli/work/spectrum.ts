@@ -3,12 +3,12 @@ import { relativeToLora } from '../../analysis/rates/relativeToLora.ts';
 import type { Adapter } from '../../training/adapters/create.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import type { Model } from '../../training/model.ts';
-import type { AdapterOptions } from '../options/adapterOptions.ts';
+import type { AdapterChoice } from '../options/adapterOptions.ts';
 import { demandAdapter } from '../options/inputs.ts';
 import type { WarmupSettings } from '../options/options.ts';
-import type { OptimizerSettings } from '../options/runOptions.ts';
+import type { OptimizerChoices } from '../options/runOptions.ts';
 import { given } from '../options/values.ts';
-import type { ComparedSpectrum } from '../words/comparisonLines.ts';
+import type { SpectrumBesideLora } from '../words/comparisonLines.ts';
 import { costLine } from '../words/cost.ts';
 import { type Output, shortNumber } from '../words/output.ts';
 import type { MeasuredSpectrum } from '../words/spectrumWords.ts';
@@ -21,7 +21,7 @@ export interface SpectrumSettings
   > {
   readonly operator: SpectrumResult['operator'];
   /** The optimizer of the warm-up of `adam`, and of the limits. */
-  readonly optimizer: OptimizerSettings;
+  readonly optimizer: OptimizerChoices;
   readonly warmup: WarmupSettings;
   /** Number of batches from which `--along-update` takes a step each; absent: not measured. */
   readonly directions?: number;
@@ -92,11 +92,11 @@ export async function measureSpectrum(
 export async function compareMethods(
   model: Model,
   methods: readonly string[],
-  adapterOptions: AdapterOptions,
+  adapterOptions: AdapterChoice,
   rows: readonly TokenRow[],
   settings: SpectrumRun,
   output: Output,
-): Promise<ComparedSpectrum[]> {
+): Promise<SpectrumBesideLora[]> {
   const spectra: MeasuredSpectrum[] = [];
   for (const method of methods) {
     output.say(method);

@@ -60,7 +60,7 @@ export function checkedRows(source: string, content: unknown): AxisValues[] {
 }
 
 /** The configurations that rows of settings stand for, each once. `trainingRows` is how many rows there are to train on. */
-export function configurationsOf(
+export function makeConfigurations(
   rows: readonly CompleteValues[],
   common: CommonSettings,
   trainingRows: number,

@@ -4,7 +4,7 @@ import { isAbsolute, join, relative } from 'node:path';
 import { LambdamaxError } from '../../errors.ts';
 import { fileFault, makeFolder, readJson, writeJson } from '../../training/checkpoint/files.ts';
 import { lockFolder } from '../../training/checkpoint/folderLock.ts';
-import { isUnfinished } from '../../training/checkpoint/wholeFile.ts';
+import { isUnfinishedFile } from '../../training/checkpoint/wholeFile.ts';
 import { canonicalJson } from '../../training/data/hash.ts';
 import type { Configuration } from '../configurations/configuration.ts';
 import {
@@ -53,7 +53,7 @@ export interface OpenStudy {
 }
 
 /** What a killed process leaves behind: files that are not whole, and drafts of a lock. */
-const isLeftover = (name: string): boolean => isUnfinished(name) || name.startsWith('.lock.');
+const isLeftover = (name: string): boolean => isUnfinishedFile(name) || name.startsWith('.lock.');
 
 /**
  * Begins a study in a folder, or goes on with the one there. The plan may have other configurations, rates and seeds than the one

@@ -10,7 +10,7 @@ import {
   halfSteps,
   nearBest,
   nextRates,
-  type RatePoint,
+  type ScoredRate,
   usualLimits,
 } from './extend.ts';
 
@@ -25,9 +25,9 @@ export interface RunBatch {
 export interface ConfigurationSweep {
   readonly configuration: Configuration;
   /** First seed, ascending in rate. */
-  readonly points: readonly RatePoint[];
+  readonly points: readonly ScoredRate[];
   /** Null when training diverged at every rate. */
-  readonly best: RatePoint | null;
+  readonly best: ScoredRate | null;
   /** Whether clearly worse rates lie on both sides of the best. */
   readonly bracketed: boolean;
 }
@@ -45,7 +45,7 @@ export function* configurationRuns(
   const limits: ExtensionLimits = { ...usualLimits, mostRates: plan.mostRates };
   const [firstSeed, ...furtherSeeds] = plan.seeds;
   if (firstSeed === undefined) throw new LambdamaxError({ subject: 'seeds of the plan', expected: 'one or more' });
-  const points: RatePoint[] = [];
+  const points: ScoredRate[] = [];
   const seedRuns = (rates: number): number =>
     furtherSeeds.length * Math.min(rates, plan.seedsNearBest === null ? rates : 2 * plan.seedsNearBest + 1);
   const tryRates = function* (rates: readonly number[], passesLeft: number) {
@@ -77,7 +77,7 @@ export function* configurationRuns(
 }
 
 /** What a result says about its rate; beside a share stand its confidence interval and the validation loss. */
-function ratePoint(learningRate: number, result: RunResult, measure: ScoreMeasure): RatePoint {
+function ratePoint(learningRate: number, result: RunResult, measure: ScoreMeasure): ScoredRate {
   const score = scoreOf(result, measure);
   if (!isShare(measure)) return { learningRate, score };
   return { learningRate, score, low: intervalOf(result, measure)?.[0] ?? null, loss: result.validationLoss ?? null };

@@ -1,5 +1,5 @@
 /** The outcome at one learning rate; a null score means that training diverged. */
-export interface RatePoint {
+export interface ScoredRate {
   readonly learningRate: number;
   readonly score: number | null;
   /** The lower end of its confidence interval, of a score that is a share of problems solved. */
@@ -39,7 +39,7 @@ export const automaticGrid: readonly number[] = [6.25e-5, 2.5e-4, 1e-3, 4e-3, 1.
 /** Which sides of the best rate are closed off by clearly worse ones. */
 export interface Bracket {
   /** Null when every rate diverged. */
-  readonly best: RatePoint | null;
+  readonly best: ScoredRate | null;
   readonly below: boolean;
   readonly above: boolean;
 }
@@ -53,13 +53,13 @@ export interface Bracket {
  * shares cannot: where nothing is solved, where all is, and where guessing solves as much.
  */
 export function bracket(
-  points: readonly RatePoint[],
+  points: readonly ScoredRate[],
   direction: Direction,
   limits: ExtensionLimits = usualLimits,
 ): Bracket {
   const best = bestPoint(points, direction);
   if (best === null) return { best, below: false, above: points.length > 0 };
-  const closed = (side: readonly RatePoint[]): boolean =>
+  const closed = (side: readonly ScoredRate[]): boolean =>
     side.some(({ score }) => score === null) ||
     side.filter((point) => isClearlyWorse(point as ScoredPoint, best, direction, limits.margin)).length >=
       limits.worseRates;
@@ -75,7 +75,7 @@ export function bracket(
  * grid and one above it, `factor` away from its ends. Empty when the optimum is bracketed or a limit is reached.
  */
 export function nextRates(
-  points: readonly RatePoint[],
+  points: readonly ScoredRate[],
   direction: Direction,
   factor: number,
   limits: ExtensionLimits = usualLimits,
@@ -96,7 +96,7 @@ export function nextRates(
  * The geometric means of the best rate and its two neighbours: the grid twice as fine where it matters. Neighbours less
  * than a factor of 1.2 away stay as they are; the noise between seeds is half of that.
  */
-export function halfSteps(points: readonly RatePoint[], direction: Direction): number[] {
+export function halfSteps(points: readonly ScoredRate[], direction: Direction): number[] {
   const best = bestPoint(points, direction);
   if (best === null) return [];
   const rates = points.map(({ learningRate }) => learningRate).sort((a, b) => a - b);
@@ -110,7 +110,7 @@ export function halfSteps(points: readonly RatePoint[], direction: Direction): n
 }
 
 /** The rates at which further seeds run: the best one and `neighbours` on either side of it, ascending. */
-export function nearBest(points: readonly RatePoint[], direction: Direction, neighbours: number): number[] {
+export function nearBest(points: readonly ScoredRate[], direction: Direction, neighbours: number): number[] {
   const best = bestPoint(points, direction);
   if (best === null) return [];
   const rates = points.map(({ learningRate }) => learningRate).sort((a, b) => a - b);
@@ -126,9 +126,9 @@ export function gridFactor(rates: readonly number[]): number {
   return Math.max(factor, Math.SQRT2);
 }
 
-type ScoredPoint = RatePoint & { readonly score: number };
+type ScoredPoint = ScoredRate & { readonly score: number };
 
-function bestPoint(points: readonly RatePoint[], direction: Direction): ScoredPoint | null {
+function bestPoint(points: readonly ScoredRate[], direction: Direction): ScoredPoint | null {
   const scored = points.filter((point): point is ScoredPoint => point.score !== null);
   const [best = null] = scored.sort(
     (a, b) => badness(a, direction) - badness(b, direction) || lossGap(a, b) || a.learningRate - b.learningRate,
@@ -150,7 +150,7 @@ function badness({ score }: ScoredPoint, direction: Direction): number {
 }
 
 /** How much larger the loss beside the first score is; 0 where there is none to compare. */
-function lossGap({ loss: a }: RatePoint, { loss: b }: RatePoint): number {
+function lossGap({ loss: a }: ScoredRate, { loss: b }: ScoredRate): number {
   return a == null || b == null ? 0 : a - b;
 }
 

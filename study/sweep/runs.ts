@@ -11,7 +11,7 @@ import type { ScoreMeasure } from '../plan/score.ts';
 import { writeResults } from './resultsCsv.ts';
 
 /** A sweep has begun a run, taken a step of it, finished it, or found it done. */
-export interface SweepProgress {
+export interface RunProgress {
   readonly event: 'started' | 'step' | 'finished' | 'found';
   readonly key: string;
   readonly run: RunConfiguration;
@@ -33,7 +33,7 @@ export interface StudyRunsOptions {
   /** How many runs `execute` is given at once. */
   readonly atOnce: number;
   readonly curvatureOf: CurvatureOf;
-  readonly onProgress?: ((progress: SweepProgress) => void) | undefined;
+  readonly onProgress?: ((progress: RunProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface StudyRunsOptions {
 export class StudyRuns {
   readonly #study: OpenStudy;
   readonly #execute: ExecuteRun;
-  readonly #onProgress: (progress: SweepProgress) => void;
+  readonly #onProgress: (progress: RunProgress) => void;
   readonly #turns: Turns;
   readonly #curvatureOf: CurvatureOf;
   readonly #signal: AbortSignal | undefined;
@@ -77,7 +77,7 @@ export class StudyRuns {
     const { folder, plan } = this.#study;
     const run = runConfiguration(plan, choice);
     const key = runKey(run);
-    const report = (event: SweepProgress['event'], result: RunResult | null, step = result?.steps ?? 0): void => {
+    const report = (event: RunProgress['event'], result: RunResult | null, step = result?.steps ?? 0): void => {
       const [done, planned] = [this.#finished.size, this.#planned];
       this.#onProgress({ event, key, run, configuration: choice.configuration, step, result, done, planned });
     };

@@ -4,7 +4,7 @@ import type { ExecuteRun } from '../measure/execute.ts';
 import { readCurvature } from '../measure/spectra.ts';
 import type { StudyPlan } from '../plan/plan.ts';
 import { type ConfigurationSweep, configurationRuns } from '../search/configurationRuns.ts';
-import { StudyRuns, type SweepProgress } from './runs.ts';
+import { type RunProgress, StudyRuns } from './runs.ts';
 
 /** What a sweep needs besides its plan. */
 export interface SweepOptions {
@@ -13,7 +13,7 @@ export interface SweepOptions {
   readonly execute: ExecuteRun;
   /** How many runs `execute` is given at once; default 1. */
   readonly atOnce?: number;
-  readonly onProgress?: (progress: SweepProgress) => void;
+  readonly onProgress?: (progress: RunProgress) => void;
   /** Once it is aborted no run begins any more, and those under way end at their next step, as if they had not begun. */
   readonly signal?: AbortSignal | undefined;
 }

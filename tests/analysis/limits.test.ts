@@ -1,13 +1,13 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { limitOf, type OptimizerSettings } from '../../analysis/rates/limits.ts';
+import { type LimitedOptimizer, limitOf } from '../../analysis/rates/limits.ts';
 import { optimizerNames } from '../../training/optimizers/index.ts';
 import { assertClose } from '../oracles/close.ts';
 
-const usual: OptimizerSettings = { name: 'adamw', betas: [0.9, 0.999], momentum: 0, weightDecay: 0 };
+const usual: LimitedOptimizer = { name: 'adamw', betas: [0.9, 0.999], momentum: 0, weightDecay: 0 };
 const curvature = { lambdaMax: 10, preconditionedLambdaMax: 400 };
 
-const right: readonly (readonly [Partial<OptimizerSettings>, rate: number, formula: string])[] = [
+const right: readonly (readonly [Partial<LimitedOptimizer>, rate: number, formula: string])[] = [
   [{ name: 'sgd' }, 2 / 10, '2 / lambda_max(H)'],
   [{ name: 'sgd', momentum: 0.5 }, 3 / 10, '3 / lambda_max(H)'],
   [{ name: 'sgd', momentum: 0.9 }, 3.8 / 10, '3.8 / lambda_max(H)'],

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type RunStep, sharpnessWords } from '../../analysis/rates/run.ts';
-import { readRun } from '../../analysis/report/runFolder.ts';
+import { readRunFolder } from '../../analysis/report/runFolder.ts';
 import { renderRunPage } from '../../analysis/report/runPage.ts';
 import { faultsOf, figuresOf, hostileText, ownPart } from '../cases/pages.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
@@ -102,13 +102,13 @@ test('a run is read from its folder, done or not, and what is no run is named', 
   inTemporaryFolder(async (folder) => {
     const run = join(folder, 'my run');
     await mkdir(run);
-    await throwsClearly(() => readRun(run), /my run\/metrics\.jsonl: .*no such file/);
+    await throwsClearly(() => readRunFolder(run), /my run\/metrics\.jsonl: .*no such file/);
     await writeFile(join(run, 'metrics.jsonl'), steps.map((step) => `${JSON.stringify(step)}\n`).join(''));
-    assert.equal(await readRun(run), { name: 'my run', steps, result: null });
+    assert.equal(await readRunFolder(run), { name: 'my run', steps, result: null });
     await writeFile(join(run, 'result.json'), JSON.stringify({ ...result, accuracy: null }));
-    assert.is((await readRun(`${run}/`)).result!.finalLoss, 1);
+    assert.is((await readRunFolder(`${run}/`)).result!.finalLoss, 1);
     await appendFile(join(run, 'metrics.jsonl'), '{"step":21,"loss":"low"}\n');
-    await throwsClearly(() => readRun(run), /metrics\.jsonl, line 21: expected what finetune writes, got loss: /);
+    await throwsClearly(() => readRunFolder(run), /metrics\.jsonl, line 21: expected what finetune writes, got loss: /);
   }));
 
 test.run();

@@ -8,7 +8,7 @@ import {
   halfSteps,
   nearBest,
   nextRates,
-  type RatePoint,
+  type ScoredRate,
   usualLimits,
 } from '../../study/search/extend.ts';
 import { proportion } from '../../training/tasks/proportion.ts';
@@ -16,8 +16,8 @@ import { proportion } from '../../training/tasks/proportion.ts';
 type Landscape = (learningRate: number) => number | null;
 
 /** Tries the grid and then whatever the extension asks for. */
-function extended(score: Landscape, grid: readonly number[], direction: Direction): RatePoint[] {
-  const at = (learningRate: number): RatePoint => ({ learningRate, score: score(learningRate) });
+function extended(score: Landscape, grid: readonly number[], direction: Direction): ScoredRate[] {
+  const at = (learningRate: number): ScoredRate => ({ learningRate, score: score(learningRate) });
   const points = grid.map(at);
   for (;;) {
     const rates = nextRates(points, direction, gridFactor(grid));
@@ -61,7 +61,7 @@ test('a bracketed grid is left alone', () => {
 });
 
 test('one diverged rate closes the upper side, one worse rate does not', () => {
-  const points = (last: number | null): RatePoint[] =>
+  const points = (last: number | null): ScoredRate[] =>
     [3, 2.5, 2, last].map((score, index) => ({ learningRate: 1e-4 * 2 ** index, score }));
   assert.equal(nextRates(points(null), 'lower', 2), []);
   assert.equal(nextRates(points(2.5), 'lower', 2), [1.6e-3]);
@@ -79,8 +79,8 @@ test('where all rates diverge, the grid goes down until one does not', () => {
 });
 
 /** Accuracies over 200 problems with the losses beside them, tried as {@link extended} tries. */
-function examined(accuracy: Landscape, loss: Landscape | null, grid: readonly number[]): RatePoint[] {
-  const at = (learningRate: number): RatePoint => {
+function examined(accuracy: Landscape, loss: Landscape | null, grid: readonly number[]): ScoredRate[] {
+  const at = (learningRate: number): ScoredRate => {
     const solved = accuracy(learningRate);
     const share = solved === null ? null : proportion(Math.round(200 * solved), 200);
     return {
@@ -144,7 +144,7 @@ for (let seed = 0; seed < 20; seed++)
   });
 
 test('of equal accuracies the lower loss is the best, and a higher accuracy whatever its loss', () => {
-  const point = (learningRate: number, score: number, loss: number): RatePoint => ({
+  const point = (learningRate: number, score: number, loss: number): ScoredRate => ({
     learningRate,
     score,
     loss,
@@ -157,7 +157,7 @@ test('of equal accuracies the lower loss is the best, and a higher accuracy what
 
 test('an accuracy within the interval of the best closes nothing, one below it does', () => {
   const { value: best, low } = proportion(120, 200);
-  const points = (worse: number): RatePoint[] =>
+  const points = (worse: number): ScoredRate[] =>
     [worse, worse, best, null].map((score, index) => ({ learningRate: 1e-4 * 2 ** index, score, low }));
   assert.equal(nextRates(points(low + 0.005), 'higher', 2), [5e-5]);
   assert.equal(nextRates(points(low - 0.005), 'higher', 2), []);

@@ -10,7 +10,7 @@ export type Content = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable
 const unfinished = /\.unfinished-[0-9a-f]{16}$/;
 
 /** Whether a file of this name was never finished. */
-export function isUnfinished(name: string): boolean {
+export function isUnfinishedFile(name: string): boolean {
   return unfinished.test(name);
 }
 

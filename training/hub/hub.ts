@@ -6,7 +6,7 @@ import { LambdamaxError } from '../../errors.ts';
 import { besideWeights, chatTemplateFolder, otherWeights, saveAgain } from '../checkpoint/checkpoint.ts';
 import { copyFileWhole, fileFault, makeFolder, readJson, writeFileWhole } from '../checkpoint/files.ts';
 import { causeOf, download, type RemoteFile } from './download.ts';
-import { cacheFolder, type Environment, type HubToken, hubToken, isOffline } from './environment.ts';
+import { type HubEnvironment, type HubToken, hubCacheFolder, hubToken, isOffline } from './environment.ts';
 import { proxiedFetch } from './proxy.ts';
 
 /** How a model is fetched. */
@@ -16,7 +16,7 @@ export interface DownloadOptions {
   /** Something that the user should know, in a sentence. */
   readonly onNotice?: (sentence: string) => void;
   /** Where the hub, its cache, a token and a proxy are, by the variables of huggingface_hub; default `process.env`. */
-  readonly environment?: Environment;
+  readonly environment?: HubEnvironment;
 }
 
 /** `org/name`, and a branch, tag or commit if need be: `org/name@main`. */
@@ -46,7 +46,7 @@ export async function downloadModel(name: string, options: DownloadOptions = {})
     fetch: authorisedFetch(proxiedFetch(environment), hubUrl, token),
     ...(token && { tokenSource: token.source }),
   };
-  const cache = join(cacheFolder(environment), `models--${repo.replace('/', '--')}`);
+  const cache = join(hubCacheFolder(environment), `models--${repo.replace('/', '--')}`);
   const mustStayOffline = isOffline(environment);
   let listing: Listing;
   try {

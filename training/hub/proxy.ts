@@ -4,10 +4,10 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
 import { LambdamaxError } from '../../errors.ts';
-import type { Environment } from './environment.ts';
+import type { HubEnvironment } from './environment.ts';
 
 /** The proxy for a URL by HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, as curl and Python read them; null for none. */
-export function proxyFor(url: URL, environment: Environment): URL | null {
+export function proxyFor(url: URL, environment: HubEnvironment): URL | null {
   const variable = (name: string) => environment[name.toLowerCase()] || environment[name] || '';
   if (isExcepted(url, variable('NO_PROXY'))) return null;
   const scheme = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
@@ -42,7 +42,7 @@ const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308];
  * `fetch` that goes through the environment's proxy where it names one for an address, which Node's own does not before version
  * 24. It takes requests without a body, all that reading from a hub needs.
  */
-export function proxiedFetch(environment: Environment): typeof fetch {
+export function proxiedFetch(environment: HubEnvironment): typeof fetch {
   if (!Object.keys(environment).some((name) => /^(?:https?|all)_proxy$/i.test(name))) return fetch;
   return async (input, init) => {
     const request = new Request(input, init);

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { randomStream } from '../../../compute/random.ts';
 import { copyFileWhole, writeFileWhole, writeJson } from '../../../training/checkpoint/files.ts';
 import { writeSafetensors } from '../../../training/checkpoint/safetensors.ts';
-import { isUnfinished, writeWhole } from '../../../training/checkpoint/wholeFile.ts';
+import { isUnfinishedFile, writeWhole } from '../../../training/checkpoint/wholeFile.ts';
 import { MetricsWriter } from '../../../training/metrics.ts';
 import { canMount, onSmallDisk } from '../../cases/smallDisk.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
@@ -131,9 +131,9 @@ test('a device is written to as it is', async () => {
 });
 
 test('what a killed process leaves is known by its name', () => {
-  assert.ok(isUnfinished('study.json.unfinished-0123456789abcdef'));
+  assert.ok(isUnfinishedFile('study.json.unfinished-0123456789abcdef'));
   for (const name of ['study.json', 'unfinished-0123456789abcdef', 'study.json.unfinished-1'])
-    assert.not(isUnfinished(name));
+    assert.not(isUnfinishedFile(name));
 });
 
 test.run();

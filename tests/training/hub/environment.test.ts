@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cacheFolder, hubToken, isOffline } from '../../../training/hub/environment.ts';
+import { hubCacheFolder, hubToken, isOffline } from '../../../training/hub/environment.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
 import { throwsClearly } from '../../oracles/throws.ts';
 
@@ -24,7 +24,8 @@ const caches: readonly (readonly [environment: Record<string, string>, folder: s
 ];
 
 for (const [environment, folder] of caches)
-  test(`${JSON.stringify(environment)} keeps models in ${folder}`, () => assert.is(cacheFolder(environment), folder));
+  test(`${JSON.stringify(environment)} keeps models in ${folder}`, () =>
+    assert.is(hubCacheFolder(environment), folder));
 
 test('HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE', () => {
   assert.equal(
