@@ -38,7 +38,7 @@ export async function writeProblem(
   await writeFile(join(folder, 'model.safetensors'), safetensors(weightsOf(shape), randomStream(seed, 'weights')));
 
   await using model = await loadModel(folder);
-  const adapter = await createAdapter(model, { method: 'lora', rank });
+  const adapter = await createAdapter(model, { method: 'lora', rank, alpha: 2 * rank });
   const values = randomStream(seed, 'adapter');
   // Of the size that A starts with; B as small as training makes it.
   if (point === 'perturbed')

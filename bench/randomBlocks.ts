@@ -48,7 +48,7 @@ export async function* randomBlocks(
   const batch = batchOf(await readTokens(path), shape);
   for (let index = 0; index < count; index++) {
     const method = pick(methods);
-    const adapter = await createAdapter(single, { method, rank: shape.rank, initSeed: index });
+    const adapter = await createAdapter(single, { method, rank: shape.rank, alpha: 2 * shape.rank, initSeed: index });
     const spread = pick([0, 0.02, 0.2]);
     for (let i = 0; i < adapter.parameters.length; i++)
       adapter.parameters[i] = adapter.parameters[i]! + spread * random.normal();

@@ -109,7 +109,7 @@ async function openExam(model: Model, name: string): Promise<Exam> {
 
 async function run(exam: Exam, method: Method, learningRate: number): Promise<Record<'validation' | 'test', Outcome>> {
   const { steps, batchSize, rank } = training;
-  const adapter = await createAdapter(exam.model, { method, rank });
+  const adapter = await createAdapter(exam.model, { method, rank, alpha: 2 * rank });
   const { status } = await finetune(exam.model, adapter, exam.rows, {
     ...{ steps, batchSize, learningRate, optimizer: 'adamw', schedule: 'cosine', warmupSteps: 9 },
     ...{ seed: 0, shuffle: true, maxGradNorm: 1 },

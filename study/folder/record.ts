@@ -66,8 +66,7 @@ export async function openStudy(folder: string, wanted: StudyPlan): Promise<Open
   await makeFolder(folder, 'a folder to write a study in');
   const lock = await lockFolder(folder);
   let edited: readonly string[] = [];
-  // Fields in the order of a plan that was read, so that what is written does not depend on whether one was.
-  let plan = planSchema.parse(JSON.parse(JSON.stringify(wanted)));
+  let plan = wanted;
   try {
     const path = join(folder, 'study.json');
     const stored = await readPlan(path);
@@ -75,7 +74,7 @@ export async function openStudy(folder: string, wanted: StudyPlan): Promise<Open
       refuseOtherVersion(path, stored, wanted);
       refuseOtherSubject(path, planDifferences(stored, wanted));
       edited = editedFiles(stored, wanted);
-      plan = grown(stored, plan);
+      plan = grown(stored, wanted);
     }
     for (const inner of ['runs', 'spectra']) await makeFolder(join(folder, inner), 'a folder to write a study in');
     await removeLeftovers(folder);
@@ -189,7 +188,8 @@ export async function beginRun(folder: string, configuration: RunConfiguration):
     throw fileFault(path, 'a folder to write a run in', cause);
   }
   await makeFolder(path, 'a folder to write a run in');
-  await writeJson(join(path, 'run.json'), configuration);
+  // In one order of fields, whether the plan was made just now or read.
+  await writeJson(join(path, 'run.json'), runSchema.parse(configuration));
   return path;
 }
 

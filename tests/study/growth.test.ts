@@ -30,8 +30,8 @@ function product(methods: readonly string[], ranks: readonly number[], batchSize
   );
 }
 
-const small = somePlan({ configurations: product(['lora', 'pissa'], [2, 8], [4, 16]), seeds: [0] });
-const large = somePlan({ configurations: product(['lora', 'pissa'], [2, 8, 32], [4, 16]), seeds: [0, 1] });
+const small = somePlan({ configurations: product(['lora', 'pissa'], [2], [4, 16]), seeds: [0] });
+const large = somePlan({ configurations: product(['lora', 'pissa'], [2, 32], [4, 16]), seeds: [0, 1] });
 
 const results = (study: string): Promise<string> => readFile(join(study, 'results.csv'), 'utf8');
 
@@ -100,7 +100,7 @@ for (let seed = 0; seed < 2; seed++)
       };
       let plan = small;
       for (let turn = 0; turn < 3; turn++) {
-        const configurations = product(some(['lora', 'pissa']), some([2, 8, 32]), some([4, 16]));
+        const configurations = product(some(['lora', 'pissa']), some([2, 32]), some([4, 16]));
         plan = somePlan({ configurations, seeds: some([0, 1, 2]), grid: some([1e-4, 4e-4, 1.6e-3, 6.4e-3]) });
         for (let tries = 0; tries < 100; tries++) {
           const done = await sweep(plan, { study, execute: shaky, atOnce: 3 }).catch(() => null);
@@ -115,7 +115,13 @@ for (let seed = 0; seed < 2; seed++)
 test('a configuration is called by what varies; several studies stand side by side by that in which they differ', () =>
   inTemporaryFolder(async (folder) => {
     const [a, b] = ['a', 'b'].map((name) => join(folder, name)) as [string, string];
-    await sweep(small, { study: a, execute });
+    const crossed = {
+      ...small,
+      configurations: product(['lora', 'pissa'], [2, 8], [4, 16]),
+      mostRates: 0,
+      refinements: 0,
+    };
+    await sweep(crossed, { study: a, execute });
     const { sweep: one, differences } = await readStudyFindings(a);
     assert.equal(differences, []);
     assert.equal(one.configurations.map(({ configuration }) => configuration).slice(0, 3), [
@@ -124,7 +130,7 @@ test('a configuration is called by what varies; several studies stand side by si
       'lora, rank 8, batch 4',
     ]);
     assert.equal(one.configurations[1]!.settings, { rank: '2', batch_size: '16' });
-    const other = { ...small, configurations: product(['lora'], [8], [4]), model: 'models/other', modelHash: 'm1' };
+    const other = { ...crossed, configurations: product(['lora'], [8], [4]), model: 'models/other', modelHash: 'm1' };
     await sweep(other, { study: b, execute });
     const both = await readStudyFindings(a, b);
     assert.is(both.sweep.configurations.length, 9);

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import {
   type CommonSettings,
   type CompleteValues,
-  configurationsOf,
+  makeConfigurations,
   productOf,
 } from '../../study/configurations/product.ts';
 
@@ -23,7 +23,9 @@ function betasOf(asked: CommonSettings['optimizer']): Record<string, readonly nu
     maxLength: 64,
     shuffle: true,
   };
-  return Object.fromEntries(configurationsOf(rows, common, 100).map(({ optimizer: { name, betas } }) => [name, betas]));
+  return Object.fromEntries(
+    makeConfigurations(rows, common, 100).map(({ optimizer: { name, betas } }) => [name, betas]),
+  );
 }
 
 test('in a study of several optimizers each has its own settings where none are asked for', () => {
