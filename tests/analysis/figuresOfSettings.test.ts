@@ -105,7 +105,7 @@ test('optimum-by-setting has a panel for each numeric setting with its power, an
   const figure = optimumBySetting(prediction.points, prediction.powers);
   assert.equal(
     figure.layout.annotations!.map(({ text }) => text),
-    ['<b>Rank^-0.50 (-0.50 to -0.50)</b>', '<b>Batch^0.50 (0.50 to 0.50)</b>'],
+    ['<b>Rank^-0.50 (-0.64 to -0.36)</b>', '<b>Batch^0.50 (0.26 to 0.74)</b>'],
   );
   assert.equal(inLegend(figure), methods);
   const [byRank, byBatch] = ['x1', 'x2'].map((axis) =>
