@@ -7,6 +7,7 @@ export function optimaTable({ points }: Prediction, output: Output): string[] {
   const hasLoss = points.some(({ optimum }) => optimum.loss !== undefined);
   const hasRatio = points.some(({ method, ratioToLora }) => ratioToLora !== null && !isLora({ method }));
   const limited = points.flatMap(({ limit }) => limit ?? []);
+  const optimizers = [...new Set(limited.map(({ optimizer }) => optimizer ?? 'gradient descent'))];
   return output.table(
     [
       ...['configuration', 'best rate', 'low', 'high'],
@@ -14,7 +15,7 @@ export function optimaTable({ points }: Prediction, output: Output): string[] {
       'score',
       ...(hasLoss ? ['loss'] : []),
       'breaks at',
-      ...(limited.length === 0 ? [] : [`limit of ${limited[0]!.optimizer ?? 'gradient descent'}`]),
+      ...(limited.length === 0 ? [] : [`limit of ${optimizers.length === 1 ? optimizers[0] : 'its optimizer'}`]),
       ...['lambda_max', '2/lambda_max'],
     ],
     points.map(({ configuration, isUnfinished, optimum, ratioToLora, divergesAt, limit, lambdaMax }) => [
