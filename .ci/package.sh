@@ -48,6 +48,7 @@ printf '%s\n' \
   '{"input_ids": [5, 6, 7, 8, 9, 10], "labels": [-100, -100, 7, 8, 9, 10]}' \
   '{"input_ids": [20, 21, 22], "labels": [-100, 21, 22]}' > tokens.jsonl
 npx lambdamax evaluate --data tokens.jsonl --json > evaluated.json
+printf '{"word": "abc", "reversed": "cba"}\n' > words.jsonl
 node --input-type=module <<'JS'
 import { readFileSync } from 'node:fs';
 const { loss, tokens } = JSON.parse(readFileSync('evaluated.json', 'utf8'));
@@ -57,6 +58,23 @@ JS
 npx lambdamax study --study study --methods lora --lr 1e-3,4e-3 --steps 2 --batch-size 4 --limit 8 --max-new-tokens 8 --no-extend \
   --refine 0 --curvature-tokens 50 --tolerance 0.2 --warmup 1 --threads 1 --quiet > /dev/null
 grep -q 'id="sweep-curve"' study/report.html
+
+# The user's own variant, a TypeScript file, under compiled code: its `lambdamax/training` is the package that runs, so that its form is
+# LoRA's own and PEFT's type is LORA. Worker processes take it too.
+npx lambdamax evaluate --data tokens.jsonl --method ./pages/my-variant.ts --rank 1 --json > variant.json
+npx lambdamax finetune --data tokens.jsonl --method ./pages/my-variant.ts --rank 1 --steps 2 --batch-size 2 --lr 1e-3 --out variant --quiet
+node --input-type=module <<'JS'
+import { readFileSync } from 'node:fs';
+const [{ loss: base }, { loss }, { peft_type }] = ['evaluated.json', 'variant.json', 'variant/adapter/adapter_config.json'].map((file) =>
+  JSON.parse(readFileSync(file, 'utf8')),
+);
+if (!(Math.abs(loss - base) < 1e-4)) throw new Error(`the base's loss ${base} was expected of the variant, got ${loss}`);
+if (peft_type !== 'LORA') throw new Error(`the package's own form was expected, got ${peft_type}`);
+JS
+npx lambdamax study --study own-study --methods lora,./pages/my-variant.ts --rank 1 --seeds 1 --lr 1e-3,4e-3 --steps 2 --batch-size 4 --limit 8 \
+  --max-new-tokens 8 --no-extend --refine 0 --curvature-tokens 50 --tolerance 0.2 --warmup 1 --threads 1 --workers 2 --quiet > /dev/null
+test "$(grep -c my-variant own-study/results.csv)" = 2
+npx lambdamax evaluate --task ./pages/my-task.ts --data words.jsonl --limit 1 --quiet > /dev/null
 
 # Worker processes run compiled code too, to the same bits.
 for workers in 1 2; do

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { LambdamaxError } from '../errors.ts';
 import { moduleContent } from './moduleContent.ts';
@@ -29,14 +29,33 @@ export async function importModule(file: string, subject: string): Promise<UserM
   } catch (cause) {
     loaded.delete(path);
     const [got] = (cause as Error).message.split('\n');
-    const isTypeScript = (cause as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION';
-    const expected = isTypeScript ? 'JavaScript, or Node 22.18 or newer' : 'a file that can be loaded';
-    throw new LambdamaxError({ subject, expected, got, cause });
+    throw new LambdamaxError({ subject, expected: 'a file that can be loaded', got, cause });
   }
 }
 
 async function load(path: string): Promise<UserModule> {
   const contentHash = await moduleContent(path);
+  if (/\.[cm]?ts$/.test(path)) await readTypeScript();
   const module = (await import(pathToFileURL(path).href)) as { readonly default?: Record<string, unknown> };
   return { exported: module.default ?? {}, contentHash };
+}
+
+let loader: Promise<void> | undefined;
+
+/**
+ * Makes this thread load TypeScript, on every version of Node in the same way. A clone's own sources have seen to it already. Not in a
+ * namespace of its own: `lambdamax/training` in the user's file is to be the library that runs, and not a second copy.
+ */
+function readTypeScript(): Promise<void> {
+  loader ??= isSource ? Promise.resolve() : register();
+  return loader;
+}
+
+const isSource = extname(import.meta.url) === '.ts';
+
+async function register(): Promise<void> {
+  // A file is CommonJS where no package.json says otherwise.
+  const [cjs, esm] = await Promise.all([import('tsx/cjs/api'), import('tsx/esm/api')]);
+  cjs.register();
+  esm.register();
 }
