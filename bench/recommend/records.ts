@@ -11,7 +11,7 @@ const run = z.object({
   learningRate: z.number(),
   /** On the scored rows, after training; null: it diverged. */
   loss: z.number().nullable(),
-  /** Of runs that were made by a sweep of the bench's own, before studies made them. */
+  /** Seconds of a run; only runs that a sweep of the bench's own made, before studies did, have it. */
   seconds: z.number().optional(),
 });
 

@@ -101,7 +101,7 @@ test('what is cut or left out is said on standard error', () =>
     assert.match(stdout, /^loss \d\.\d+ {2}perplexity [\d.]+ {2}\(8 scored tokens in 2 rows, [^\n]+\)\n$/);
     assert.is(
       stderr,
-      `cut to --max-length 6 tokens: 2 rows of ${data}\nleft out, with nothing to score: 1 row of ${data}\n`,
+      `cut to 6 tokens, the most a row may have: 2 rows of ${data}\nleft out, with nothing to score: 1 row of ${data}\n`,
     );
   }));
 

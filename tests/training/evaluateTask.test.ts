@@ -131,7 +131,7 @@ test('a family without problems of its own asks for files', async () => {
     assert.unreachable();
   } catch (error) {
     assert.instance(error, LambdamaxError);
-    assert.match((error as Error).message, /task echo: expected problems of its own, got none; .*files of data/);
+    assert.match((error as Error).message, /task echo: expected problems of its own, got none; .*files: `data`/);
   }
 });
 

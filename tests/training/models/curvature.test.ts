@@ -36,7 +36,7 @@ for (const architecture of architectures)
     const random = randomStream(7, architecture);
     const near = (values: Vector, spread: number) => values.map((value) => value + spread * random.normal());
 
-    const adapter = await createAdapter(model, { method: 'lora', rank: 2 });
+    const adapter = await createAdapter(model, { method: 'lora', rank: 2, alpha: 4 });
     adapter.parameters = near(adapter.parameters, 0.1);
     const program = model.program(adapter.layout, batch);
     const { inputs } = batch;

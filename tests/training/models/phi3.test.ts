@@ -119,7 +119,7 @@ test('rows for which transformers takes other factors are refused', async () => 
     return evaluate(model, [row], { batchSize: 1 });
   };
   assert.ok((await evaluated(64)).loss > 0);
-  await throwsClearly(() => evaluated(65), /longrope: .*at most 64 positions.*--max-length/);
+  await throwsClearly(() => evaluated(65), /longrope: .*at most 64 positions.*`maxLength`/);
 });
 
 test.run();
