@@ -2,6 +2,7 @@
 
 export { ArgumentError, type ErrorParts, LambdamaxError } from '../errors.ts';
 export { type Adapter, type AdapterOptions, createAdapter } from './adapters/create.ts';
+export { adapterDefaults } from './adapters/defaults.ts';
 export { loadAdapter, saveAdapter } from './adapters/files/files.ts';
 export { toPlainLora } from './adapters/files/plainLora.ts';
 export { lowRank, rankStabilised } from './adapters/forms/lowRank.ts';
@@ -12,6 +13,7 @@ export { loadMethod } from './adapters/methodFile.ts';
 export type { TokenBatch } from './data/batches.ts';
 export type { TokenRow, TokenRows } from './data/examples.ts';
 export { type LoadRowsOptions, loadRows } from './data/load.ts';
+export { rowDefaults } from './data/tokenRow.ts';
 export { type EvaluateOptions, type EvaluateResult, evaluate } from './evaluate.ts';
 export { type EvaluateTaskOptions, type EvaluateTaskResult, evaluateTask } from './evaluateTask.ts';
 export { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.ts';

@@ -71,8 +71,8 @@ files = sorted(name for name in os.listdir(folder) if "." in name and name not i
 # --- packed rows ---
 
 
-def tokens(longest, prompt=True):
-    ids = [draw.randrange(3, 97) for _ in range(draw.randrange(1, longest))]
+def tokens(longest, vocabulary, prompt=True):
+    ids = [draw.randrange(3, vocabulary) for _ in range(draw.randrange(1, longest))]
     hidden = draw.randrange(len(ids)) if prompt else 0
     return {"input_ids": ids, "labels": [-100] * hidden + ids[hidden:]}
 
@@ -93,12 +93,13 @@ def loss(model, batch):
 cases = []
 for name in sorted(os.listdir(models)):
     model = AutoModelForCausalLM.from_pretrained(f"{models}/{name}", dtype=torch.float64).eval()
+    vocabulary = model.config.vocab_size
     for _ in range(6):
-        samples = [tokens(9) for _ in range(draw.randrange(2, 5))] + [{"input_ids": [5, 6, 7], "labels": [-100, 6, 7]}]
+        samples = [tokens(9, vocabulary) for _ in range(draw.randrange(2, 5))] + [{"input_ids": [5, 6, 7], "labels": [-100, 6, 7]}]
         flat = as_row(DataCollatorWithFlattening(return_flash_attn_kwargs=True, return_seq_idx=True)(samples))
         cases.append({"model": name, "row": flat, "loss": loss(model, flat)})
         # First tokens scored, positions that start anywhere and jump.
-        raw = tokens(20, prompt=False)
+        raw = tokens(20, vocabulary, prompt=False)
         raw = {key: values + [8, 9] for key, values in raw.items()}
         positions, at_position = [], draw.randrange(4)
         for _ in raw["input_ids"]:
