@@ -48,7 +48,10 @@ export async function readStudyFindings(...folders: readonly string[]): Promise<
   const plans = studies.map(({ plan }) => plan);
   const apart = settingsApart(studies);
   const all = studies.flatMap((study, index) =>
-    study.plan.configurations.map((configuration) => ({ study, configuration, others: apart.settings[index]! })),
+    study.plan.configurations.map((configuration) => ({
+      ...{ study, configuration },
+      others: [...apart.settings[index]!, ...contentOf(study.plan, configuration)],
+    })),
   );
   const named = namesOf(all).map((name, index) => ({ ...all[index]!, ...name }));
   const spectra = named.flatMap(({ study, configuration, name }) => {
@@ -61,6 +64,12 @@ export async function readStudyFindings(...folders: readonly string[]): Promise<
     spectra: [...new Map(spectra.toReversed().map((one) => [one.configuration, one])).values()].reverse(),
     differences: apart.words,
   };
+}
+
+/** A user's own file at what it holds, so that two studies of one name with other contents are two; none of a method of ours. */
+function contentOf({ methodContent }: StudyPlan, { method }: Configuration): Setting[] {
+  const content = methodContent?.[method]?.slice(0, 6);
+  return content === undefined ? [] : [{ name: `content of ${method}`, value: content, words: `content ${content}` }];
 }
 
 async function readMeasured(folder: string): Promise<MeasuredStudy> {

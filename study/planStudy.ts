@@ -9,7 +9,7 @@ import { type Listener, silent } from '../training/data/notices.ts';
 import { evaluate } from '../training/evaluate.ts';
 import { requireFiniteLoss } from '../training/finiteLoss.ts';
 import type { Model } from '../training/model.ts';
-import { highestRate, requireTraining } from '../training/optimizers/schedules.ts';
+import { requireTraining, warmupNotice } from '../training/optimizers/schedules.ts';
 import { bundledModel, packageVersion } from '../training/package.ts';
 import { resultsVersion } from '../training/resultsVersion.ts';
 import { checkLists } from './configurations/axes.ts';
@@ -29,8 +29,8 @@ export interface PlannedStudy {
 
 /**
  * Makes the plan of a study on a model, and reads its data.
- * @throws LambdamaxError, before anything is written, for settings that are none (it names the list, or the row), for data that cannot be read, for a rank or target modules that the model does
- * not have, and for a base whose loss is no number.
+ * @throws LambdamaxError, before anything is written, for settings that are none (it names the list, or the row), for data that cannot
+ * be read, for a rank or target modules that the model does not have, and for a base whose loss is no number.
  */
 export async function planStudy(
   model: Model,
@@ -63,7 +63,7 @@ function valuesOf(options: StudyOptions): CompleteValues[] {
     return checkedRows('configurations', options.configurations).map(
       (row) => ({ ...standard, ...row }) as CompleteValues,
     );
-  return productOf({ methods: usualStudy.methods, ...given(options) }, standard);
+  return productOf({ ...options, methods: options.methods ?? usualStudy.methods }, standard);
 }
 
 /** Numbers in their order, each once. Throws an ArgumentError for one that is not as expected, and for none. */
@@ -77,11 +77,6 @@ function distinct(
   if (wrong !== undefined || numbers.length === 0)
     throw new ArgumentError({ subject: field, expected, got: wrong ?? 'none' });
   return [...new Set(numbers)];
-}
-
-/** The fields that are there. */
-function given<T extends object>(fields: T): Partial<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 /** The name of a model in that of a folder. */
@@ -99,13 +94,9 @@ async function refuseImpossible(model: Model, row: CompleteValues, options: Stud
 
 /** Warns of a warm-up that never comes to its end. Throws a LambdamaxError if no step would have a rate above 0. */
 function tellOfWarmup({ steps, warmupSteps }: Configuration, { warn }: Listener): void {
-  const schedule = { learningRate: 1, steps, warmupSteps };
-  requireTraining(schedule);
-  const reached = highestRate(schedule);
-  if (reached < 1)
-    warn(
-      `${steps} of ${steps} steps are warm-up, in which the learning rate rises from 0: it gets to ${Number(reached.toPrecision(2))} of its peak`,
-    );
+  requireTraining({ learningRate: 1, steps, warmupSteps });
+  const notice = warmupNotice({ steps, warmupSteps });
+  if (notice !== null) warn(notice);
 }
 
 /** A base whose loss is no number, which every run would take for a rate that is too high. */

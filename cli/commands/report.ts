@@ -1,9 +1,9 @@
 import { join } from 'node:path';
+import { writeElsewhere, writeReport } from '../actions/report.ts';
 import type { Command } from '../command.ts';
 import { demand, runOption, studyOption, value } from '../options/options.ts';
 import { atMostOne, list, optional, text } from '../options/values.ts';
 import type { Output } from '../words/output.ts';
-import { writeElsewhere, writeReport } from '../work/report.ts';
 
 /** `lambdamax report`: a study, or one run, as an HTML page. */
 export const command: Command = {

@@ -2,6 +2,7 @@ import { updateDefaults } from '../../analysis/curvature/defaults.ts';
 import { thresholdDefaults } from '../../analysis/rates/thresholds.ts';
 import type { PageSpectrum } from '../../analysis/report/pageSpectrum.ts';
 import { densityDefaults, lanczosDefaults, traceDefaults } from '../../numerics/krylov/defaults.ts';
+import { compareMethods, measureSpectrum, type SpectrumSettings } from '../actions/spectrum.ts';
 import type { Arguments, Command } from '../command.ts';
 import { commandLine } from '../commandLine.ts';
 import { adapterOptions, parseAdapter } from '../options/adapterOptions.ts';
@@ -33,7 +34,6 @@ import { atMostOne, choice, given, list, number, optional, required, text, whole
 import { comparisonLines } from '../words/comparisonLines.ts';
 import type { Output } from '../words/output.ts';
 import { spectrumLines } from '../words/spectrumWords.ts';
-import { compareMethods, measureSpectrum, type SpectrumSettings } from '../work/spectrum.ts';
 
 /** `lambdamax spectrum`: how sharp the loss is. */
 export const command: Command = {

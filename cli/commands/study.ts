@@ -10,6 +10,8 @@ import {
 } from '../../study/plan/measurements.ts';
 import type { PlannedStudy } from '../../study/planStudy.ts';
 import type { Model } from '../../training/model.ts';
+import { writeReport } from '../actions/report.ts';
+import { byTask, showStudy } from '../actions/study.ts';
 import type { Arguments, Command } from '../command.ts';
 import { commandLine } from '../commandLine.ts';
 import { parseWarmup, value, warmupOptions } from '../options/options.ts';
@@ -19,8 +21,6 @@ import { choice, list, number, required, wholeNumber } from '../options/values.t
 import { costLine } from '../words/cost.ts';
 import { optimaTable } from '../words/optimaTable.ts';
 import type { Output } from '../words/output.ts';
-import { writeReport } from '../work/report.ts';
-import { byTask, showStudy } from '../work/study.ts';
 
 /** `lambdamax study`: sweep, curvature, prediction and report in one. */
 export const command: Command = {

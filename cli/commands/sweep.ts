@@ -1,11 +1,11 @@
 import { configurationNames } from '../../study/configurations/names.ts';
 import type { SweepRecord } from '../../study/sweep/sweep.ts';
+import { byTask, showStudy } from '../actions/study.ts';
 import type { Command } from '../command.ts';
 import { commandLine } from '../commandLine.ts';
 import { openStudyInputs, parseStudy } from '../options/studyInputs.ts';
 import { studyOptions } from '../options/studyOptions.ts';
 import type { Output } from '../words/output.ts';
-import { byTask, showStudy } from '../work/study.ts';
 
 /** `lambdamax sweep`: the runs of a study. */
 export const command: Command = {

@@ -25,10 +25,13 @@ export function inOptions(error: LambdamaxError, options: OptionGroup): string {
   });
 }
 
+/** A field's name as options are written: `batchSize` as `batch-size`. */
+export function hyphenated(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
 /** The name of the option that sets a field, or a list of its values; undefined if the command has none. */
 function optionOf(field: string, options: OptionGroup): string | undefined {
-  const name = Object.hasOwn(otherNames, field)
-    ? otherNames[field]!
-    : field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const name = Object.hasOwn(otherNames, field) ? otherNames[field]! : hyphenated(field);
   return [name, `${name}s`].find((option) => Object.hasOwn(options, option.split(' ')[0]!));
 }

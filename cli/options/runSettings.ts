@@ -1,5 +1,5 @@
 import type { FinetuneOptions } from '../../training/finetune.ts';
-import { type Output, shortNumber } from '../words/output.ts';
+import type { Output } from '../words/output.ts';
 import type { TrainingOptions } from './runOptions.ts';
 import { given } from './values.ts';
 
@@ -14,15 +14,13 @@ export async function finetuneSettings(
   rowCount: number,
   output: Output,
 ): Promise<Omit<FinetuneOptions, 'validation'>> {
-  const { highestRate, warmupSteps } = await import('../../training/optimizers/schedules.ts');
+  const { stepsOfEpochs, warmupNotice, warmupSteps } = await import('../../training/optimizers/schedules.ts');
   const { optimizerSettings } = await import('../../training/optimizers/index.ts');
   const { loraPlusRatio } = training;
-  const steps = training.steps ?? Math.max(1, Math.ceil((training.epochs! * rowCount) / batchSize));
+  const steps = training.steps ?? stepsOfEpochs(training.epochs!, rowCount, batchSize);
   const warmup = training.warmupSteps ?? warmupSteps(training.warmupRatio!, steps);
-  const reached = highestRate({ learningRate: 1, steps, warmupSteps: warmup });
-  const inWarmup = `${steps} of ${steps} steps are warm-up, in which the learning rate rises from 0`;
-  if (reached === 0) output.warn(`nothing is trained: ${inWarmup}; give --warmup-steps 0, or more --steps`);
-  else if (reached < 1) output.warn(`${inWarmup}: it gets to ${shortNumber(reached, 2)} of its peak`);
+  const notice = warmupNotice({ steps, warmupSteps: warmup });
+  if (notice !== null) output.warn(notice);
   return {
     optimizer: training.optimizer,
     optimizerOptions: { ...optimizerSettings(training.optimizer, training), ...given({ loraPlusRatio }) },

@@ -9,6 +9,7 @@ import {
 import { checkedRows } from '../../study/configurations/product.ts';
 import { usualStudy } from '../../study/options.ts';
 import type { Arguments, OptionGroup } from '../command.ts';
+import { hyphenated } from './fields.ts';
 import { value } from './options.ts';
 import { parseWorkerTimeout, workerTimeoutOption } from './runOptions.ts';
 import { UsageError } from './usageError.ts';
@@ -21,10 +22,6 @@ const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 /** The option of an axis: `batchSizes` as `batch-sizes`. */
 function optionOf(name: AxisName): string {
   return hyphenated(axes[name].list);
-}
-
-function hyphenated(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** The options of all axes */

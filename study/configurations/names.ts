@@ -75,9 +75,11 @@ export function settingsOf({
   const isOwn = optimizerMethods.includes(method);
   const values = { ...configuration, optimizer: isOwn ? '' : optimizer } as Readonly<Record<string, unknown>>;
   const varied = axisNames.filter((name) => name !== 'method');
+  // Its settings are its own too: they tell two studies of it apart, and nothing from other methods.
+  const prefix = isOwn ? `${method} ` : '';
   const others = Object.entries({
     ...Object.fromEntries(Object.entries(configuration).filter(([name]) => !(name in axes))),
-    ...(!isOwn && optimizerSettings),
+    ...Object.fromEntries(Object.entries(optimizerSettings).map(([name, value]) => [`${prefix}${name}`, value])),
     ...{ rankPattern, alphaPattern },
   });
   return [

@@ -1,7 +1,7 @@
 import { LambdamaxError } from '../../errors.ts';
 import { isPlainObject } from '../../training/data/hash.ts';
 import { optimizerSettings } from '../../training/optimizers/index.ts';
-import { warmupSteps } from '../../training/optimizers/schedules.ts';
+import { stepsOfEpochs, warmupSteps } from '../../training/optimizers/schedules.ts';
 import { type AxisLists, type AxisName, type AxisValue, type AxisValues, axes, axisNames } from './axes.ts';
 import { type Configuration, type OptimizerConfiguration, optimizerMethods } from './configuration.ts';
 
@@ -74,7 +74,7 @@ function configurationOf(
   { optimizer: asked, epochs, warmup, ...common }: CommonSettings,
   trainingRows: number,
 ): Configuration {
-  const steps = wanted ?? Math.max(1, Math.ceil((epochs * trainingRows) / row.batchSize));
+  const steps = wanted ?? stepsOfEpochs(epochs, trainingRows, row.batchSize);
   const { rankPattern, alphaPattern, ...rest } = common;
   return {
     ...row,

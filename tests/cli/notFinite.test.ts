@@ -205,7 +205,10 @@ test('a run whose only step has the learning rate 0, as in transformers, says th
     ]) {
       const { trained, stderr } = await run(...options);
       assert.not(trained);
-      assert.match(stderr, /nothing is trained: 1 of 1 steps are warm-up.* 0; give --warmup-steps 0, or more --steps/);
+      assert.match(
+        stderr,
+        /nothing is trained: 1 of 1 steps are warm-up.* 0; lower the warm-up to 0 steps, or give more steps/,
+      );
     }
     assert.not((await run('--steps', '3', '--rate-factors', 'lora_=0')).trained);
     for (const options of [

@@ -28,7 +28,7 @@ const rules: Readonly<Record<string, readonly string[]>> = {
   // Words know nothing of options, and options nothing of the commands that take them.
   'cli/words/': floorsBelow('cli'),
   'cli/options/': [...floorsBelow('cli'), 'cli/words/', 'cli/command.ts'],
-  'cli/work/': [...floorsBelow('cli'), 'cli/words/', 'cli/options/'],
+  'cli/actions/': [...floorsBelow('cli'), 'cli/words/', 'cli/options/'],
 };
 
 function floorsBelow(floor: (typeof floors)[number]): string[] {

@@ -162,6 +162,37 @@ test('a study that is named twice, or whose runs another one has too, counts onc
     assert.equal(differences, []);
   }));
 
+test('configurations of two studies that differ in their own optimizer, or in the content of a file, are two', () =>
+  inTemporaryFolder(async (folder) => {
+    const asLora: ExecuteRun = async (run) => parabolaResult({ ...run, method: 'lora' });
+    const fixed = somePlan({ mostRates: 0, refinements: 0, seeds: [0] });
+    const lora = someConfiguration();
+    const together = async (name: string, plans: readonly StudyPlan[]) => {
+      const studies = plans.map((_, index) => join(folder, `${name}-${index}`));
+      for (const [index, plan] of plans.entries()) await sweep(plan, { study: studies[index]!, execute: asLora });
+      const { sweep: both } = await readStudyFindings(...studies);
+      return [both.configurations.map(({ configuration }) => configuration), both.runs.length];
+    };
+    const withEps = (eps: number) => ({
+      ...fixed,
+      configurations: [lora, { ...lora, method: 'loft', optimizer: { ...lora.optimizer, name: 'loft', eps } }],
+    });
+    // LoRA's runs are the same in both studies, and count once.
+    assert.equal(await together('loft', [withEps(1e-4), withEps(1e-6)]), [
+      ['lora', 'loft, loft eps 0.0001', 'loft, loft eps 0.000001'],
+      9,
+    ]);
+    const withContent = (content: string) => ({
+      ...fixed,
+      configurations: [lora, { ...lora, method: './mine.ts' }],
+      methodContent: { './mine.ts': content },
+    });
+    assert.equal(await together('mine', [withContent('aaaaaaaa'), withContent('bbbbbbbb')]), [
+      ['lora', './mine.ts, content aaaaaa', './mine.ts, content bbbbbb'],
+      9,
+    ]);
+  }));
+
 test('studies that are scored in opposite ways are not put together', () =>
   inTemporaryFolder(async (folder) => {
     const [a, b] = ['a', 'b'].map((name) => join(folder, name)) as [string, string];

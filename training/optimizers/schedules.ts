@@ -48,6 +48,19 @@ export function highestRate({ learningRate, steps, warmupSteps }: Omit<Schedule,
   return steps > warmupSteps ? learningRate : learningRate * ((steps - 1) / warmupSteps);
 }
 
+/** The steps of so many passes over rows: rounded up, and at least one. */
+export function stepsOfEpochs(epochs: number, rows: number, batchSize: number): number {
+  return Math.max(1, Math.ceil((epochs * rows) / batchSize));
+}
+
+/** What there is to know of a run that ends within its warm-up; null for any other. */
+export function warmupNotice({ steps, warmupSteps }: Pick<Schedule, 'steps' | 'warmupSteps'>): string | null {
+  const reached = highestRate({ learningRate: 1, steps, warmupSteps });
+  const inWarmup = `${steps} of ${steps} steps are warm-up, in which the learning rate rises from 0`;
+  if (reached === 0) return `nothing is trained: ${inWarmup}; lower the warm-up to 0 steps, or give more steps`;
+  return reached < 1 ? `${inWarmup}: it gets to ${Number(reached.toPrecision(2))} of its peak` : null;
+}
+
 /**
  * Refuses a run of which no step has a rate above 0, and which therefore would train nothing: with a warm-up the first step
  * has the rate 0, as in transformers, and it may be the only one.

@@ -44,7 +44,7 @@ export async function showStudy(
     );
   };
   try {
-    return await carryOut(planned, work, { ...output, onProgress, onOpen });
+    return await carryOut(planned, work, { onProgress, onOpen });
   } finally {
     progress.stop();
   }
