@@ -16,7 +16,7 @@ import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
 import { readConfigFile, withValues } from './checkpoint/config.ts';
 import { hasOwnHead, knownName, underModelNames } from './checkpoint/weightNames.ts';
 import type { TokenBatch } from './data/batches.ts';
-import { loadTokenizer, type TextTokenizer } from './data/tokenizer.ts';
+import { loadTokenizer, type TextTokenizer } from './data/tokenizer/tokenizer.ts';
 import { type AdapterLayout, adaptedWeights, layoutKey } from './layout/layout.ts';
 import { type BatchShape, recordLogits, recordPositionLosses, shapeOf, traceCausalLoss } from './models/causal.ts';
 import { dropoutOf } from './models/configFields.ts';

@@ -1,6 +1,6 @@
 import { chatTemplateName, type TokenRow, toTokenRows } from './data/examples.ts';
+import { readRows, rowAt } from './data/files/rows.ts';
 import { toTextExample } from './data/prompts.ts';
-import { readRows, rowAt } from './data/rows.ts';
 import { chatPromptTokens, trainedPrompt } from './data/together.ts';
 import { rowDefaults } from './data/tokenRow.ts';
 import type { Model } from './model.ts';

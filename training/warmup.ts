@@ -2,7 +2,7 @@ import type { Vector } from '../compute/index.ts';
 import type { Adapter } from './adapters/create.ts';
 import { stepRows } from './data/batches.ts';
 import type { TokenRow } from './data/examples.ts';
-import { stepGradient } from './finetune.ts';
+import { stepGradient } from './finetune/finetune.ts';
 import { requireFiniteLoss } from './finiteLoss.ts';
 import { layoutTensors } from './layout/layout.ts';
 import type { Model } from './model.ts';

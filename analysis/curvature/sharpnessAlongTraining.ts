@@ -2,7 +2,7 @@ import { type LanczosOptions, lanczos } from '../../numerics/krylov/lanczos.ts';
 import type { SymmetricOperator } from '../../numerics/krylov/operator.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import { firstRows } from '../../training/data/split.ts';
-import type { FinetuneOptions } from '../../training/finetune.ts';
+import type { FinetuneOptions } from '../../training/finetune/finetune.ts';
 import type { Model } from '../../training/model.ts';
 import type { StepRule } from '../../training/optimizers/optimizer.ts';
 import { stabilityFactor } from '../rates/thresholds.ts';

@@ -7,7 +7,7 @@ import type { Adapter } from '../../training/adapters/create.ts';
 import { rowsByStep, toBatch } from '../../training/data/batches.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import { evaluate } from '../../training/evaluate.ts';
-import { stepGradient } from '../../training/finetune.ts';
+import { stepGradient } from '../../training/finetune/finetune.ts';
 import { requireFiniteLoss } from '../../training/finiteLoss.ts';
 import type { Model } from '../../training/model.ts';
 import { type WarmupOptions, warmUp } from '../../training/warmup.ts';

@@ -1,4 +1,4 @@
-/** A run's sharpness at a step, null where it is not known; `training/metrics.ts` says what each is. */
+/** A run's sharpness at a step, null where it is not known; `training/finetune/metrics.ts` says what each is. */
 export interface RunSharpness {
   readonly hessian: number | null;
   readonly effective: number | null;

@@ -2,7 +2,7 @@ import { ArgumentError, LambdamaxError } from '../../errors.ts';
 import type { Adapter } from '../../training/adapters/create.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import { holdOut } from '../../training/data/split.ts';
-import { type FinetuneOptions, finetune } from '../../training/finetune.ts';
+import { type FinetuneOptions, finetune } from '../../training/finetune/finetune.ts';
 import type { Model } from '../../training/model.ts';
 import { loraPlusDefaults } from '../../training/optimizers/loraPlus.ts';
 import { requireTraining } from '../../training/optimizers/schedules.ts';

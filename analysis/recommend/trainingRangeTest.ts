@@ -1,7 +1,7 @@
 import type { Adapter } from '../../training/adapters/create.ts';
 import { rowsByStep } from '../../training/data/batches.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
-import { type FinetuneOptions, stepGradient } from '../../training/finetune.ts';
+import { type FinetuneOptions, stepGradient } from '../../training/finetune/finetune.ts';
 import { layoutTensors } from '../../training/layout/layout.ts';
 import type { Model } from '../../training/model.ts';
 import { createOptimizer } from '../../training/optimizers/index.ts';

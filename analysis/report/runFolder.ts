@@ -3,7 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
 import { readJson } from '../../training/checkpoint/files.ts';
-import { readRows } from '../../training/data/rows.ts';
+import { readRows } from '../../training/data/files/rows.ts';
 import type { RunStep } from '../rates/run.ts';
 
 const number = z.number().nullable();

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { sharpnessDefaults } from '../../analysis/curvature/defaults.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
-import type { FinetuneOptions } from '../../training/finetune.ts';
-import type { StepMetrics } from '../../training/metrics.ts';
+import type { FinetuneOptions } from '../../training/finetune/finetune.ts';
+import type { StepMetrics } from '../../training/finetune/metrics.ts';
+import type { RunFolderOptions } from '../../training/finetune/runFolder.ts';
 import type { Model } from '../../training/model.ts';
 import type { OptimizerGroup } from '../../training/optimizers/groups.ts';
-import type { RunFolderOptions } from '../../training/runFolder.ts';
 import type { ValidationScore } from '../../training/validation.ts';
 import type { Arguments, Command } from '../command.ts';
 import { adapterOptions, parseAdapter } from '../options/adapterOptions.ts';
@@ -91,7 +91,7 @@ export const command: Command = {
     const out = parseOut(args);
     const saving = parseSaving(args, out);
     const sharpness = parseSharpness(args, out);
-    const { finetuneInFolder, requireRunFolder } = await import('../../training/runFolder.ts');
+    const { finetuneInFolder, requireRunFolder } = await import('../../training/finetune/runFolder.ts');
     if (out !== undefined) await requireRunFolder(out, saving);
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
     const rows = await readTrainingRows(model, data, output);

@@ -46,8 +46,8 @@ export const command: Command = {
     const { backend, threads } = parseFloat32Engine(args);
     const { backendNamed } = await import('../../compute/index.ts');
     const { corpusDocuments, tokenizerDocuments } = await import('../../training/corpus/corpus.ts');
-    const { trainBytePairs, writeTokenizer } = await import('../../training/data/bytePairs.ts');
-    const { loadTokenizer } = await import('../../training/data/tokenizer.ts');
+    const { trainBytePairs, writeTokenizer } = await import('../../training/data/tokenizer/bytePairs.ts');
+    const { loadTokenizer } = await import('../../training/data/tokenizer/tokenizer.ts');
     const { inResultFolder } = await import('../../training/checkpoint/resultFolder.ts');
     const { pretrain } = await import('../../training/pretrain.ts');
     const allowed = { isResult: (name: string) => resultNames.includes(name), overwrite: parseOverwrite(args) };

@@ -1,4 +1,4 @@
-import type { FinetuneOptions } from '../../training/finetune.ts';
+import type { FinetuneOptions } from '../../training/finetune/finetune.ts';
 import type { Output } from '../words/output.ts';
 import type { TrainingOptions } from './runOptions.ts';
 import { given } from './values.ts';

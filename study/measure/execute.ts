@@ -1,9 +1,9 @@
 import { LambdamaxError } from '../../errors.ts';
 import { type Adapter, createAdapter } from '../../training/adapters/create.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
-import type { FinetuneOptions } from '../../training/finetune.ts';
+import type { FinetuneOptions } from '../../training/finetune/finetune.ts';
+import { finetuneInHeldFolder } from '../../training/finetune/runFolder.ts';
 import type { Model } from '../../training/model.ts';
-import { finetuneInHeldFolder } from '../../training/runFolder.ts';
 import { type ExaminationSource, openExamination, type Validation } from '../../training/validation.ts';
 import type { RunResult } from '../plan/result.ts';
 import type { RunConfiguration } from '../plan/run.ts';

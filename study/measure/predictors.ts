@@ -6,7 +6,7 @@ import { LambdamaxError } from '../../errors.ts';
 import type { Adapter } from '../../training/adapters/create.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import { canonicalJson, isPlainObject } from '../../training/data/hash.ts';
-import type { FinetuneOptions } from '../../training/finetune.ts';
+import type { FinetuneOptions } from '../../training/finetune/finetune.ts';
 import type { Model } from '../../training/model.ts';
 import { Turns } from '../../workers/turns.ts';
 import type { Configuration } from '../configurations/configuration.ts';

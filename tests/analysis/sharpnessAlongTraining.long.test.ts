@@ -6,12 +6,12 @@ import { type SharpnessOptions, sharpnessAlongTraining } from '../../analysis/cu
 import { spectrum } from '../../analysis/curvature/spectrum.ts';
 import { mean } from '../../numerics/statistics.ts';
 import { createAdapter } from '../../training/adapters/create.ts';
-import { type FinetuneOptions, finetune } from '../../training/finetune.ts';
+import { type FinetuneOptions, finetune } from '../../training/finetune/finetune.ts';
+import type { Sharpness, StepMetrics } from '../../training/finetune/metrics.ts';
+import { finetuneInFolder } from '../../training/finetune/runFolder.ts';
+import type { RunState } from '../../training/finetune/runState.ts';
 import { layoutTensors } from '../../training/layout/layout.ts';
-import type { Sharpness, StepMetrics } from '../../training/metrics.ts';
 import type { Model } from '../../training/model.ts';
-import { finetuneInFolder } from '../../training/runFolder.ts';
-import type { RunState } from '../../training/runState.ts';
 import { referenceModel, referenceRows } from '../cases/reference.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 import { assertClose } from '../oracles/close.ts';

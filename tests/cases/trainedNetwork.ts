@@ -3,7 +3,7 @@ import type { CurvatureOperator } from '../../analysis/curvature/operators/curva
 import { hessian } from '../../analysis/curvature/operators/hessian.ts';
 import { norm } from '../../numerics/vectors.ts';
 import { type Adapter, createAdapter } from '../../training/adapters/create.ts';
-import { stepGradient } from '../../training/finetune.ts';
+import { stepGradient } from '../../training/finetune/finetune.ts';
 import { layoutTensors } from '../../training/layout/layout.ts';
 import type { Model } from '../../training/model.ts';
 import { adam } from '../../training/optimizers/adamw.ts';

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { StepMetrics } from '../../training/metrics.ts';
+import type { StepMetrics } from '../../training/finetune/metrics.ts';
 import { commandLine } from '../cases/commandLine.ts';
 import { referenceJson } from '../cases/reference.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';

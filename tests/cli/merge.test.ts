@@ -8,7 +8,7 @@ import { loadAdapter, saveAdapter } from '../../training/adapters/files/files.ts
 import { readAdapter } from '../../training/adapters/files/peftFolder.ts';
 import { adapterMethods } from '../../training/adapters/index.ts';
 import { evaluate } from '../../training/evaluate.ts';
-import { finetune } from '../../training/finetune.ts';
+import { finetune } from '../../training/finetune/finetune.ts';
 import { mergeIntoBase } from '../../training/merge.ts';
 import { loadModel } from '../../training/model.ts';
 import { commandLine } from '../cases/commandLine.ts';

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadAdapter } from '../../training/adapters/files/files.ts';
 import { readAllTensors, writeSafetensors } from '../../training/checkpoint/safetensors.ts';
-import type { FinetuneResult } from '../../training/finetune.ts';
+import type { FinetuneResult } from '../../training/finetune/finetune.ts';
 import { commandLine } from '../cases/commandLine.ts';
 import { referenceModel } from '../cases/reference.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';

@@ -14,9 +14,9 @@ import { adapterMethod, adapterMethods } from '../../training/adapters/index.ts'
 import type { AdapterMethod } from '../../training/adapters/method.ts';
 import { writeSafetensors } from '../../training/checkpoint/safetensors.ts';
 import { toBatch } from '../../training/data/batches.ts';
+import { finetuneInFolder } from '../../training/finetune/runFolder.ts';
 import { layoutTensors } from '../../training/layout/layout.ts';
 import type { Model } from '../../training/model.ts';
-import { finetuneInFolder } from '../../training/runFolder.ts';
 import { referenceModel, referenceRows } from '../cases/reference.ts';
 import { storedTensors } from '../oracles/storedTensors.ts';
 

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LambdamaxError } from '../../errors.ts';
 import { toTokenRows } from '../../training/data/examples.ts';
-import { type DataRow, readRows } from '../../training/data/rows.ts';
+import { type DataRow, readRows } from '../../training/data/files/rows.ts';
 import { evaluate } from '../../training/evaluate.ts';
 import { loadModel } from '../../training/model.ts';
 

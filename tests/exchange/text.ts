@@ -5,8 +5,8 @@
  */
 import { join } from 'node:path';
 import { type TokenRow, type TrainOn, toTokenRows } from '../../training/data/examples.ts';
-import { type DataRow, readRows } from '../../training/data/rows.ts';
-import { loadTokenizer, type TextTokenizer } from '../../training/data/tokenizer.ts';
+import { type DataRow, readRows } from '../../training/data/files/rows.ts';
+import { loadTokenizer, type TextTokenizer } from '../../training/data/tokenizer/tokenizer.ts';
 
 interface Expected {
   readonly folder: string;

@@ -157,7 +157,7 @@ test('code is found wherever it is imported, and types are told apart from it', 
     "type E = typeof import('../analysis/spectrum.ts');",
     "// import { f } from '../analysis/thresholds.ts';",
   ].join('\n');
-  assert.equal(importsOf({ path: 'training/finetune.ts', text }), [
+  assert.equal(importsOf({ path: 'training/evaluate.ts', text }), [
     { target: 'analysis/algorithms/lanczos.ts', isTypeOnly: false },
     { target: 'analysis/predictor.ts', isTypeOnly: false },
     { target: 'analysis/sweep.ts', isTypeOnly: true },
@@ -168,8 +168,8 @@ test('code is found wherever it is imported, and types are told apart from it', 
 });
 
 const wrong: readonly (readonly [path: string, imported: string])[] = [
-  ['training/finetune.ts', "import { spectrum } from '../analysis/curvature/spectrum.ts'"],
-  ['training/finetune.ts', "import type { StudyPlan } from '../study/plan.ts'"],
+  ['training/evaluate.ts', "import { spectrum } from '../analysis/curvature/spectrum.ts'"],
+  ['training/evaluate.ts', "import type { StudyPlan } from '../study/plan.ts'"],
   ['training/checkpoint/header.ts', "import type { Model } from '../model.ts'"],
   ['training/optimizers/sgd.ts', "import { lora } from '../adapters/methods/lora.ts'"],
   ['training/models/families/llama.ts', "import { pissa } from '../../adapters/methods/pissa.ts'"],

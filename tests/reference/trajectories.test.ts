@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { finetune } from '../../training/finetune.ts';
-import type { StepMetrics } from '../../training/metrics.ts';
+import { finetune } from '../../training/finetune/finetune.ts';
+import type { StepMetrics } from '../../training/finetune/metrics.ts';
 import type { ScheduleName } from '../../training/optimizers/schedules.ts';
 import { warmupSteps } from '../../training/optimizers/schedules.ts';
 import { referenceAdapter, referenceJson, referenceModel, referenceRows } from '../cases/reference.ts';

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { type RandomStream, randomStream } from '../../compute/random.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { corpusDocuments, tokenizerDocuments } from '../../training/corpus/corpus.ts';
-import { type TrainedTokenizer, trainBytePairs, writeTokenizer } from '../../training/data/bytePairs.ts';
+import { type TrainedTokenizer, trainBytePairs, writeTokenizer } from '../../training/data/tokenizer/bytePairs.ts';
 import { taskFamilies } from '../../training/tasks/index.ts';
 
 interface Model {

@@ -8,7 +8,7 @@ import { lowRank } from '../../training/adapters/forms/lowRank.ts';
 import { adapterMethods } from '../../training/adapters/index.ts';
 import { holdOut } from '../../training/data/split.ts';
 import { evaluate } from '../../training/evaluate.ts';
-import { finetune } from '../../training/finetune.ts';
+import { finetune } from '../../training/finetune/finetune.ts';
 import { layoutTensors } from '../../training/layout/layout.ts';
 import { warmUp } from '../../training/warmup.ts';
 import { llamaBatch, referenceModel, referenceRows } from '../cases/reference.ts';

@@ -6,7 +6,7 @@ import { createAdapter } from '../../training/adapters/create.ts';
 import { weightGradients } from '../../training/adapters/initial/gradients.ts';
 import { batchesOf, toBatch } from '../../training/data/batches.ts';
 import { type TokenRow, toTokenRows } from '../../training/data/examples.ts';
-import type { DataRow } from '../../training/data/rows.ts';
+import type { DataRow } from '../../training/data/files/rows.ts';
 import { evaluate } from '../../training/evaluate.ts';
 import { referenceModel } from '../cases/reference.ts';
 import { relativeError } from '../oracles/relativeError.ts';

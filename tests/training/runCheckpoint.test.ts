@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../compute/random.ts';
 import { LambdamaxError } from '../../errors.ts';
-import { type RunCheckpoint, readRunCheckpoint, writeRunCheckpoint } from '../../training/runCheckpoint.ts';
+import { type RunCheckpoint, readRunCheckpoint, writeRunCheckpoint } from '../../training/finetune/runCheckpoint.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
 
 const random = randomStream(1, 'checkpoint');

@@ -1,8 +1,8 @@
 import { LambdamaxError } from '../../errors.ts';
-import type { ChatMessage, ChatOptions, ChatTemplate } from './chat.ts';
-import { requirePythonNumbersIn } from './pythonNumbers.ts';
-import type { DataRow } from './rows.ts';
+import { requirePythonNumbersIn } from './files/pythonNumbers.ts';
+import type { DataRow } from './files/rows.ts';
 import { isGiven } from './sequences.ts';
+import type { ChatMessage, ChatOptions, ChatTemplate } from './template/chat.ts';
 
 /** The messages of a row, and what its template is given beside them. */
 export interface Conversation {

@@ -1,11 +1,11 @@
 import { ArgumentError, LambdamaxError } from '../../errors.ts';
 import { type Conversation, isChat, readConversation } from './conversations.ts';
+import { type DataRow, rowAt } from './files/rows.ts';
 import { type PromptOptions, promptOf, responseOf, toTextExample } from './prompts.ts';
-import { type DataRow, rowAt } from './rows.ts';
 import { firstSequences, isGiven } from './sequences.ts';
 import { type Scored, tokeniseConversation, tokeniseText } from './together.ts';
 import { readTokens, tokenFields } from './tokenised.ts';
-import type { TextTokenizer } from './tokenizer.ts';
+import type { TextTokenizer } from './tokenizer/tokenizer.ts';
 import { notScored, rowDefaults, type TokenRow, type TrainOn, trainOnChoices } from './tokenRow.ts';
 
 export { notScored, type TokenRow, type TrainOn, trainOnChoices };

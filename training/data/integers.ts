@@ -1,5 +1,5 @@
 import { LambdamaxError } from '../../errors.ts';
-import type { DataRow } from './rows.ts';
+import type { DataRow } from './files/rows.ts';
 
 /** What the whole numbers of a field must be. */
 export interface IntegerLimits {

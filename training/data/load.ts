@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isTokenised, type TokenRow, type TokenRows, type TrainOn, toTokenRows } from './examples.ts';
+import { type DataRow, readRows } from './files/rows.ts';
 import type { PromptOptions } from './prompts.ts';
-import { type DataRow, readRows } from './rows.ts';
-import type { TextTokenizer } from './tokenizer.ts';
+import type { TextTokenizer } from './tokenizer/tokenizer.ts';
 
 /** What of a model decides how rows become its tokens; a `Model` has it all. */
 export interface TokenReader {

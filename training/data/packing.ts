@@ -1,6 +1,6 @@
 import { LambdamaxError } from '../../errors.ts';
 import type { TokenRow } from './examples.ts';
-import type { TextTokenizer } from './tokenizer.ts';
+import type { TextTokenizer } from './tokenizer/tokenizer.ts';
 
 /**
  * Rows of exactly `length` tokens from documents packed one after another, each followed by the end-of-text token; every

@@ -1,7 +1,7 @@
 import { LambdamaxError } from '../../errors.ts';
-import { alpacaPrompt, alpacaTemplateName } from './alpaca.ts';
-import type { DataRow } from './rows.ts';
+import type { DataRow } from './files/rows.ts';
 import { isGiven } from './sequences.ts';
+import { alpacaPrompt, alpacaTemplateName } from './template/alpaca.ts';
 
 /** Which fields make the prompt and the response of a row of text. */
 export interface PromptOptions {

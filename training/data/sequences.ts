@@ -1,6 +1,6 @@
 import { LambdamaxError } from '../../errors.ts';
+import type { DataRow } from './files/rows.ts';
 import { readIntegers } from './integers.ts';
-import type { DataRow } from './rows.ts';
 
 /** Where the tokens of a row stand in the sequences that it is packed of. Arrays of one entry a token. */
 export interface RowSequences {

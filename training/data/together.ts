@@ -1,8 +1,8 @@
 import { LambdamaxError } from '../../errors.ts';
-import { alignTokens } from './alignment.ts';
-import type { ChatMessage, ChatTemplate } from './chat.ts';
 import { type Conversation, demandTemplate } from './conversations.ts';
-import type { TextTokenizer } from './tokenizer.ts';
+import type { ChatMessage, ChatTemplate } from './template/chat.ts';
+import { alignTokens } from './tokenizer/alignment.ts';
+import type { TextTokenizer } from './tokenizer/tokenizer.ts';
 import { notScored, type TokenRow, type TrainOn } from './tokenRow.ts';
 
 /** The tokens of an example. */

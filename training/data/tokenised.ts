@@ -1,6 +1,6 @@
 import { LambdamaxError } from '../../errors.ts';
+import type { DataRow } from './files/rows.ts';
 import { readIntegers } from './integers.ts';
-import type { DataRow } from './rows.ts';
 import { isGiven, readSequences } from './sequences.ts';
 import { notScored, type TokenRow } from './tokenRow.ts';
 

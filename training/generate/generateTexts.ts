@@ -1,5 +1,5 @@
 import { promptTokens } from '../data/together.ts';
-import type { TextTokenizer } from '../data/tokenizer.ts';
+import type { TextTokenizer } from '../data/tokenizer/tokenizer.ts';
 import type { Model } from '../model.ts';
 import { type GenerateOptions, type Generation, generate } from './generate.ts';
 

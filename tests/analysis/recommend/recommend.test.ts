@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { type RecommendOptions, recommend } from '../../../analysis/recommend/recommend.ts';
 import { createAdapter } from '../../../training/adapters/create.ts';
 import { toTokenRows } from '../../../training/data/examples.ts';
-import { finetune } from '../../../training/finetune.ts';
+import { finetune } from '../../../training/finetune/finetune.ts';
 import { referenceModel } from '../../cases/reference.ts';
 import { randomRows } from '../../cases/tokenFiles.ts';
 import { assertClose } from '../../oracles/close.ts';

@@ -11,10 +11,10 @@ import { adapterMethod, adapterMethods } from '../../../training/adapters/index.
 import type { AdapterMethod } from '../../../training/adapters/method.ts';
 import { writeSafetensors } from '../../../training/checkpoint/safetensors.ts';
 import { evaluate } from '../../../training/evaluate.ts';
-import { finetune } from '../../../training/finetune.ts';
+import { finetune } from '../../../training/finetune/finetune.ts';
+import { finetuneInFolder } from '../../../training/finetune/runFolder.ts';
 import { layoutTensors } from '../../../training/layout/layout.ts';
 import type { Model } from '../../../training/model.ts';
-import { finetuneInFolder } from '../../../training/runFolder.ts';
 import { referenceModel, referenceRows } from '../../cases/reference.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
 import { relativeError } from '../../oracles/relativeError.ts';

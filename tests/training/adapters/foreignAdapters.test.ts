@@ -9,7 +9,7 @@ import { adapterData, adapterOf } from '../../../training/adapters/transfer.ts';
 import { readAllTensors, type TensorValues, writeSafetensors } from '../../../training/checkpoint/safetensors.ts';
 import { toTokenRows } from '../../../training/data/examples.ts';
 import { evaluate } from '../../../training/evaluate.ts';
-import { finetune } from '../../../training/finetune.ts';
+import { finetune } from '../../../training/finetune/finetune.ts';
 import { generate } from '../../../training/generate/generate.ts';
 import { mergeIntoBase } from '../../../training/merge.ts';
 import { loadModel, type Model } from '../../../training/model.ts';

@@ -8,7 +8,7 @@ import { loadAdapter, saveAdapter } from '../../../training/adapters/files/files
 import { lowRank } from '../../../training/adapters/forms/lowRank.ts';
 import { isMethodFile, loadMethod } from '../../../training/adapters/methodFile.ts';
 import { evaluate } from '../../../training/evaluate.ts';
-import { finetune } from '../../../training/finetune.ts';
+import { finetune } from '../../../training/finetune/finetune.ts';
 import { llamaBatch, referenceModel, referenceRows } from '../../cases/reference.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
 import { relativeError } from '../../oracles/relativeError.ts';

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { loadAdapter } from '../../../training/adapters/files/files.ts';
 import { openCheckpoint } from '../../../training/checkpoint/checkpoint.ts';
 import { readAllTensors, writeSafetensors } from '../../../training/checkpoint/safetensors.ts';
-import { loadTokenizer } from '../../../training/data/tokenizer.ts';
+import { loadTokenizer } from '../../../training/data/tokenizer/tokenizer.ts';
 import { loadModel } from '../../../training/model.ts';
 import { safetensorsBytes } from '../../cases/safetensorsBytes.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';

@@ -8,7 +8,7 @@ import { openCheckpoint } from '../../../training/checkpoint/checkpoint.ts';
 import { readAllTensors, type TensorValues, writeSafetensors } from '../../../training/checkpoint/safetensors.ts';
 import { type TokenRow, toTokenRows } from '../../../training/data/examples.ts';
 import { evaluate } from '../../../training/evaluate.ts';
-import { finetune } from '../../../training/finetune.ts';
+import { finetune } from '../../../training/finetune/finetune.ts';
 import { mergeIntoBase } from '../../../training/merge.ts';
 import { loadModel, type Model } from '../../../training/model.ts';
 import { architectures, referenceBatch, referenceRows } from '../../cases/reference.ts';

@@ -6,7 +6,7 @@ import { randomStream } from '../../../compute/random.ts';
 import { copyFileWhole, writeFileWhole, writeJson } from '../../../training/checkpoint/files.ts';
 import { writeSafetensors } from '../../../training/checkpoint/safetensors.ts';
 import { isUnfinishedFile, writeWhole } from '../../../training/checkpoint/wholeFile.ts';
-import { MetricsWriter } from '../../../training/metrics.ts';
+import { MetricsWriter } from '../../../training/finetune/metrics.ts';
 import { canMount, onSmallDisk } from '../../cases/smallDisk.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
 import { throwsClearly } from '../../oracles/throws.ts';

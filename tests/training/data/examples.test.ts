@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type ExampleOptions, toTokenRows } from '../../../training/data/examples.ts';
-import type { DataRow } from '../../../training/data/rows.ts';
-import { loadTokenizer } from '../../../training/data/tokenizer.ts';
+import type { DataRow } from '../../../training/data/files/rows.ts';
+import { loadTokenizer } from '../../../training/data/tokenizer/tokenizer.ts';
 import { special, writeByteTokenizer } from '../../cases/byteTokenizer.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
 import { throwsClearly } from '../../oracles/throws.ts';

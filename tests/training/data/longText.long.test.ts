@@ -5,9 +5,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../../compute/random.ts';
 import { toTokenRows } from '../../../training/data/examples.ts';
-import { keepsWordsApart } from '../../../training/data/longText.ts';
-import { loadTokenizer, type TextTokenizer } from '../../../training/data/tokenizer.ts';
-import { transformersForm } from '../../../training/data/tokenizerFile.ts';
+import { keepsWordsApart } from '../../../training/data/tokenizer/longText.ts';
+import { loadTokenizer, type TextTokenizer } from '../../../training/data/tokenizer/tokenizer.ts';
+import { transformersForm } from '../../../training/data/tokenizer/tokenizerFile.ts';
 import { byteTokenizer } from '../../cases/byteTokenizer.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
 

@@ -1,5 +1,5 @@
 import { test } from 'uvu';
-import { requirePythonNumbers, requirePythonNumbersIn } from '../../../training/data/pythonNumbers.ts';
+import { requirePythonNumbers, requirePythonNumbersIn } from '../../../training/data/files/pythonNumbers.ts';
 import { throwsClearly } from '../../oracles/throws.ts';
 
 /** A row of a conversation with a tool whose schema holds a number, as it stands in the file. */

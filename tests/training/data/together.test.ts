@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { notScored, type TrainOn, toTokenRows } from '../../../training/data/examples.ts';
+import type { DataRow } from '../../../training/data/files/rows.ts';
 import { loadRows } from '../../../training/data/load.ts';
-import type { DataRow } from '../../../training/data/rows.ts';
 import { trainedPrompt } from '../../../training/data/together.ts';
-import { loadTokenizer, type TextTokenizer } from '../../../training/data/tokenizer.ts';
+import { loadTokenizer, type TextTokenizer } from '../../../training/data/tokenizer/tokenizer.ts';
 import { evaluate } from '../../../training/evaluate.ts';
 import { loadModel } from '../../../training/model.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
@@ -361,7 +361,7 @@ test('further special tokens are split off as transformers does', async () => {
 });
 
 test('expressions of a template give what they give in Python, or are refused', async () => {
-  const { compileTemplate } = await import('../../../training/data/jinja.ts');
+  const { compileTemplate } = await import('../../../training/data/template/jinja.ts');
   const { variables, templates: expressions } = JSON.parse(await readFile('fixtures/chat/python.json', 'utf8')) as {
     readonly variables: Readonly<Record<string, unknown>>;
     readonly templates: readonly { readonly template: string; readonly text: string | null }[];

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../../compute/random.ts';
 import { LambdamaxError } from '../../../errors.ts';
-import { loadTokenizer } from '../../../training/data/tokenizer.ts';
+import { loadTokenizer } from '../../../training/data/tokenizer/tokenizer.ts';
 import { byteTokenizer, special, writeByteTokenizer } from '../../cases/byteTokenizer.ts';
 import { inTemporaryFolder } from '../../cases/temporaryFolder.ts';
 import { throwsClearly } from '../../oracles/throws.ts';

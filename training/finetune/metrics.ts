@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeFileSync } from 'node:fs';
-import { LambdamaxError } from '../errors.ts';
-import { fileFault } from './checkpoint/files.ts';
+import { LambdamaxError } from '../../errors.ts';
+import { fileFault } from '../checkpoint/files.ts';
 
 /** How sharp the loss is at a point of a run, against the rate in use. Null: not known, or there is none. */
 export interface Sharpness {

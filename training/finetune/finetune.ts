@@ -1,20 +1,20 @@
-import { type Vector, zeros } from '../compute/index.ts';
-import { LambdamaxError } from '../errors.ts';
-import type { Adapter } from './adapters/create.ts';
-import { batchesOf, rowsByStep, toBatch } from './data/batches.ts';
-import { scoredPositions, type TokenRow } from './data/examples.ts';
-import { evaluate } from './evaluate.ts';
-import { requireFiniteLoss, requireFiniteWeights } from './finiteLoss.ts';
-import { layoutTensors, trainingLayout } from './layout/layout.ts';
+import { type Vector, zeros } from '../../compute/index.ts';
+import { LambdamaxError } from '../../errors.ts';
+import type { Adapter } from '../adapters/create.ts';
+import { batchesOf, rowsByStep, toBatch } from '../data/batches.ts';
+import { scoredPositions, type TokenRow } from '../data/examples.ts';
+import { evaluate } from '../evaluate.ts';
+import { requireFiniteLoss, requireFiniteWeights } from '../finiteLoss.ts';
+import { layoutTensors, trainingLayout } from '../layout/layout.ts';
+import type { Model } from '../model.ts';
+import { clipGlobalNorm, globalNorm } from '../optimizers/clipping.ts';
+import { segmentsOf } from '../optimizers/groups.ts';
+import { createOptimizer, type OptimizerOptions } from '../optimizers/index.ts';
+import type { StepRule } from '../optimizers/optimizer.ts';
+import { highestRate, learningRateAt, type Schedule } from '../optimizers/schedules.ts';
+import { unscored, type Validation, type ValidationScore, validate } from '../validation.ts';
 import type { Sharpness, StepMetrics } from './metrics.ts';
-import type { Model } from './model.ts';
-import { clipGlobalNorm, globalNorm } from './optimizers/clipping.ts';
-import { segmentsOf } from './optimizers/groups.ts';
-import { createOptimizer, type OptimizerOptions } from './optimizers/index.ts';
-import type { StepRule } from './optimizers/optimizer.ts';
-import { highestRate, learningRateAt, type Schedule } from './optimizers/schedules.ts';
 import type { RunState } from './runState.ts';
-import { unscored, type Validation, type ValidationScore, validate } from './validation.ts';
 
 /** Where a run stands after a step. */
 export interface TrainingPoint {

@@ -1,4 +1,4 @@
-import { LambdamaxError } from '../../errors.ts';
+import { LambdamaxError } from '../../../errors.ts';
 
 /** Fields under which people put all rows of a file. */
 const containers = new Set([

@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import { ArgumentError, LambdamaxError } from '../../errors.ts';
+import { ArgumentError, LambdamaxError } from '../../../errors.ts';
 import { asJsonLines } from './dataBytes.ts';
 import { isCutOff, type JsonText, jsonForm, jsonLines, jsonValues } from './jsonTexts.ts';
 import { requirePythonNumbers } from './pythonNumbers.ts';

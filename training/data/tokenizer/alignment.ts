@@ -1,4 +1,4 @@
-import { LambdamaxError } from '../../errors.ts';
+import { LambdamaxError } from '../../../errors.ts';
 
 /** A token as its characters or bytes stand for a part of a text. */
 export interface TokenPiece {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { LambdamaxError } from '../../errors.ts';
-import { makeFolder, writeJson } from '../checkpoint/files.ts';
+import { LambdamaxError } from '../../../errors.ts';
+import { makeFolder, writeJson } from '../../checkpoint/files.ts';
 import { byteCharacters } from './tokenizerFile.ts';
 
 /** The special tokens, each at the id of its place: padding, and the end of a document. */

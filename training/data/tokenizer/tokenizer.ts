@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { LambdamaxError } from '../../errors.ts';
-import { readJson } from '../checkpoint/files.ts';
+import { LambdamaxError } from '../../../errors.ts';
+import { readJson } from '../../checkpoint/files.ts';
+import { type ChatTemplate, loadChatTemplate } from '../template/chat.ts';
 import { refuseAbsent } from './addedTokens.ts';
 import type { TokenPiece } from './alignment.ts';
-import { type ChatTemplate, loadChatTemplate } from './chat.ts';
 import { firstTokens, keepsWordsApart } from './longText.ts';
 import { pieceReader, transformersForm } from './tokenizerFile.ts';
 

@@ -1,4 +1,4 @@
-import { LambdamaxError } from '../../errors.ts';
+import { LambdamaxError } from '../../../errors.ts';
 
 /** Texts and numbers of JSON. */
 const literals = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;

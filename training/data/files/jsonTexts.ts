@@ -1,4 +1,4 @@
-import { LambdamaxError } from '../../errors.ts';
+import { LambdamaxError } from '../../../errors.ts';
 import { dataBytes } from './dataBytes.ts';
 
 /** One JSON value of a file, not parsed. */

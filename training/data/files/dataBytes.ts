@@ -2,8 +2,8 @@ import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { LambdamaxError } from '../../errors.ts';
-import { fileFault, lfsPointer } from '../checkpoint/files.ts';
+import { LambdamaxError } from '../../../errors.ts';
+import { fileFault, lfsPointer } from '../../checkpoint/files.ts';
 
 /** A kind of file that is not text, by its first bytes. */
 interface Foreign {

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LambdamaxError } from '../../errors.ts';
-import { chatTemplateFolder } from '../checkpoint/checkpoint.ts';
-import { readJson, readText } from '../checkpoint/files.ts';
+import { LambdamaxError } from '../../../errors.ts';
+import { chatTemplateFolder } from '../../checkpoint/checkpoint.ts';
+import { readJson, readText } from '../../checkpoint/files.ts';
 import { compileTemplate, type Rendering } from './jinja.ts';
 
 /** One turn of a conversation; fields beside `role` reach the template as they are. */

@@ -1,4 +1,4 @@
-import { LambdamaxError } from '../../errors.ts';
+import { LambdamaxError } from '../../../errors.ts';
 import { type AddedToken, addedTokens } from './addedTokens.ts';
 import type { TokenPiece } from './alignment.ts';
 

@@ -1,4 +1,4 @@
-import { LambdamaxError } from '../../errors.ts';
+import { LambdamaxError } from '../../../errors.ts';
 
 /** A token that is split off from every text, as tokenizer.json and tokenizer_config.json have it. */
 export interface AddedToken {

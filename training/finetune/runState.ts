@@ -1,5 +1,5 @@
-import type { Vector } from '../compute/index.ts';
-import type { OptimizerState } from './optimizers/optimizer.ts';
+import type { Vector } from '../../compute/index.ts';
+import type { OptimizerState } from '../optimizers/optimizer.ts';
 
 /** All that a run needs to go on as if it had not stopped: the order of the rows follows from seed and step. */
 export interface RunState {

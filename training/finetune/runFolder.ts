@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { LambdamaxError } from '../errors.ts';
-import type { Adapter } from './adapters/create.ts';
-import { requireSavable, saveAdapter } from './adapters/files/files.ts';
-import { fileFault, makeFolder, readJson, writeJson } from './checkpoint/files.ts';
-import { inResultFolder, requireNoResults, unfinishedName } from './checkpoint/resultFolder.ts';
-import { isUnfinishedFile } from './checkpoint/wholeFile.ts';
-import type { TokenRow } from './data/examples.ts';
+import { LambdamaxError } from '../../errors.ts';
+import type { Adapter } from '../adapters/create.ts';
+import { requireSavable, saveAdapter } from '../adapters/files/files.ts';
+import { fileFault, makeFolder, readJson, writeJson } from '../checkpoint/files.ts';
+import { inResultFolder, requireNoResults, unfinishedName } from '../checkpoint/resultFolder.ts';
+import { isUnfinishedFile } from '../checkpoint/wholeFile.ts';
+import type { TokenRow } from '../data/examples.ts';
+import type { Model } from '../model.ts';
 import { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.ts';
 import { MetricsWriter } from './metrics.ts';
-import type { Model } from './model.ts';
 import { type RunCheckpoint, readRunCheckpoint, writeRunCheckpoint } from './runCheckpoint.ts';
 import { requireSameSettings, runSettings } from './runSettings.ts';
 

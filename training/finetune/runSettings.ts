@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { Vector } from '../compute/index.ts';
-import { LambdamaxError } from '../errors.ts';
-import type { Adapter } from './adapters/create.ts';
-import type { TokenRow } from './data/examples.ts';
-import { hashOf as hashOfValue, hashRows } from './data/hash.ts';
+import type { Vector } from '../../compute/index.ts';
+import { LambdamaxError } from '../../errors.ts';
+import type { Adapter } from '../adapters/create.ts';
+import type { TokenRow } from '../data/examples.ts';
+import { hashOf as hashOfValue, hashRows } from '../data/hash.ts';
+import { layoutTensors } from '../layout/layout.ts';
+import type { Model } from '../model.ts';
+import { resultsVersion } from '../resultsVersion.ts';
+import type { Validation } from '../validation.ts';
 import type { FinetuneOptions } from './finetune.ts';
-import { layoutTensors } from './layout/layout.ts';
-import type { Model } from './model.ts';
-import { resultsVersion } from './resultsVersion.ts';
-import type { Validation } from './validation.ts';
 
 /** What determines every number of a run, by the field that sets it; hashes of what is too large to list. */
 export type RunSettings = Readonly<Record<string, string | number | boolean | null>>;

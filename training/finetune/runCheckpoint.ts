@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import type { Vector } from '../compute/index.ts';
-import { LambdamaxError } from '../errors.ts';
-import { openFile } from './checkpoint/byteSource.ts';
-import { fileFault } from './checkpoint/files.ts';
-import { readHeader } from './checkpoint/header.ts';
-import { readTensor, type TensorToWrite, writeSafetensors } from './checkpoint/safetensors.ts';
+import type { Vector } from '../../compute/index.ts';
+import { LambdamaxError } from '../../errors.ts';
+import { openFile } from '../checkpoint/byteSource.ts';
+import { fileFault } from '../checkpoint/files.ts';
+import { readHeader } from '../checkpoint/header.ts';
+import { readTensor, type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { type RunSettings, renamedSettings } from './runSettings.ts';
 import type { RunState } from './runState.ts';
 
