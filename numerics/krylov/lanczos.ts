@@ -117,7 +117,7 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
 type FoundEnd = Omit<EndPair, 'roundingBound'> & { readonly image: Float64Array };
 
 function foundEnd(krylov: Tridiagonalisation, ritz: EndCoordinates): FoundEnd {
-  const image = krylov.imageOf(ritz.value, ritz.coordinates);
+  const image = krylov.imageOf(ritz.value, ritz.coordinates());
   return { ...ritzPair(krylov, ritz), errorBound: ritz.errorBound, image };
 }
 

@@ -70,8 +70,8 @@ export async function lanczosQuadrature(
       products += 1;
       onStep?.(products);
     }
-    const { values, vectors } = tridiagonalEigen(krylov.diagonal, krylov.offDiagonal);
-    rules.push({ nodes: values, weights: vectors.getRow(0).map((entry) => entry * entry) });
+    const { values, first } = tridiagonalEigen(krylov.diagonal, krylov.offDiagonal);
+    rules.push({ nodes: values, weights: first.map((entry) => entry * entry) });
   }
   return { size: operator.size, rules, products };
 }

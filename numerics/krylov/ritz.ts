@@ -24,16 +24,15 @@ export function largestRitz(krylov: Tridiagonalisation, count: number): RitzCoor
 
 function ritzAt(
   { offDiagonal, steps }: Tridiagonalisation,
-  { values, vectors }: TridiagonalEigen,
+  { values, last, vector }: TridiagonalEigen,
   index: number,
 ): RitzCoordinates {
-  const coordinates = vectors.getColumn(index);
-  const residualBound = Math.abs(offDiagonal[steps - 1]! * coordinates[steps - 1]!);
-  return { value: values[index]!, residualBound, coordinates };
+  const residualBound = Math.abs(offDiagonal[steps - 1]! * last[index]!);
+  return { value: values[index]!, residualBound, coordinates: () => vector(index) };
 }
 
 /** The Ritz pair with its vector written out, in unit length also when the basis is float32. */
 export function ritzPair(krylov: Tridiagonalisation, { value, residualBound, coordinates }: RitzCoordinates): RitzPair {
-  const vector = krylov.combine(coordinates);
+  const vector = krylov.combine(coordinates());
   return { value, residualBound, vector: scale(1 / norm(vector), vector, 'float64') as Float64Array };
 }

@@ -34,7 +34,7 @@ export interface EndPair extends RitzPair, EndValue {
 
 /** A Ritz value and the coordinates [k] of its vector in the Krylov basis. */
 export interface RitzCoordinates extends RitzValue {
-  readonly coordinates: readonly number[];
+  readonly coordinates: () => readonly number[];
 }
 
 /** An end of the spectrum with the coordinates [k] of its vector in the Krylov basis. */
