@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LambdamaxError } from '../errors.ts';
 import { type Answer, errorOf, type Order } from './messages.ts';
@@ -75,12 +74,11 @@ export class WorkerProcess<Task, Result, Progress = never> {
 
   private constructor(silence: Silence<Task>) {
     this.#silence = silence;
-    // A clone has sources, which take tsx, and a package compiled code.
-    const extension = extname(import.meta.url);
-    const isSource = extension === '.ts';
-    this.#child = fork(fileURLToPath(new URL(`./child${extension}`, import.meta.url)), {
+    const isSource = import.meta.url.endsWith('.ts');
+    this.#child = fork(fileURLToPath(new URL('./child.mjs', import.meta.url)), {
       serialization: 'advanced',
-      execArgv: isSource ? ['--import', import.meta.resolve('tsx')] : [],
+      execArgv: [],
+      // What tsx, in the thread of a clone's process, takes `lambdamax/training` in a user's own file to mean.
       env: isSource
         ? { ...process.env, TSX_TSCONFIG_PATH: fileURLToPath(new URL('../tsconfig.json', import.meta.url)) }
         : process.env,

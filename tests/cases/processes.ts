@@ -26,4 +26,4 @@ export function childrenOf(parent: number, command = /(?:)/): number[] {
 }
 
 /** The workers that a process has started. */
-export const workersOf = (parent: number): number[] => childrenOf(parent, /workers\/child\.[jt]s/);
+export const workersOf = (parent: number): number[] => childrenOf(parent, /workers\/child\.mjs/);
