@@ -7,7 +7,9 @@ import { type Precision, randomStream, type Vector } from '../../compute/index.t
 import { lanczos } from '../../numerics/krylov/lanczos.ts';
 import { dot } from '../../numerics/vectors.ts';
 import type { AdapterLayout } from '../../training/layout/layout.ts';
+import type { Model } from '../../training/model.ts';
 import {
+  type AdapterCase,
   adapterCases,
   llamaBatch,
   points,
@@ -44,16 +46,33 @@ const firstLayerGroup = (layout: AdapterLayout, ...modules: readonly string[]) =
 const asPrecision = (values: Float64Array, precision: Precision): Vector =>
   precision === 'float64' ? values : Float32Array.from(values);
 
+let last: Model | undefined;
+let lastName = '';
+
+/**
+ * A model that stays until another one is asked for: it keeps its programs, and variants of one layout, both points and both
+ * matrices take the same graphs, which are long to compile.
+ */
+async function modelOf(architecture: AdapterCase['architecture'], precision: Precision): Promise<Model> {
+  const name = `${architecture} ${precision}`;
+  if (last !== undefined && lastName === name) return last;
+  await last?.release();
+  last = await referenceModel(architecture, precision);
+  lastName = name;
+  return last;
+}
+test.after(() => last?.release());
+
 const curvatureCases = adapterCases.filter(({ hasCurvature }) => hasCurvature);
 
-for (const { architecture, variant } of curvatureCases)
-  for (const point of points)
-    for (const precision of ['float64', 'float32'] as const) {
+for (const precision of ['float64', 'float32'] as const)
+  for (const { architecture, variant } of curvatureCases)
+    for (const point of points) {
       const eigenvalueTolerance = precision === 'float64' ? 1e-8 : 1e-4;
       const productTolerance = precision === 'float64' ? 1e-8 : 1e-4;
 
       test(`H v and the ends of the spectrum of ${variant} on ${architecture} at its ${point} point agree with PyTorch in ${precision}`, async () => {
-        await using model = await referenceModel(architecture, precision);
+        const model = await modelOf(architecture, precision);
         const adapter = await referenceAdapter(model, variant, point, architecture);
         const batch = referenceTokens(architecture, precision);
         const program = model.program(adapter.layout, batch);
@@ -99,15 +118,11 @@ for (const { architecture, variant } of curvatureCases)
           );
         }
       });
-    }
 
-for (const { architecture, variant } of curvatureCases)
-  for (const point of points)
-    for (const precision of ['float64', 'float32'] as const) {
       const allowed = precision === 'float64' ? 1e-8 : 1e-4;
 
       test(`G v and the largest eigenvalue of G of ${variant} on ${architecture} at its ${point} point agree with PyTorch in ${precision}`, async () => {
-        await using model = await referenceModel(architecture, precision);
+        const model = await modelOf(architecture, precision);
         const adapter = await referenceAdapter(model, variant, point, architecture);
         const batch = referenceTokens(architecture, precision);
         const program = model.program(adapter.layout, batch);

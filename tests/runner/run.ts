@@ -1,10 +1,11 @@
 // Runs the tests: node --import tsx tests/runner/run.ts [PATTERN] [--tier TIER] [--processes N] [--limit SECONDS]
 // PATTERN is a regular expression of paths in tests/, or in --folder FOLDER.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { toolchainHash } from '../../compute/cache/contentHash.ts';
 import { type FileOutcome, runFiles } from './testFiles.ts';
 
 /** The files of each tier, by their paths. The ones that are left out take long, or start many processes. */
@@ -40,7 +41,8 @@ const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .sort();
 
 // How long each file took when it was last run. The longest come first, so that no process is left alone with one of them.
-const record = fileURLToPath(new URL('../../.cache/tests/seconds.json', import.meta.url));
+const kept = fileURLToPath(new URL('../../.cache/tests', import.meta.url));
+const record = join(kept, 'seconds.json');
 const seconds = recorded();
 const unknown = 1e6;
 const longestFirst = files.toSorted((a, b) => (seconds[b] ?? unknown) - (seconds[a] ?? unknown));
@@ -55,12 +57,30 @@ function recorded(): Record<string, number> {
 
 function keepRecord(): void {
   try {
-    mkdirSync(dirname(record), { recursive: true });
+    mkdirSync(kept, { recursive: true });
     writeFileSync(record, JSON.stringify(seconds));
   } catch {
     // Next time their order is that of their names.
   }
 }
+
+/**
+ * Graphs that the tests compile, kept for their next run. A user's cache holds too few for all files at once, so that each room
+ * of them has one of its own; what other sources of compute/ led to will not be asked for again.
+ */
+function graphsFolder(): string {
+  const all = join(kept, 'graphs');
+  const current = toolchainHash().slice(0, 16);
+  try {
+    for (const name of readdirSync(all))
+      if (name !== current) rmSync(join(all, name), { recursive: true, force: true });
+  } catch {
+    // There is none yet.
+  }
+  return join(all, current);
+}
+const graphs = values.folder === undefined && process.env.LAMBDAMAX_CACHE === undefined ? graphsFolder() : undefined;
+const roomOf = (file: string) => relative(folder, file).split(sep)[0]!;
 
 const interruption = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -91,6 +111,7 @@ await runFiles(
     processes: Math.min(Number(values.processes), files.length),
     limit: Number(values.limit),
     color: process.stdout.isTTY,
+    ...(graphs !== undefined && { graphsOf: (file) => join(graphs, roomOf(file)) }),
     onFile: add,
   },
   interruption.signal,

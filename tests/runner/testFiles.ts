@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { FileResult } from './testProcess.ts';
+import type { FileOrder, FileResult } from './testProcess.ts';
 
 /** A file that has been run: its numbers, all that it wrote, and what it failed of if not of a test. */
 export interface FileOutcome extends FileResult {
@@ -21,6 +21,8 @@ export interface RunOptions {
   /** A process is killed that needs more than so many seconds for one file, or to end after its last. */
   readonly limit: number;
   readonly color?: boolean;
+  /** The folder of the graphs that a file compiles; where not given, that of the environment. */
+  readonly graphsOf?: (file: string) => string;
   /** Called with each file as it is done. */
   readonly onFile: (outcome: FileOutcome) => void;
 }
@@ -39,7 +41,8 @@ export async function runFiles(files: readonly string[], options: RunOptions, si
     let runner: TestProcess | undefined;
     while (queue.length > 0) {
       runner ??= new TestProcess(join(folder, name), options, signal);
-      const outcome = await runner.run(queue.shift()!);
+      const file = queue.shift()!;
+      const outcome = await runner.run(file, options.graphsOf?.(file));
       signal.throwIfAborted();
       options.onFile(outcome);
       if (runner.hasEnded) runner = undefined;
@@ -86,12 +89,12 @@ class TestProcess {
     });
   }
 
-  async run(file: string): Promise<FileOutcome> {
+  async run(file: string, graphs?: string): Promise<FileOutcome> {
     this.#last = file;
     await Promise.race([this.#ready, this.#ended]);
     return this.#within(async () => {
       const answer = once(this.#child, 'message').then(([result]) => result as FileResult);
-      this.#child.send(file, () => {});
+      this.#order({ file, ...(graphs !== undefined && { graphs }) });
       const result = await Promise.race([answer, this.#ended]);
       if (typeof result === 'string') return { ...nothing, fault: `${result} before its tests did` };
       if (result.total > 0) return result;
@@ -105,10 +108,14 @@ class TestProcess {
   /** Lets the process end, and says if it does not. */
   async end(): Promise<FileOutcome> {
     return this.#within(async () => {
-      this.#child.send('', () => {});
+      this.#order({});
       const ended = await this.#ended;
       return / killed /.test(ended) ? { ...nothing, fault: `${ended} after this file, the last of it` } : nothing;
     });
+  }
+
+  #order(order: FileOrder): void {
+    this.#child.send(order, () => {});
   }
 
   async #within(work: () => Promise<FileResult & { fault?: string }>): Promise<FileOutcome> {

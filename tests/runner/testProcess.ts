@@ -7,6 +7,12 @@ export interface FileResult {
   readonly skipped: number;
 }
 
+/** A file to run, and the folder of the graphs that it compiles; no file asks the process to end. */
+export interface FileOrder {
+  readonly file?: string;
+  readonly graphs?: string;
+}
+
 /** A suite of uvu: its failures in words, or true, then its numbers. */
 type Suite = () => Promise<[failures: string | true, passed: number, skipped: number, total: number]>;
 
@@ -42,13 +48,14 @@ const endWithParent = () => {
   }
 };
 process.on('disconnect', endWithParent);
-process.on('message', async (file: string) => {
-  if (file === '') {
+process.on('message', async ({ file, graphs }: FileOrder) => {
+  if (file === undefined) {
     // Ends by itself unless a test has left something open.
     process.off('disconnect', endWithParent);
     process.disconnect();
     return;
   }
+  if (graphs !== undefined) process.env.LAMBDAMAX_CACHE = graphs;
   try {
     process.send!(await testsOf(file));
   } catch (error) {
