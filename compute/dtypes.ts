@@ -99,8 +99,20 @@ const encoders: { readonly [D in FloatDtype]: (values: ArrayLike<number>) => Arr
   F64: (values) => new Float64Array(values),
   F32: (values) => new Float32Array(values),
   F16: (values) => Uint16Array.from(values, toHalf),
-  BF16: (values) => Uint16Array.from(values, toBfloat),
+  BF16: (values) => (values instanceof Float32Array ? singlesToBfloat(values) : Uint16Array.from(values, toBfloat)),
 };
+
+/** The bfloat16 numbers nearest to float32 ones, of which they are the upper halves: faster than `toBfloat`, to the same bits. */
+function singlesToBfloat(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const result = new Uint16Array(values.length);
+  for (let index = 0; index < bits.length; index++) {
+    const single = bits[index]!;
+    const isNotANumber = (single & 0x7fffffff) > 0x7f800000;
+    result[index] = isNotANumber ? 0x7fc0 : (single + 0x7fff + ((single >>> 16) & 1)) >>> 16;
+  }
+  return result;
+}
 
 function fromBfloat(bits: number): number {
   scratch.setUint32(0, bits << 16);

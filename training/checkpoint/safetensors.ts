@@ -14,6 +14,13 @@ export interface TensorToWrite {
   readonly dtype?: FloatDtype;
 }
 
+/** A tensor to write whose values, row-major, are made piece by piece when their turn comes. */
+export interface TensorToStream {
+  readonly shape: readonly number[];
+  readonly dtype: FloatDtype;
+  pieces(): AsyncIterable<ArrayLike<number>> | Iterable<ArrayLike<number>>;
+}
+
 /** A tensor in memory, row-major. */
 export interface TensorValues {
   readonly shape: readonly number[];
@@ -50,41 +57,65 @@ export async function writeSafetensors(
   tensors: ReadonlyMap<string, TensorToWrite>,
   metadata?: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const sorted = [...tensors]
-    .map(([name, tensor]) => ({ name, ...tensor, dtype: tensor.dtype ?? ownDtype(tensor.values) }))
-    .sort((a, b) => bytesPerEntry[b.dtype] - bytesPerEntry[a.dtype] || (a.name < b.name ? -1 : 1));
+  const streams = [...tensors].map(([name, { shape, values, dtype = ownDtype(values) }]) => {
+    requireFilled(path, name, shape, values.length);
+    return [name, { shape, dtype, pieces: () => piecesOf(values) }] as const;
+  });
+  await streamSafetensors(path, new Map(streams), metadata);
+}
+
+/** Writes a safetensors file as `writeSafetensors`, of tensors that need not be in memory: one piece of one of them at a time. */
+export async function streamSafetensors(
+  path: string,
+  tensors: ReadonlyMap<string, TensorToStream>,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<void> {
+  const sorted = [...tensors].sort(
+    ([first, a], [second, b]) => bytesPerEntry[b.dtype] - bytesPerEntry[a.dtype] || (first < second ? -1 : 1),
+  );
   const header: Record<string, unknown> = metadata === undefined ? {} : { __metadata__: metadata };
   let offset = 0;
-  for (const { name, shape, values, dtype } of sorted) {
-    if (values.length !== sizeOf(shape)) {
-      const expected = `${sizeOf(shape)} values for shape [${shape.join(', ')}]`;
-      throw new LambdamaxError({ subject: `tensor ${name} for ${path}`, expected, got: values.length });
-    }
-    const end = offset + values.length * bytesPerEntry[dtype];
+  for (const [name, { shape, dtype }] of sorted) {
+    const end = offset + sizeOf(shape) * bytesPerEntry[dtype];
     header[name] = { dtype, shape, data_offsets: [offset, end] };
     offset = end;
   }
-  await writeFileWhole(path, chunks(header, sorted));
+  await writeFileWhole(path, bytesOf(path, header, sorted));
 }
 
-/** Entries that are encoded and written at a time: at most 32 MB. */
-const entriesPerChunk = 2 ** 22;
-
 /** The bytes of the file from its first to its last. */
-function* chunks(
+async function* bytesOf(
+  path: string,
   header: object,
-  tensors: readonly { readonly values: TensorToWrite['values']; readonly dtype: FloatDtype }[],
-): Generator<Uint8Array> {
+  tensors: readonly (readonly [name: string, tensor: TensorToStream])[],
+): AsyncGenerator<Uint8Array> {
   const text = new TextEncoder().encode(JSON.stringify(header));
   const start = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(' '.charCodeAt(0));
   new DataView(start.buffer).setBigUint64(0, BigInt(start.length - 8), true);
   start.set(text, 8);
   yield start;
-  for (const { values, dtype } of tensors) {
-    for (let first = 0; first < values.length; first += entriesPerChunk) {
-      yield encode(values.subarray(first, first + entriesPerChunk), dtype);
+  for (const [name, { shape, dtype, pieces }] of tensors) {
+    let written = 0;
+    for await (const values of pieces()) {
+      written += values.length;
+      yield encode(values, dtype);
     }
+    requireFilled(path, name, shape, written);
   }
+}
+
+/** Entries that are encoded and written at a time: at most 32 MB. */
+const entriesPerPiece = 2 ** 22;
+
+function* piecesOf(values: TensorToWrite['values']): Generator<ArrayLike<number>> {
+  for (let first = 0; first < values.length; first += entriesPerPiece)
+    yield values.subarray(first, first + entriesPerPiece);
+}
+
+function requireFilled(path: string, name: string, shape: readonly number[], count: number): void {
+  if (count === sizeOf(shape)) return;
+  const expected = `${sizeOf(shape)} values for shape [${shape.join(', ')}]`;
+  throw new LambdamaxError({ subject: `tensor ${name} for ${path}`, expected, got: count });
 }
 
 function ownDtype(values: TensorToWrite['values']): FloatDtype {

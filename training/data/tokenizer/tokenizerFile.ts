@@ -1,6 +1,7 @@
 import { LambdamaxError } from '../../../errors.ts';
 import { type AddedToken, addedTokens } from './addedTokens.ts';
 import type { TokenPiece } from './alignment.ts';
+import { qwen2Words } from './words.ts';
 
 /** The content of a tokenizer.json, or a part of it. */
 type Definition = Readonly<Record<string, unknown>>;
@@ -13,8 +14,6 @@ interface TokenizerClass {
   readonly model: Definition;
 }
 
-const qwen2Split =
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 const sentencePiece: Definition = { fuse_unk: true, byte_fallback: true };
 const byteLevel = (settings: Definition, use_regex: boolean) => ({
   ...{ type: 'ByteLevel', add_prefix_space: settings.add_prefix_space === true, trim_offsets: true, use_regex },
@@ -51,7 +50,7 @@ const tokenizerClasses: Readonly<Record<string, (settings: Definition) => Tokeni
     pre_tokenizer: {
       type: 'Sequence',
       pretokenizers: [
-        { type: 'Split', pattern: { Regex: qwen2Split }, behavior: 'Isolated', invert: false },
+        { type: 'Split', pattern: { Regex: qwen2Words }, behavior: 'Isolated', invert: false },
         byteLevel(settings, false),
       ],
     },

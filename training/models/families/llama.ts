@@ -4,6 +4,7 @@ import { writeJson } from '../../checkpoint/files.ts';
 import type { Decoder, Family } from '../decoder.ts';
 import { type RotaryConfig, rotaryConfig, rotaryFields } from '../rotaryConfig.ts';
 import { preNormBlock, preNorms, rotaryDecoder } from '../rotaryDecoder.ts';
+import { rotaryFieldsFor } from '../rotaryFields.ts';
 
 /** The numbers of a Llama, as transformers' LlamaConfig has them. */
 export function llamaConfig(config: ConfigFile): RotaryConfig {
@@ -28,23 +29,6 @@ export const llama: Family = {
 
 /** Writes the `config.json` of a Llama such that transformers, old and new, loads the model. */
 export async function writeLlamaConfig(directory: string, config: RotaryConfig): Promise<void> {
-  const { theta, scaling } = config.rotary;
-  const rope = {
-    rope_type: scaling?.type ?? 'default',
-    ...(scaling && { factor: scaling.factor }),
-    ...(scaling?.type === 'llama3' && {
-      low_freq_factor: scaling.lowFrequencyFactor,
-      high_freq_factor: scaling.highFrequencyFactor,
-      original_max_position_embeddings: scaling.originalMaxPositions,
-    }),
-    ...(scaling?.type === 'yarn' && {
-      original_max_position_embeddings: scaling.originalMaxPositions,
-      attention_factor: scaling.attentionFactor,
-      beta_fast: scaling.fastTurns,
-      beta_slow: scaling.slowTurns,
-      truncate: scaling.truncate,
-    }),
-  };
   await writeJson(join(directory, 'config.json'), {
     architectures: [llama.className],
     attention_bias: config.attentionBias === 'all',
@@ -64,10 +48,7 @@ export async function writeLlamaConfig(directory: string, config: RotaryConfig):
     num_hidden_layers: config.layers,
     num_key_value_heads: config.keyValueHeads,
     rms_norm_eps: config.rmsNormEps,
-    rope_parameters: { rope_theta: theta, ...rope },
-    // transformers before version 5 looks for them here.
-    ...(scaling && { rope_scaling: rope }),
-    rope_theta: theta,
+    ...rotaryFieldsFor(config.rotary),
     tie_word_embeddings: config.tieWordEmbeddings,
     use_cache: true,
     vocab_size: config.vocabSize,

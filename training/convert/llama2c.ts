@@ -1,14 +1,16 @@
 import { join } from 'node:path';
-import { openFile } from './checkpoint/byteSource.ts';
-import { copyFileWhole } from './checkpoint/files.ts';
-import { requireFinite } from './checkpoint/finite.ts';
-import { type Llama2cHeader, readLlama2c } from './checkpoint/llama2c.ts';
-import { inResultFolder } from './checkpoint/resultFolder.ts';
-import { decode, type TensorToWrite, writeSafetensors } from './checkpoint/safetensors.ts';
-import { writeLlamaConfig } from './models/families/llama.ts';
-import type { RotaryConfig } from './models/rotaryConfig.ts';
+import { openFile } from '../checkpoint/byteSource.ts';
+import { copyFileWhole } from '../checkpoint/files.ts';
+import { requireFinite } from '../checkpoint/finite.ts';
+import { type Llama2cHeader, readLlama2c } from '../checkpoint/llama2c.ts';
+import { inResultFolder } from '../checkpoint/resultFolder.ts';
+import { decode, type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { writeLlamaConfig } from '../models/families/llama.ts';
+import type { RotaryConfig } from '../models/rotaryConfig.ts';
+import { pairsToHalves } from './rotaryRows.ts';
 
-export interface ConvertOptions {
+/** How a llama2.c checkpoint is converted. */
+export interface ConvertLlama2cOptions {
   /** The folder that gets config.json and model.safetensors. */
   readonly out: string;
   /** A tokenizer.json to lie beside them. */
@@ -17,7 +19,8 @@ export interface ConvertOptions {
   readonly overwrite?: boolean;
 }
 
-export interface ConvertResult {
+/** What was converted. */
+export interface ConvertLlama2cResult {
   readonly version: 0 | 1;
   readonly parameters: number;
   readonly config: RotaryConfig;
@@ -30,8 +33,8 @@ export interface ConvertResult {
  */
 export async function convertLlama2c(
   file: string,
-  { out, tokenizer, overwrite = false }: ConvertOptions,
-): Promise<ConvertResult> {
+  { out, tokenizer, overwrite = false }: ConvertLlama2cOptions,
+): Promise<ConvertLlama2cResult> {
   const source = await openFile(file);
   try {
     const { header, tensors } = await readLlama2c(source);
@@ -43,7 +46,7 @@ export async function convertLlama2c(
       const values = decode(await source.read(start, end), 'F32', 'float32') as Float32Array;
       requireFinite(`tensor ${name} in ${file}`, values, 'the file is broken: download it again');
       const turns = /\.w[qk]$/.test(name);
-      weights.set(target, { shape, values: turns ? halves(values, config.headSize, header.dim) : values });
+      weights.set(target, { shape, values: turns ? pairsToHalves(values, config.headSize, header.dim) : values });
     }
     const isResult = (name: string) => ['model.safetensors', 'config.json', 'tokenizer.json'].includes(name);
     return await inResultFolder(out, { isResult, overwrite }, async (place) => {
@@ -102,16 +105,4 @@ function nameOf(name: string): string | undefined {
   const part = parts[own];
   if (part === undefined) return undefined;
   return `${layer === undefined ? '' : `model.layers.${layer}.`}${part}.weight`;
-}
-
-/** The rows of a projection [heads * headSize, columns] so that of each head first the even ones come, then the odd. */
-function halves(values: Float32Array, headSize: number, columns: number): Float32Array {
-  const result = new Float32Array(values.length);
-  const rows = values.length / columns;
-  for (let row = 0; row < rows; row++) {
-    const inside = row % headSize;
-    const target = row - inside + (inside % 2) * (headSize / 2) + Math.floor(inside / 2);
-    result.set(values.subarray(row * columns, (row + 1) * columns), target * columns);
-  }
-  return result;
 }
