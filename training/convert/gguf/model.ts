@@ -55,7 +55,7 @@ function requireWhole(metadata: Metadata): void {
   const parts = metadata.count('split.count', 0) ?? 0;
   for (const key of ['split.no', 'split.tensors.count']) metadata.count(key, 0);
   if (parts > 1)
-    throw metadata.fault('split.count', 'a model in one file', parts, 'join the files with llama.cpp's gguf-split');
+    throw metadata.fault('split.count', 'a model in one file', parts, "join the files with llama.cpp's gguf-split");
 }
 
 const [embeddingName, outputName] = ['token_embd.weight', 'output.weight'];

@@ -1,5 +1,6 @@
 import type { AddedToken } from './addedTokens.ts';
 import { knownSplit, type SplitStep } from './tokenizerFile.ts';
+import { digit, digits } from './words.ts';
 
 /** A part of a tokenizer.json. */
 type Definition = Readonly<Record<string, unknown>>;
@@ -96,7 +97,7 @@ function isLocalSplit(step: Definition, isLast: boolean): boolean {
     case 'Metaspace':
       return true;
     case 'Split':
-      return splitsWords(step, 0, []) || splitsAtSpaces(step);
+      return splitsWords(step, 0, []) || splitsAtSpaces(step) || splitsAtDigits(step);
     default:
       return false;
   }
@@ -108,7 +109,7 @@ function splitsWords(step: Definition, index: number, steps: readonly Definition
   if (type === 'ByteLevel') return use_regex !== false;
   const { Regex } = (pattern ?? {}) as { readonly Regex?: string };
   if (steps[index - 1]?.type === 'Metaspace' && formOf(step) === beforeMarks) return true;
-  if (type !== 'Split' || behavior !== 'Isolated' || Regex === undefined) return false;
+  if (type !== 'Split' || behavior !== 'Isolated' || Regex === undefined || splitsAtDigits(step)) return false;
   // The longest first: `'s` is part of another.
   const rest = wordPatterns
     .toSorted((one, other) => other.length - one.length)
@@ -129,6 +130,12 @@ const literals = [' ', '▁'].flatMap((literal) =>
 /** Whether a step splits at spaces in one of the ways that tokenizer.json has for it. */
 function splitsAtSpaces(step: Definition): boolean {
   return literals.includes(formOf(step));
+}
+
+/** Whether a step splits at digits, as `Digits` does, and at nothing else. */
+function splitsAtDigits({ pattern, behavior }: Definition): boolean {
+  const { Regex } = (pattern ?? {}) as { readonly Regex?: string };
+  return behavior === 'Isolated' && (Regex === digit || Regex === digits);
 }
 
 function formOf({ pattern, behavior, invert }: Omit<SplitStep, 'type'>): string {

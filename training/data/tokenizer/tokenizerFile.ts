@@ -1,7 +1,7 @@
 import { LambdamaxError } from '../../../errors.ts';
 import { type AddedToken, addedTokens } from './addedTokens.ts';
 import type { TokenPiece } from './alignment.ts';
-import { qwen2Words } from './words.ts';
+import { digit, digits, gpt2Words, qwen2Words } from './words.ts';
 
 /** The content of a tokenizer.json, or a part of it. */
 type Definition = Readonly<Record<string, unknown>>;
@@ -123,13 +123,21 @@ export function transformersForm(
 
 /** A step of a pre-tokenizer in terms of what the library does. */
 function knownSplits(step: unknown, file: string): unknown {
-  const { type, pretokenizers, split, replacement = '▁' } = (step ?? {}) as Record<string, unknown>;
+  const { type, pretokenizers, split, replacement = '▁', ...rest } = (step ?? {}) as Record<string, unknown>;
   if (type === 'Sequence' && Array.isArray(pretokenizers))
     return { ...(step as object), pretokenizers: pretokenizers.map((one) => knownSplits(one, file)) };
   if (type === 'Split') return knownSplit(step as SplitStep, file);
+  // The library's own expressions for these two take JavaScript's digits and white space, which are others than Unicode's.
+  if (type === 'Digits') return isolated(rest.individual_digits === true ? digit : digits);
+  if (type === 'ByteLevel' && rest.use_regex !== false && rest.add_prefix_space === false)
+    return { type: 'Sequence', pretokenizers: [isolated(gpt2Words), { type, ...rest, use_regex: false }] };
   if (type !== 'Metaspace' || split === false) return step;
   const splitting = { type, pattern: { String: String(replacement) }, behavior: 'MergedWithNext' };
   return { type: 'Sequence', pretokenizers: [step, knownSplit(splitting, file)] };
+}
+
+function isolated(pattern: string): SplitStep {
+  return { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false };
 }
 
 /** A step of a pre-tokenizer that splits by a pattern. */

@@ -1,5 +1,14 @@
 // How texts are split into words before bytes are merged, by regular expressions that became conventions: each the tokenizer.json's own.
 
+/** A digit of any script, fractions and powers too. */
+export const digit = '\\p{N}';
+
+/** Digits in a row. */
+export const digits = `${digit}+`;
+
+/** GPT-2's. */
+export const gpt2Words = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
 /** Qwen 2's and 3's: every digit by itself. */
 export const qwen2Words =
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
