@@ -2,6 +2,7 @@ import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomStream } from '../../compute/random.ts';
 import { resultOf } from '../oracles/commands.ts';
+import { ggufBytes, tinyGguf } from './ggufBytes.ts';
 import { tinyStudy } from './tinyStudy.ts';
 import { randomRows, referencePath, writeRows } from './tokenFiles.ts';
 
@@ -26,6 +27,8 @@ export async function everyCommand(folder: string): Promise<SmallCommand[]> {
   const train = ['finetune', ...model, ...data, ...lora, '--lr', '1e-3', '--steps', '3'];
   await resultOf(...train, '--out', run);
   await writeFile(checkpoint, llama2cBytes());
+  const gguf = join(folder, 'tiny.gguf');
+  await writeFile(gguf, ggufBytes(tinyGguf('llama')));
   const small = ['--hidden', '16', '--layers', '1', '--heads', '2', '--key-value-heads', '2', '--intermediate', '16'];
   const quickSpectrum = ['--tolerance', '0.2'];
   const studyArguments = await tinyStudy(folder);
@@ -69,6 +72,7 @@ export async function everyCommand(folder: string): Promise<SmallCommand[]> {
       ],
     },
     { name: 'convert', argv: (out) => ['convert', checkpoint, '--out', join(out, 'converted')] },
+    { name: 'convert, GGUF', argv: (out) => ['convert', gguf, '--out', join(out, 'converted')] },
     { name: 'data', argv: (out) => ['data', '--count', '20', '--out', join(out, 'data.jsonl')] },
     { name: 'doctor', argv: () => ['doctor'] },
   ];

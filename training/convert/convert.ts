@@ -1,10 +1,10 @@
-import { LambdamaxError } from '../../errors.ts';
+import { ArgumentError } from '../../errors.ts';
 import { openFile } from '../checkpoint/byteSource.ts';
 import { type ConvertGgufOptions, type ConvertGgufResult, convertGguf } from './gguf/convert.ts';
 import { ggufMagic } from './gguf/header.ts';
 import { type ConvertLlama2cResult, convertLlama2c } from './llama2c.ts';
 
-/** How a checkpoint of another program is converted; a llama2.c checkpoint has no dtype to choose. */
+/** How a checkpoint of another program is converted. A llama2.c checkpoint is always written in F32. */
 export type ConvertOptions = ConvertGgufOptions;
 
 /** What was converted, and of which format. */
@@ -17,7 +17,7 @@ export async function convertCheckpoint(file: string, options: ConvertOptions): 
   if (await isGguf(file)) return { format: 'gguf', ...(await convertGguf(file, options)) };
   const { dtype = 'F32' } = options;
   if (dtype !== 'F32')
-    throw new LambdamaxError({ subject: '`dtype` for a llama2.c checkpoint', expected: 'F32', got: dtype });
+    throw new ArgumentError({ subject: '`dtype` for a llama2.c checkpoint', expected: 'F32', got: dtype });
   return { format: 'llama2c', ...(await convertLlama2c(file, options)) };
 }
 

@@ -84,7 +84,7 @@ for (const version of [0, 1] as const)
         assert.is(code, 0, stderr);
         const parameters = [...weights.values()].reduce((sum, { length }) => sum + length, 0);
         assert.equal(JSON.parse(stdout), {
-          ...{ checkpoint: out, version, parameters, layers: 2, hiddenSize: 16, vocabSize: 13 },
+          ...{ checkpoint: out, format: 'llama2c', version, parameters, layers: 2, hiddenSize: 16, vocabSize: 13 },
         });
         assert.is(await readFile(join(out, 'tokenizer.json'), 'utf8'), '{}');
         await using model = await loadModel(out, { precision: 'float64', threads: 1 });

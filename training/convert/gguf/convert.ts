@@ -55,14 +55,15 @@ export async function convertGguf(file: string, options: ConvertGgufOptions): Pr
     const header = await readGguf(source);
     const metadata = metadataOf(file, header.metadata);
     const model = modelOf(metadata, header, await divisorsOf(source, header));
+    const isReplaced = options.tokenizer !== undefined;
     const tokenizer = tokenizerOf(metadata, {
       ...{ architecture: model.name, rows: model.decoder.config.vocabSize },
-      isReplaced: options.tokenizer !== undefined,
+      isReplaced,
     });
     const templates = chatTemplatesOf(metadata);
     metadata.only('general.quantization_version', [2]);
     metadata.number('general.alignment');
-    metadata.requireAllKnown(isHarmless);
+    metadata.requireAllKnown((key) => isHarmless(key) || (isReplaced && key.startsWith('tokenizer.ggml.')));
     const { out, overwrite = false } = options;
     return await inResultFolder(out, { isResult, overwrite }, async (place) => {
       const result = await writeAll(source, { model, tokenizer, templates }, place, options);

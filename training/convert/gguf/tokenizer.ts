@@ -28,7 +28,7 @@ export function tokenizerOf(
 ): GgufTokenizer | null {
   const kind = metadata.text(key('model')) ?? 'none';
   if (kind === 'none' || kind === 'no_vocab') return null;
-  if (kind !== 'gpt2' && kind !== 'llama')
+  if (!isReplaced && kind !== 'gpt2' && kind !== 'llama')
     throw metadata.fault(key('model'), 'gpt2 (byte-level BPE) or llama (SentencePiece)', kind);
   const isBytes = kind === 'gpt2';
   // llama.cpp's own for SentencePiece, where the file does not say.
@@ -86,6 +86,8 @@ function sentencePiece(metadata: Metadata, vocabulary: Vocabulary, architecture:
   const { special, scores } = vocabulary;
   const tokens = isGemma ? vocabulary.tokens.map(spacesMarked) : vocabulary.tokens;
   const prefix = metadata.flag(key('add_space_prefix')) ?? !isGemma;
+  const long = tokens.find((token) => token.length > longestPiece);
+  if (long !== undefined) throw metadata.fault(key('tokens'), `tokens of at most ${longestPiece} characters`, long);
   const [twice] = tokens.filter((token, id) => token !== vocabulary.tokens[id] && vocabulary.tokens.includes(token));
   if (twice !== undefined) throw metadata.fault(key('tokens'), 'spaces in one spelling', `${twice} in two`);
   if (scores === undefined && vocabulary.merges === undefined)
@@ -108,6 +110,9 @@ function sentencePiece(metadata: Metadata, vocabulary: Vocabulary, architecture:
     decoder: { type: 'Sequence', decoders: prefix ? [...decoders, strip] : decoders },
   };
 }
+
+/** Every way to cut a piece in two is looked at; those of real vocabularies have some 30 characters at most. */
+const longestPiece = 256;
 
 /** A token of spaces alone, as texts have it once their spaces are marked. */
 function spacesMarked(token: string): string {
