@@ -118,14 +118,15 @@ export class Model {
 
   /** A matrix as the checkpoint stores it as [out, in], in float64. */
   turned(module: LinearModule, stored: Vector): Float64Array {
-    const values = Float64Array.from(stored);
+    const values = new Float64Array(stored);
     return module.transposed ? transposed(values, module.in, module.out) : values;
   }
 
   /** A matrix W [out, in] as the checkpoint would store it in the model's precision, to be fed in the place of its own. */
-  stored(module: LinearModule, matrix: Float64Array): Vector {
-    const values = module.transposed ? transposed(matrix, module.out, module.in) : matrix;
-    return this.precision === 'float64' ? values : Float32Array.from(values);
+  stored(module: LinearModule, matrix: Vector): Vector {
+    const values = module.transposed ? transposed(new Float64Array(matrix), module.out, module.in) : matrix;
+    const Precise = this.precision === 'float64' ? Float64Array : Float32Array;
+    return values instanceof Precise ? values : new Precise(values);
   }
 
   /** Loss, gradient and Hessian in an adapter's tensors, for batches of this shape. */

@@ -1,4 +1,4 @@
-import { randomStream, totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
+import { randomStream, sizeOf, totalSize, type Vector, viewTensors, zeros } from '../../compute/index.ts';
 import { requireFinite } from '../checkpoint/finite.ts';
 import type { TokenRow } from '../data/examples.ts';
 import type { AdaptedModule, AdapterSize } from '../layout/form.ts';
@@ -167,6 +167,7 @@ export async function frozenWeights(
       weight,
       shape,
       moduleUpdate(takenOff, module, initial, { shared: brought, weight }),
+      model.precision,
     );
     weights.set(`${module}.weight`, model.stored(linear, residual));
   }
@@ -184,8 +185,15 @@ export function moduleUpdate(
   { shared, weight }: { readonly shared: ReadonlyMap<string, Vector>; readonly weight: Float64Array },
 ): Float64Array {
   const { shape, size } = layout.modules.get(module)!;
-  const views = viewTensors(parameters, layoutTensors(layout));
-  const tensors = moduleTensors(layout, module, { get: (name) => views.get(name) ?? shared.get(name) });
+  const own = new Map<string, Vector>();
+  let start = 0;
+  for (const { name, shape: extents } of layoutTensors(layout)) {
+    const end = start + sizeOf(extents);
+    // A view of each tensor of all modules, for every module, would be many.
+    if (name.startsWith(`${module}.`)) own.set(name, parameters.subarray(start, end));
+    start = end;
+  }
+  const tensors = moduleTensors(layout, module, { get: (name) => own.get(name) ?? shared.get(name) });
   const values = new Map([...tensors].map(([name, vector]) => [name, Float64Array.from(vector)]));
   return layout.form.update(shape, values, size, weight);
 }

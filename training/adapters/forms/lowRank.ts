@@ -28,20 +28,16 @@ function lowRankForm(name: string, scaling: AdapterForm['scaling']): AdapterForm
     ],
     apply: (x, weight, tensors, size) =>
       tf.add<tf.Tensor2D>(tf.matMul(x, weight, false, true), lowRankOutput(x, tensors, scaling(size))),
-    update(shape, tensors, size) {
+    update({ out, in: inputs }, tensors, size) {
       const A = tensorOf(tensors, 'lora_A.weight');
       const B = tensorOf(tensors, 'lora_B.weight');
       const { rank } = size;
       const factor = scaling(size);
-      const update = new Float64Array(shape.out * shape.in);
-      for (let row = 0; row < shape.out; row++) {
-        const start = row * shape.in;
-        for (let term = 0; term < rank; term++) {
-          const scaled = factor * B[row * rank + term]!;
-          for (let column = 0; column < shape.in; column++) {
-            update[start + column]! += scaled * A[term * shape.in + column]!;
-          }
-        }
+      const update = new Float64Array(out * inputs);
+      for (let row = 0; row < out; row++) {
+        const line = update.subarray(row * inputs, (row + 1) * inputs);
+        const factors = B.subarray(row * rank, (row + 1) * rank).map((value) => factor * value);
+        addRows(line, factors, A);
       }
       return update;
     },
@@ -57,6 +53,32 @@ function lowRankForm(name: string, scaling: AdapterForm['scaling']): AdapterForm
           : exact.apply(x, weight, tensors, size),
     },
   };
+}
+
+/**
+ * Adds the rows of a matrix [terms, columns] times their factors [terms] to a vector [columns], in their order. Four at once:
+ * half of the time goes into reading and writing the sums.
+ */
+function addRows(sums: Float64Array, factors: Float64Array, matrix: Float64Array): void {
+  const columns = sums.length;
+  const fours = factors.length - (factors.length % 4);
+  for (let term = 0; term < fours; term += 4) {
+    const [a, b, c, d] = [factors[term]!, factors[term + 1]!, factors[term + 2]!, factors[term + 3]!];
+    for (
+      let column = 0,
+        first = term * columns,
+        second = first + columns,
+        third = second + columns,
+        fourth = third + columns;
+      column < columns;
+      column++, first++, second++, third++, fourth++
+    )
+      sums[column] =
+        sums[column]! + a * matrix[first]! + b * matrix[second]! + c * matrix[third]! + d * matrix[fourth]!;
+  }
+  for (let term = fours; term < factors.length; term++)
+    for (let column = 0, at = term * columns; column < columns; column++, at++)
+      sums[column]! += factors[term]! * matrix[at]!;
 }
 
 /**
