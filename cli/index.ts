@@ -4,22 +4,6 @@ import { ArgumentError, LambdamaxError } from '../errors.ts';
 import { fileFault } from '../training/checkpoint/files.ts';
 import { packageVersion } from '../training/package.ts';
 import type { Arguments, Command, OptionGroup } from './command.ts';
-import * as convert from './commands/convert.ts';
-import * as data from './commands/data.ts';
-import * as doctor from './commands/doctor.ts';
-import * as evaluate from './commands/evaluate.ts';
-import * as figure from './commands/figure.ts';
-import * as finetune from './commands/finetune.ts';
-import * as generate from './commands/generate.ts';
-import * as merge from './commands/merge.ts';
-import * as predict from './commands/predict.ts';
-import * as pretrain from './commands/pretrain.ts';
-import * as recommend from './commands/recommend.ts';
-import * as report from './commands/report.ts';
-import * as setup from './commands/setup.ts';
-import * as spectrum from './commands/spectrum.ts';
-import * as study from './commands/study.ts';
-import * as sweep from './commands/sweep.ts';
 import { inOptions } from './options/fields.ts';
 import { outputOptions } from './options/options.ts';
 import { UsageError } from './options/usageError.ts';
@@ -27,25 +11,37 @@ import { createOutput } from './words/output.ts';
 import { standardStream } from './words/standardStream.ts';
 import type { OutputStream } from './words/stream.ts';
 
-/** All commands, sorted by name; a new one is a file and a line. */
-export const allCommands: readonly Command[] = [
-  convert.command,
-  data.command,
-  doctor.command,
-  evaluate.command,
-  figure.command,
-  finetune.command,
-  generate.command,
-  merge.command,
-  predict.command,
-  pretrain.command,
-  recommend.command,
-  report.command,
-  setup.command,
-  spectrum.command,
-  study.command,
-  sweep.command,
-];
+/** All commands, sorted by name; a new one is a file and a line. Only what a command line names is loaded. */
+const commandFiles: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
+  convert: () => import('./commands/convert.ts'),
+  data: () => import('./commands/data.ts'),
+  doctor: () => import('./commands/doctor.ts'),
+  evaluate: () => import('./commands/evaluate.ts'),
+  figure: () => import('./commands/figure.ts'),
+  finetune: () => import('./commands/finetune.ts'),
+  generate: () => import('./commands/generate.ts'),
+  merge: () => import('./commands/merge.ts'),
+  predict: () => import('./commands/predict.ts'),
+  pretrain: () => import('./commands/pretrain.ts'),
+  recommend: () => import('./commands/recommend.ts'),
+  report: () => import('./commands/report.ts'),
+  setup: () => import('./commands/setup.ts'),
+  spectrum: () => import('./commands/spectrum.ts'),
+  study: () => import('./commands/study.ts'),
+  sweep: () => import('./commands/sweep.ts'),
+};
+
+/** Every command, loaded. */
+export async function allCommands(): Promise<readonly Command[]> {
+  const files = await Promise.all(Object.values(commandFiles).map((load) => load()));
+  return files.map(({ command }) => command);
+}
+
+/** The commands that a command line which begins with this word may need. */
+async function commandsFor(word = ''): Promise<readonly Command[]> {
+  if (word === '--version') return [];
+  return Object.hasOwn(commandFiles, word) ? [(await commandFiles[word]!()).command] : allCommands();
+}
 
 /** Exit codes. After a signal it is 128 and the signal's number, as shells have it: `lambdamax.mjs` sees to that. */
 const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -61,10 +57,12 @@ export interface Surroundings {
 
 /** Carries out one command line (without node and script) and returns its exit code. It throws nothing. */
 export async function main(argv: readonly string[], surroundings: Surroundings = {}): Promise<number> {
-  const { stdout = process.stdout, stderr = process.stderr, commands = allCommands, keep } = surroundings;
+  const { stdout = process.stdout, stderr = process.stderr, keep } = surroundings;
   const isDebug = argv.includes('--debug');
+  let commands: readonly Command[] = [];
   let chosen: { command: Command; args: Arguments } | undefined;
   try {
+    commands = surroundings.commands ?? (await commandsFor(argv[0]));
     const help = await parse(argv, commands, stderr, (command, args) => {
       chosen = { command, args };
     });
@@ -117,7 +115,7 @@ async function parse(
   choose: (command: Command, args: Arguments) => void,
 ): Promise<string> {
   const width = (stderr as { columns?: number }).columns ?? 110;
-  const isHelp = argv.includes('--help');
+  const isHelp = argv.some((word) => /^--help(=|$)/.test(word));
   let parser = yargs([...argv])
     .scriptName('lambdamax')
     .usage('lambdamax COMMAND\n\nSecond-order analysis for LoRA fine-tuning.')

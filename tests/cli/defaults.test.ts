@@ -74,8 +74,8 @@ const ofTheCommandLine = new Set([
 const typed = (value: unknown): string =>
   Array.isArray(value) ? value.join() : typeof value === 'number' ? `${Number(value)}` : String(value);
 
-test('an option has the default of the library, or one of the command line alone', () => {
-  for (const { usage, options } of allCommands) {
+test('an option has the default of the library, or one of the command line alone', async () => {
+  for (const { usage, options } of await allCommands()) {
     const command = usage.split(' ')[0]!;
     for (const [name, { default: parsed, defaultDescription }] of Object.entries(options)) {
       const standard = parsed ?? defaultDescription;
