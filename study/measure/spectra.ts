@@ -1,17 +1,11 @@
 import { z } from 'zod';
-import { type SpectrumResult, spectrum } from '../../analysis/curvature/spectrum.ts';
-import { startsAtZeroB } from '../../training/adapters/zeroFactor.ts';
-import type { TokenRow } from '../../training/data/examples.ts';
+import type { SpectrumResult } from '../../analysis/curvature/spectrum.ts';
 import { canonicalJson, contentKey, isPlainObject } from '../../training/data/hash.ts';
-import { firstRows } from '../../training/data/split.ts';
-import type { Model } from '../../training/model.ts';
-import { warmUp } from '../../training/warmup.ts';
 import { Turns } from '../../workers/turns.ts';
 import { adapterMethodOf, type Configuration } from '../configurations/configuration.ts';
 import { readMeasurement, readMeasurements, writeMeasurement } from '../folder/measured.ts';
 import type { StudySpectraOptions } from '../plan/measurements.ts';
-import { codeOf, runConfiguration, type StudyPlan } from '../plan/plan.ts';
-import { startingAdapter } from './execute.ts';
+import { codeOf, type StudyPlan } from '../plan/plan.ts';
 
 /** Which spectrum of a study: of a configuration, the Hessian where training starts or the one that Adam sees a few steps later. */
 export interface SpectrumChoice {
@@ -48,9 +42,6 @@ export interface StudySpectraWork {
   readonly atOnce?: number;
   readonly onProgress?: (progress: StudySpectraProgress) => void;
 }
-
-/** A linearised product in gradients of the same batch: 1.1 to 1.4, as `npm run bench -- hvp` measures them. */
-const productPrice = 1.4;
 
 /** The spectra of a plan: two of each start, which configurations that differ in steps or schedule share. */
 export function plannedSpectra(plan: StudyPlan): SpectrumChoice[] {
@@ -154,44 +145,6 @@ export async function readCurvature(folder: string, plan: StudyPlan): Promise<Cu
       gradientNorm: hessian?.gradientNorm ?? null,
     };
   };
-}
-
-/** Measures the spectra of a plan in this process, on the rows that its runs train on. */
-export function measureOn(model: Model, plan: StudyPlan, rows: readonly TokenRow[]): MeasureSpectrum {
-  return (choice, options, onProducts) => measure(model, plan, rows, choice, options, onProducts);
-}
-
-async function measure(
-  model: Model,
-  plan: StudyPlan,
-  rows: readonly TokenRow[],
-  { configuration, operator }: SpectrumChoice,
-  { tokens, tolerance, maxSteps, warmup }: StudySpectraOptions,
-  onProducts: (products: number) => void = () => {},
-): Promise<StudySpectrum> {
-  const { batchSize, optimizer } = configuration;
-  const seed = plan.seeds[0]!;
-  const start = await startingAdapter(model, runConfiguration(plan, { configuration, learningRate: 0, seed }), rows);
-  const { betas, eps } = optimizer;
-  const warmed =
-    operator === 'adam'
-      ? await warmUp(model, start, rows, { ...warmup, batchSize, seed, adam: { betas, eps } })
-      : { adapter: start };
-  const measured = firstRows(rows, tokens);
-  const found = await spectrum(model, warmed.adapter, measured, {
-    // At least four batches, or there would be little to take a standard error over.
-    batchSize: Math.min(batchSize, Math.ceil(measured.length / 4)),
-    tolerance,
-    maxSteps,
-    seed,
-    beta1: betas[0],
-    onStep: ({ products }) => onProducts(products),
-    ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),
-  });
-  // What rounding does is seen at both ends: a second linearisation, and a product each.
-  const passes = (2 + productPrice * (found.products + 2)) * (measured.length / batchSize);
-  const gradientEvaluations = passes + (operator === 'adam' ? warmup.steps : 0);
-  return { ...found, gradientEvaluations, startsAtZeroB: startsAtZeroB(start) };
 }
 
 /** All that a spectrum of a study follows from, and no path. */
