@@ -26,6 +26,16 @@ export function toolchainHash(): string {
 
 let known: string | undefined;
 
+/** The SHA-256 of a folder's code, that of the folders in it included: what is made by other code has another. */
+export function codeHash(folder: URL): string {
+  const path = fileURLToPath(folder);
+  const hash = knownCode.get(path) ?? contentHash(sources(path));
+  knownCode.set(path, hash);
+  return hash;
+}
+
+const knownCode = new Map<string, string>();
+
 /** The files of a folder and of those in it, names and contents: sources in a clone, compiled code elsewhere. */
 function sources(folder: string): (string | Uint8Array)[] {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })

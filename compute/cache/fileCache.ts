@@ -16,10 +16,10 @@ import {
 import { join } from 'node:path';
 import { cacheFolder, type Environment } from './folder.ts';
 
-/** The most that compiled graphs take on disk: some hundred of them. */
+/** The most that each kind of thing takes on disk: some hundred compiled graphs, the starts of some models. */
 const mostBytes = 256e6;
 
-/** The variable that names another folder for compiled graphs, or turns their cache off: `LAMBDAMAX_CACHE=off`. */
+/** The variable that names another folder for what is kept, or turns that off: `LAMBDAMAX_CACHE=off`. */
 const variable = 'LAMBDAMAX_CACHE';
 
 /** What this process has written to each folder since it last looked how much is there: to look takes long where there is much. */
@@ -32,6 +32,13 @@ export function graphCache(environment: Environment = process.env): FileCache | 
   const wanted = environment[variable];
   if (wanted === 'off') return undefined;
   return new FileCache(wanted || cacheFolder('graphs', environment), mostBytes);
+}
+
+/** The cache of decompositions of weights, from which adapters start, or undefined if it is turned off. */
+export function startCache(environment: Environment = process.env): FileCache | undefined {
+  const wanted = environment[variable];
+  if (wanted === 'off') return undefined;
+  return new FileCache(wanted ? join(wanted, 'starts') : cacheFolder('starts', environment), mostBytes);
 }
 
 /**

@@ -1,13 +1,9 @@
-import {
-  extremeSingularValues,
-  type SingularEnd,
-  type SingularValueResult,
-  weightMatrix,
-} from '../../../numerics/dense/decompositions.ts';
+import { type SingularEnd, type SingularValueResult, weightMatrix } from '../../../numerics/dense/decompositions.ts';
 import type { DenseMatrix } from '../../../numerics/dense/products.ts';
 import { randomisedSvd } from '../../../numerics/dense/randomisedSvd.ts';
 import { checkRank } from '../forms/rank.ts';
 import type { InitialiseContext } from '../method.ts';
+import { keptSingularValues } from './keptSingularValues.ts';
 
 /**
  * `rank` terms of W = U S V', shared evenly between the factors: B = U sqrt(S/s) [out, rank], A = sqrt(S/s) V'
@@ -15,7 +11,7 @@ import type { InitialiseContext } from '../method.ts';
  * small end, and zeros in A and B for them.
  */
 export async function singularSplit(context: InitialiseContext, end: SingularEnd): Promise<Map<string, Float64Array>> {
-  return splitTerms(await extremeSingularValues(checkedWeight(context), context.size.rank, end), context.scaling);
+  return splitTerms(await keptSingularValues(checkedWeight(context), context.size.rank, end), context.scaling);
 }
 
 /** A and B of the weight's largest singular values, found by a randomised decomposition with so many iterations. */
