@@ -103,9 +103,11 @@ test("a run has one accuracy in sweep, finetune and evaluate: the judge's, on th
 
 test(
   'where nothing is solved at any rate, the loss decides which is the best, and brackets it',
-  withTask(async (_task, _folder, sweep) => {
+  withTask(async (task, folder, sweep) => {
+    const few = join(folder, 'few.jsonl');
+    await resultOf('data', '--task', task, '--split', 'validation', '--count', '40', '--out', few);
     const options = ['--lr', '2.56e-4,1.024e-3', '--extend', '--steps', '1', '--warmup-steps', '0', '--exact'];
-    const { methods, study, runs } = await resultOf<Sweep>(...sweep, ...options);
+    const { methods, study, runs } = await resultOf<Sweep>(...sweep, ...options, '--validation', few);
     const [head, ...lines] = (await readFile(join(study, 'results.csv'), 'utf8')).trimEnd().split('\n');
     const column = (name: string) => lines.map((line) => line.split(',')[head!.split(',').indexOf(name)]!);
     const losses = column('loss').map((loss) => Number(loss || Number.POSITIVE_INFINITY));
