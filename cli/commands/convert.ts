@@ -24,10 +24,7 @@ export const command: Command = {
     ...overwriteOption,
   },
   examples: [
-    [
-      'convert SmolLM2-135M-Instruct.Q4_1.gguf --out smollm2',
-      'for --model smollm2; what is quantised stays so in its values',
-    ],
+    ['convert SmolLM2-135M-Instruct.Q4_1.gguf --out smollm2', 'for --model smollm2'],
     ['convert stories15M.bin --out stories15M', 'a llama2.c checkpoint of version 0 or 1'],
   ],
   async run(args, output) {

@@ -24,6 +24,34 @@ test('tokens are the bytes of the text, after its merges, with bos where asked',
   assert.equal(loaded.encode('a<eos>'), [...bytesOf('a'), special.eos]);
 });
 
+/** The tokens of a text under a byte tokenizer with other steps before its merges, and one more merge. */
+const withMerge = (merge: readonly [string, string], pre_tokenizer: object, text: string) =>
+  inTemporaryFolder(async (folder) => {
+    const definition = byteTokenizer() as { model: { vocab: Record<string, number> } };
+    const model = { ...definition.model, vocab: { ...definition.model.vocab, [merge.join('')]: 260 }, merges: [merge] };
+    await writeFile(join(folder, 'tokenizer.json'), JSON.stringify({ ...definition, model, pre_tokenizer }));
+    return (await loadTokenizer(folder)).encode(text);
+  });
+const bytesAsLetters = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
+
+test("white space and digits are Unicode's: a byte order mark is none, a power is one", async () => {
+  // The bytes of U+FEFF and of the power two, as letters: EF BB BF and C2 B2. A merge shows what is one word.
+  assert.equal(await withMerge(['Ġ', 'ï'], bytesAsLetters, 'a \ufeffb'), [
+    ...[...bytesOf('a'), 260, 0xbb + 3, 0xbf + 3],
+    ...bytesOf('b'),
+  ]);
+  const digits = (individual_digits: boolean) => ({
+    type: 'Sequence',
+    pretokenizers: [{ type: 'Digits', individual_digits }, bytesAsLetters],
+  });
+  assert.equal(await withMerge(['1', 'Â'], digits(false), 'x1²'), [...bytesOf('x'), 260, 0xb2 + 3]);
+  assert.equal(await withMerge(['1', 'Â'], digits(true), 'x1²'), bytesOf('x1²'));
+  // Digits are apart from what stands before them.
+  assert.equal(await withMerge(['x', '1'], digits(false), 'x1'), bytesOf('x1'));
+  assert.equal(await withMerge(['Ġ', '1'], digits(false), ' 1'), bytesOf(' 1'));
+  assert.equal(await withMerge(['Ġ', '1'], bytesAsLetters, ' 1'), [260]);
+});
+
 test('eos and the size of the vocabulary come from the files', () => {
   assert.is(loaded.eosTokenId, special.eos);
   assert.is(loaded.vocabSize, 260);

@@ -1,4 +1,4 @@
-// How texts are split into words before bytes are merged, by regular expressions that became conventions: each the tokenizer.json's own.
+// How texts are split into words before bytes are merged: regular expressions as tokenizer.json files have them.
 
 /** A digit of any script, fractions and powers too. */
 export const digit = '\\p{N}';
