@@ -15,8 +15,18 @@ export function derivedGraph(traced: TracedLoss, name: string, make: () => Graph
   const loss = [serialiseGraph(traced.recording), JSON.stringify(traced.signature)];
   const key = contentHash(['derived graph', toolchainHash(), ...loss, name]);
   const known = cache.read(key);
-  if (known !== undefined) return deserialiseGraph(Buffer.from(known).toString());
+  const kept = known && graphFrom(known);
+  if (kept !== undefined) return kept;
   const graph = make();
   cache.write(key, Buffer.from(serialiseGraph(graph)));
   return graph;
+}
+
+/** The graph that a file holds; undefined if it holds something else, and the graph has to be made anew. */
+function graphFrom(bytes: Uint8Array): Graph | undefined {
+  try {
+    return deserialiseGraph(Buffer.from(bytes).toString());
+  } catch {
+    return undefined;
+  }
 }

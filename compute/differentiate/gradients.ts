@@ -59,6 +59,9 @@ const corrected: Record<string, Gradient> = {
     (dy, a, b) => tf.mul(dy, asNumbers(tf.greaterEqual(b, a))),
     (dy, a, b) => tf.mul(dy, asNumbers(tf.greater(a, b))),
   ),
+  // TensorFlow.js multiplies with as many numbers 1 as x has entries: written out, of a real model a second for each derivative.
+  Sum: ofSum((dx) => dx),
+  Mean: ofSum((dx, count) => tf.div(dx, count)),
   // Entries that are equally large share it.
   Max: ofExtreme(tf.max),
   Min: ofExtreme(tf.min),
@@ -158,6 +161,19 @@ function ofOperands(da: Binary, db: Binary): Gradient {
     gradFunc: (dy, [a, b], attributes) => {
       const operands = [dy as tf.Tensor, a!, b!, attributes as unknown as MatMulAttributes] as const;
       return { a: () => sumToShape(da(...operands), a!.shape), b: () => sumToShape(db(...operands), b!.shape) };
+    },
+  };
+}
+
+/** dx = scaled(dy, n), where each entry of y is the sum over n entries of x, spread over the axes that were summed. */
+function ofSum(scaled: (dx: tf.Tensor, count: number) => tf.Tensor): Gradient {
+  return {
+    inputsToSave: ['x'],
+    gradFunc: (dy, [x], attributes) => {
+      const axes = tf.util.parseAxisParam((attributes as unknown as { axis: number[] }).axis, x!.shape);
+      const kept = x!.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
+      const spread = () => tf.mul(tf.reshape(dy as tf.Tensor, kept), constant(1, x!.shape));
+      return { x: () => scaled(spread(), x!.size / tf.util.sizeFromShape(kept)) };
     },
   };
 }

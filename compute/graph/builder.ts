@@ -29,9 +29,7 @@ export class GraphBuilder {
 
   /** A constant; one that repeats a single number becomes a Fill. */
   constant(values: ConstantValues, shape: readonly number[], dtype: DType): Node {
-    const first = values[0];
-    if (first !== undefined && values.every((value) => Object.is(value, first)))
-      return this.fill(first, { shape, dtype });
+    if (isOneNumber(values)) return this.fill(values[0]!, { shape, dtype });
     return this.#share('Constant', [], { values }, { shape, dtype });
   }
 
@@ -48,6 +46,13 @@ export class GraphBuilder {
     this.#known.set(key, node as Node);
     return node as Node;
   }
+}
+
+/** Whether a tensor repeats a single number. A plain loop: TensorFlow.js makes tensors of a million ones in derivatives. */
+export function isOneNumber(values: ArrayLike<number>): boolean {
+  const first = values[0];
+  for (let index = 0; index < values.length; index++) if (!Object.is(values[index], first)) return false;
+  return values.length > 0;
 }
 
 function keyOf(kernel: Kernel, inputs: readonly Node[], attributes: object, { shape, dtype }: TensorType): string {

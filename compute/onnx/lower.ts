@@ -1,6 +1,7 @@
 import { type Graph, type Node, nodesOf } from '../graph/node.ts';
 import type { Precision } from '../tensors.ts';
 import { Emitter } from './emitter.ts';
+import { inExecutionOrder } from './executionOrder.ts';
 import { type EmitRule, emitRules, onnxType } from './kernels.ts';
 import { encodeModel, type OnnxValue } from './schema.ts';
 
@@ -44,7 +45,7 @@ export function lower(graph: Graph, precision: Precision): Uint8Array {
     elementType: onnxType(node, emitter),
   });
   return encodeModel({
-    nodes: emitter.nodes,
+    nodes: inExecutionOrder(emitter.nodes),
     initializers: emitter.initializers,
     inputs: [...inputsOf(graph)].map(([name, node]) => value(inputName(name), node)),
     outputs: [...graph.outputs].map(([name, node]) => value(outputName(name), node)),

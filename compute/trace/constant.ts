@@ -12,6 +12,9 @@ import { Recorder } from './recorder.ts';
  */
 export function constant(values: number | ArrayLike<number>, shape: readonly number[] = []): tf.Tensor {
   const size = sizeOf(shape);
+  const backend: unknown = tf.backend();
+  if (backend instanceof Recorder && typeof values === 'number' && size > 0)
+    return backend.tensor(backend.builder.fill(values, { shape, dtype: 'float32' }));
   const numbers = typeof values === 'number' ? new Float64Array(size).fill(values) : Float64Array.from(values);
   if (numbers.length !== size)
     throw new LambdamaxError({
@@ -19,7 +22,6 @@ export function constant(values: number | ArrayLike<number>, shape: readonly num
       expected: `${size} values for shape [${shape}]`,
       got: numbers.length,
     });
-  const backend: unknown = tf.backend();
   if (backend instanceof Recorder) return backend.tensor(backend.builder.constant(numbers, shape, 'float32'));
   return tf.tensor(Float32Array.from(numbers), [...shape]);
 }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { LambdamaxError } from '../../errors.ts';
-import { GraphBuilder } from '../graph/builder.ts';
+import { GraphBuilder, isOneNumber } from '../graph/builder.ts';
 import type { ConstantValues, DType, Node } from '../graph/node.ts';
 import { callSite } from './callSite.ts';
 
@@ -22,8 +22,7 @@ export class Recorder extends tf.KernelBackend {
   nodeOf(tensor: tf.TensorInfo): Node {
     const known = this.#nodes.get(tensor.dataId);
     if (known !== undefined) return known;
-    const values = (tensor as tf.Tensor).dataSync();
-    return this.builder.constant(constantValues(values, tensor.dtype), tensor.shape, asDType(tensor.dtype));
+    return this.#constant((tensor as tf.Tensor).dataSync(), tensor.shape, tensor.dtype);
   }
 
   /** A handle for the engine to make a tensor of. */
@@ -40,7 +39,13 @@ export class Recorder extends tf.KernelBackend {
   }
 
   override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
-    return this.handle(this.builder.constant(constantValues(values, dtype), shape, asDType(dtype))).dataId;
+    return this.handle(this.#constant(values as ArrayLike<number>, shape, dtype)).dataId;
+  }
+
+  #constant(values: ArrayLike<number>, shape: readonly number[], dtype: tf.DataType): Node {
+    // Of one number no copy is made.
+    const distinct = isOneNumber(values) ? [values[0]!] : values;
+    return this.builder.constant(constantValues(distinct, dtype), shape, asDType(dtype));
   }
 
   override readSync(dataId: object): never {
@@ -104,8 +109,7 @@ function asDType(dtype: tf.DataType): DType {
 }
 
 /** A copy, since the caller may change the array it gave. TensorFlow.js has rounded it to float32: see `constant`. */
-function constantValues(values: tf.backend_util.BackendValues, dtype: tf.DataType): ConstantValues {
-  const numbers = values as ArrayLike<number>;
+function constantValues(numbers: ArrayLike<number>, dtype: tf.DataType): ConstantValues {
   if (dtype === 'int32') return Int32Array.from(numbers);
   if (dtype === 'bool') return Uint8Array.from(numbers);
   return Float64Array.from(numbers);

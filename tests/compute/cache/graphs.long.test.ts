@@ -54,7 +54,7 @@ test('values, gradients and products from the disk are those that were computed,
       const before = readdirSync(folder).length;
       assert.equal(await computed(randomLoss(seed, 10)), plain);
       const written = readdirSync(folder);
-      assert.ok(written.length >= before + 5, `only ${written.length - before} files were written`);
+      assert.ok(written.length >= before + 3, `only ${written.length - before} files were written`);
       assert.equal(await computed(randomLoss(seed, 10)), plain);
       assert.equal(readdirSync(folder), written);
     }
@@ -101,18 +101,15 @@ test('losses that differ in what they hide from derivatives alone are never take
       });
     close(await gradientOf(one), Math.cos);
     close(await gradientOf(other), Math.exp);
-    assert.ok(readdirSync(folder).length > 0, 'sessions are kept all the same');
+    assert.equal(readdirSync(folder), [], 'nothing of theirs is kept');
   }));
 
 test('a file that holds something else under the right key is made anew', () =>
   withCache(async (folder) => {
     const expected = await computed(randomLoss(3, 8));
-    const keys = readdirSync(folder);
     const cache = new FileCache(folder, 1e9);
-    // Sessions of another form; what is derived stays.
-    for (const key of keys)
-      if (!Buffer.from(cache.read(key)!).toString().startsWith('{"nodes"'))
-        cache.write(key, new Uint8Array(Buffer.from('no model of any kind')));
+    for (const [index, key] of readdirSync(folder).entries())
+      cache.write(key, new Uint8Array(Buffer.from(index % 2 === 0 ? 'no graph of any kind' : '{"nodes":[]}')));
     assert.equal(await computed(randomLoss(3, 8)), expected);
   }));
 
