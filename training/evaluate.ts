@@ -1,10 +1,11 @@
 import { LambdamaxError } from '../errors.ts';
 import type { Adapter } from './adapters/create.ts';
 import { adapterFeeds } from './adapters/feeds.ts';
-import { batchesOf, toBatch } from './data/batches.ts';
+import { batchesOf, batchLengths, toBatch } from './data/batches.ts';
 import { scoredPositions, type TokenRow } from './data/examples.ts';
 import { rowDefaults } from './data/tokenRow.ts';
 import type { Model } from './model.ts';
+import { paddingFor } from './padding.ts';
 
 /** How well a model predicts some rows. */
 export interface EvaluateResult {
@@ -52,9 +53,12 @@ export async function evaluate(
   const { layout, feeds } = adapterFeeds(adapter);
   let sum = 0;
   let tokens = 0;
-  for (const indices of batchesOf(byLength, batchSize)) {
+  const batches = batchesOf(byLength, batchSize);
+  const lengths = batchLengths(batches.map((indices) => indices.map((index) => rows[index]!)));
+  const padTo = paddingFor(model, 'loss', batchSize, lengths);
+  for (const indices of batches) {
     const chosen = indices.map((index) => rows[index]!);
-    const batch = toBatch(chosen, { rows: batchSize, precision: model.precision });
+    const batch = toBatch(chosen, { rows: batchSize, padTo, precision: model.precision });
     const executable = await model.positionLosses(layout, batch, exact);
     const results = await executable.run(new Map([...feeds, ...Object.entries(batch.inputs)]));
     const [losses, greedy] = [results.get('losses')!, results.get('greedy')];

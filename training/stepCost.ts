@@ -1,6 +1,7 @@
 import type { Curvature } from '../compute/program.ts';
-import { toBatch } from './data/batches.ts';
+import { batchLengths, toBatch } from './data/batches.ts';
 import type { TokenRow } from './data/examples.ts';
+import { cheapestLengths } from './data/paddedLengths.ts';
 import { type AdapterLayout, trainingLayout } from './layout/layout.ts';
 import type { Model } from './model.ts';
 
@@ -18,7 +19,9 @@ export function stepCost(
   { batchSize, what }: StepChoice,
 ) {
   const longest = [...rows].sort((a, b) => b.inputIds.length - a.inputIds.length).slice(0, batchSize);
-  const batch = toBatch(longest, { rows: longest.length, precision: model.precision });
+  // The longest batch has a length of its own, whatever else is padded to: see `cheapestLengths`.
+  const padTo = cheapestLengths(batchLengths([longest]), 0);
+  const batch = toBatch(longest, { padTo, precision: model.precision });
   const program = model.program(what === 'gradient' ? trainingLayout(layout) : layout, batch);
   return { ...program.estimate(what), batch };
 }

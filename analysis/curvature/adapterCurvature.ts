@@ -1,10 +1,11 @@
 import type { Curvature, Linearised } from '../../compute/program.ts';
 import { LambdamaxError } from '../../errors.ts';
 import type { Adapter } from '../../training/adapters/create.ts';
-import { batchesOf, type TokenBatch, toBatch } from '../../training/data/batches.ts';
+import { batchesOf, batchLengths, type TokenBatch, toBatch } from '../../training/data/batches.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import type { Model } from '../../training/model.ts';
 import { shapeOf } from '../../training/models/causal.ts';
+import { paddingFor } from '../../training/padding.ts';
 import type { WorkerSilence } from '../../workers/workerProcess.ts';
 import { CurvatureWorkers } from './curvatureWorkers.ts';
 import { type BatchCurvature, batchedCurvature, type CurvatureOperator } from './operators/curvature.ts';
@@ -49,18 +50,20 @@ export async function adapterCurvature(
   const { batchSize, curvature = 'hessian', mostKeptBytes = 2e9, workers = 1 } = options;
   if (!(Number.isInteger(workers) && workers >= 1))
     throw new LambdamaxError({ subject: 'workers of a curvature', expected: 'a whole number from 1', got: workers });
-  const batches = batchesOf(rows, batchSize).map((part) => toBatch(part, { precision: model.precision }));
+  const parts = batchesOf(rows, batchSize);
+  const padTo = paddingFor(model, 'curvature', batchSize, batchLengths(parts));
+  const batches = parts.map((part) => toBatch(part, { padTo, precision: model.precision }));
   const count = Math.min(workers, batches.length);
   const pool =
     count > 1 ? await CurvatureWorkers.start(count, model, adapter, curvature, options.workerSilence) : undefined;
   try {
-    const parts = await linearised(batches, mostKeptBytes, count > 1, (batch, index, keep) =>
+    const linearisedBatches = await linearised(batches, mostKeptBytes, count > 1, (batch, index, keep) =>
       pool
         ? pool.linearise(batch, index % count, keep)
         : model.program(adapter.layout, batch).linearise(adapter, batch.inputs, curvature, { keep }),
     );
     // Twice as many as there are processes, so that each has another one at hand when it is done.
-    const operator = await batchedCurvature(curvature, parts, count > 1 ? 2 * count : 1);
+    const operator = await batchedCurvature(curvature, linearisedBatches, count > 1 ? 2 * count : 1);
     const release = async (): Promise<void> => {
       await operator.release();
       await pool?.release();

@@ -3,6 +3,7 @@ import { randomStream } from '../../compute/random.ts';
 import { type Precision, zeros } from '../../compute/tensors.ts';
 import { ArgumentError, LambdamaxError } from '../../errors.ts';
 import { notScored, scoredPositions, type TokenRow } from './examples.ts';
+import { bucketLength, type LengthCount, type PadTo } from './paddedLengths.ts';
 
 /** Rows of one shape, as the inputs that a model declares. */
 export interface TokenBatch {
@@ -24,8 +25,10 @@ export interface TokenBatch {
 export interface BatchOptions {
   /** The batch is filled up to so many rows with rows that weigh nothing. Default: as many as there are. */
   readonly rows?: number;
-  /** Positions a row. Default: the bucket of the longest row. */
+  /** Positions a row. Default: what `padTo` says of the longest row. */
   readonly length?: number;
+  /** What rows are padded to. Default: the next of few lengths. */
+  readonly padTo?: PadTo;
   /** Precision of the weights and the mask. Default float32. */
   readonly precision?: Precision;
 }
@@ -33,7 +36,8 @@ export interface BatchOptions {
 /** Pads rows to one batch. Throws a LambdamaxError if they do not fit the asked shape, or if nothing in them is scored. */
 export function toBatch(rows: readonly TokenRow[], options: BatchOptions = {}): TokenBatch {
   const longest = rows.reduce((largest, row) => Math.max(largest, row.inputIds.length), 1);
-  const { rows: height = rows.length, length = bucketLength(longest), precision = 'float32' } = options;
+  const { rows: height = rows.length, padTo = bucketLength, precision = 'float32' } = options;
+  const { length = padTo(longest) } = options;
   if (!(height >= rows.length && length >= longest)) {
     const expected = `at most ${height} rows of ${length} tokens`;
     throw new LambdamaxError({ subject: 'batch', expected, got: `${rows.length} rows of up to ${longest}` });
@@ -82,12 +86,9 @@ function sequencesOf(rows: readonly TokenRow[], height: number, length: number):
   return { places, positions };
 }
 
-/** The next of 8, 16, 24, 32, 48, 64, 96, 128, 192, ... (powers of two and their halfway points): few shapes to compile. */
-export function bucketLength(length: number): number {
-  if (length <= 8) return 8;
-  const power = 2 ** Math.ceil(Math.log2(length));
-  const halfway = (power * 3) / 4;
-  return length <= halfway && halfway >= 24 ? halfway : power;
+/** How long the longest row of each batch is. */
+export function batchLengths(batches: readonly (readonly TokenRow[])[]): LengthCount[] {
+  return batches.map((rows) => ({ length: Math.max(...rows.map(({ inputIds }) => inputIds.length)), batches: 1 }));
 }
 
 /** The rows in order, `batchSize` at a time; the last batch may be smaller. */

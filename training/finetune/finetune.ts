@@ -3,6 +3,7 @@ import { LambdamaxError } from '../../errors.ts';
 import type { Adapter } from '../adapters/create.ts';
 import { batchesOf, rowsByStep, toBatch } from '../data/batches.ts';
 import { scoredPositions, type TokenRow } from '../data/examples.ts';
+import { bucketLength, drawnLengths, type PadTo } from '../data/paddedLengths.ts';
 import { evaluate } from '../evaluate.ts';
 import { requireFiniteLoss, requireFiniteWeights } from '../finiteLoss.ts';
 import { layoutTensors, trainingLayout } from '../layout/layout.ts';
@@ -12,6 +13,7 @@ import { segmentsOf } from '../optimizers/groups.ts';
 import { createOptimizer, type OptimizerOptions } from '../optimizers/index.ts';
 import type { StepRule } from '../optimizers/optimizer.ts';
 import { highestRate, learningRateAt, type Schedule } from '../optimizers/schedules.ts';
+import { paddingFor } from '../padding.ts';
 import { unscored, type Validation, type ValidationScore, validate } from '../validation.ts';
 import type { Sharpness, StepMetrics } from './metrics.ts';
 import type { RunState } from './runState.ts';
@@ -100,6 +102,10 @@ export async function finetune(
   const factors = segmentsOf(layoutTensors(adapter.layout), { groups: options.optimizerOptions?.groups ?? [] });
   const trained = highestRate(options) > 0 && factors.some(({ rateFactor }) => rateFactor > 0);
   const rowsOf = rowsByStep(rows, batchSize, options.seed, options.shuffle);
+  const atOnce = Math.min(microBatch, batchSize);
+  const lengths = rows.map(({ inputIds }) => inputIds.length);
+  const batches = steps * Math.ceil(batchSize / atOnce);
+  const padTo = paddingFor(model, 'gradient', atOnce, drawnLengths(lengths, atOnce, batches));
   let { steps: taken, tokens, initialLoss } = from ?? { steps: 0, tokens: 0, initialLoss: Number.NaN };
   if (from) {
     optimizer.restore(from.optimizer);
@@ -121,7 +127,7 @@ export async function finetune(
   while (taken < steps) {
     const step = taken;
     const chosen = rowsOf(step);
-    const { value, gradient } = await stepGradient(model, adapter, chosen, microBatch);
+    const { value, gradient } = await stepGradient(model, adapter, chosen, { microBatch, padTo });
     const learningRate = learningRateAt(step, options);
     const gradientNorm = maxGradNorm ? clipGlobalNorm(gradient, maxGradNorm) : globalNorm(gradient);
     const stepTokens = chosen.reduce((sum, row) => sum + row.inputIds.length, 0);
@@ -186,16 +192,25 @@ function stepScore({
   };
 }
 
+/** How the rows of a step are computed. */
+export interface StepGradientOptions {
+  /** Rows computed at once. Default: all of them. */
+  readonly microBatch?: number;
+  /** What rows are padded to. Default: the next of few lengths. */
+  readonly padTo?: PadTo;
+}
+
 /** The mean loss over a step's scored positions and its gradient, added up over micro-batches in proportion to those. */
 export async function stepGradient(
   model: Model,
   adapter: Adapter,
   rows: readonly TokenRow[],
-  microBatch: number = rows.length,
+  { microBatch = rows.length, padTo = bucketLength }: StepGradientOptions = {},
 ): Promise<{ value: number; gradient: Vector }> {
   const total = rows.reduce((sum, row) => sum + scoredPositions(row), 0);
+  const atOnce = Math.min(microBatch, rows.length);
   const parts = batchesOf(rows, microBatch).map((part) =>
-    toBatch(part, { rows: Math.min(microBatch, rows.length), precision: model.precision }),
+    toBatch(part, { rows: atOnce, padTo, precision: model.precision }),
   );
   const gradientOf = (batch: (typeof parts)[number]) =>
     model.program(trainingLayout(adapter.layout), batch).gradient(adapter, batch.inputs);

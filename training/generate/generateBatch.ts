@@ -6,7 +6,7 @@ import {
   type Values,
   type Vector,
 } from '../../compute/index.ts';
-import { bucketLength } from '../data/batches.ts';
+import { bucketLength } from '../data/paddedLengths.ts';
 import { type AdapterLayout, layoutKey } from '../layout/layout.ts';
 import type { Model } from '../model.ts';
 import { KeyValueCache } from './cache.ts';

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { batchesOf, bucketLength, epochOrder, stepRows, toBatch } from '../../../training/data/batches.ts';
+import { batchesOf, epochOrder, stepRows, toBatch } from '../../../training/data/batches.ts';
 import { toTokenRows } from '../../../training/data/examples.ts';
+import { bucketLength } from '../../../training/data/paddedLengths.ts';
 import { throwsClearly } from '../../oracles/throws.ts';
 
 const row = (inputIds: number[], labels: number[], mask?: number[]) => ({
