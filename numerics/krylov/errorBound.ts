@@ -1,5 +1,5 @@
 import type { End, RitzValue } from './ritzValue.ts';
-import type { Tridiagonalisation } from './tridiagonalise.ts';
+import type { ProjectedMatrix } from './tridiagonalise.ts';
 
 /** The chance that an eigenvalue lies farther out than an error bound says: over random start vectors, whatever the operator. */
 export const missChance = 0.003;
@@ -17,7 +17,7 @@ export function errorBound(
   end: End,
   { value, residualBound }: RitzValue,
   next: RitzValue | undefined,
-  krylov: Tridiagonalisation,
+  krylov: ProjectedMatrix,
 ): number {
   const gap = next === undefined ? 0 : Math.abs(value - next.value) - next.residualBound;
   const own = gap > residualBound ? residualBound * (residualBound / gap) : residualBound;
@@ -35,7 +35,7 @@ export function errorBound(
  * at most sqrt(2 x / pi) = {@link missChance}, whatever the operator and however the number of steps was chosen. A residual bound
  * says nothing of such eigenvalues: it is small for a while at a mixture of two close ones.
  */
-function hiddenReach(end: End, value: number, krylov: Tridiagonalisation): number {
+function hiddenReach(end: End, value: number, krylov: ProjectedMatrix): number {
   const outwards = end === 'largest' ? 1 : -1;
   const enough = krylov.dimension / leastShare;
   const isBeyond = (distance: number): boolean => exceeds(enough, value + outwards * distance, krylov);
@@ -53,7 +53,7 @@ function hiddenReach(end: End, value: number, krylov: Tridiagonalisation): numbe
 }
 
 /** Whether sum_j p_j(mu)^2 >= enough, j = 0 ... k. */
-function exceeds(enough: number, mu: number, { diagonal, offDiagonal }: Tridiagonalisation): boolean {
+function exceeds(enough: number, mu: number, { diagonal, offDiagonal }: ProjectedMatrix): boolean {
   let [previous, current, sum] = [0, 1, 1];
   for (const [j, alpha] of diagonal.entries()) {
     const beta = offDiagonal[j]!;

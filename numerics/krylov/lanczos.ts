@@ -1,4 +1,5 @@
 import { lanczosDefaults } from './defaults.ts';
+import { expectedSteps } from './expectedProducts.ts';
 import { explore } from './explore.ts';
 import type { SymmetricOperator } from './operator.ts';
 import type { Outcome } from './outcome.ts';
@@ -17,6 +18,8 @@ export interface LanczosProgress {
   readonly products: number;
   readonly lambdaMax: EndValue;
   readonly lambdaMin: EndValue;
+  /** The products that the search will have taken in the end, as `expectedSteps` foresees it; worked out when it is asked for. */
+  expected(): number;
 }
 
 export interface LanczosOptions {
@@ -89,10 +92,20 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
       look(soFar) {
         const ends = ritzEnds(krylov);
         ritz = ends;
-        onStep?.({ products: soFar, lambdaMax: progressOf(ends.largest), lambdaMin: progressOf(ends.smallest) });
         const isKnown = (end: EndValue): boolean =>
           isEndKnownTo(allowedError(end.value, tolerance, krylov.largestEntry), end, krylov);
-        return krylov.steps >= leastSteps && wanted.every((end) => isKnown(ends[end]));
+        const isEnough = krylov.steps >= leastSteps && wanted.every((end) => isKnown(ends[end]));
+        const before = soFar - krylov.steps;
+        onStep?.({
+          products: soFar,
+          lambdaMax: progressOf(ends.largest),
+          lambdaMin: progressOf(ends.smallest),
+          expected: () =>
+            isEnough || !krylov.canStep
+              ? soFar
+              : before + expectedSteps(krylov, { wanted, tolerance, most: maxSteps - before }),
+        });
+        return isEnough;
       },
     });
     products = explored.products;

@@ -2,10 +2,10 @@ import { norm, scale } from '../vectors.ts';
 import { errorBound } from './errorBound.ts';
 import type { End, EndCoordinates, RitzCoordinates, RitzPair } from './ritzValue.ts';
 import { type TridiagonalEigen, tridiagonalEigen } from './tridiagonalEigen.ts';
-import type { Tridiagonalisation } from './tridiagonalise.ts';
+import type { ProjectedMatrix, Tridiagonalisation } from './tridiagonalise.ts';
 
 /** Both ends of T's spectrum; there must be at least one step. Parlett, The Symmetric Eigenvalue Problem, section 13.2. */
-export function ritzEnds(krylov: Tridiagonalisation): Record<End, EndCoordinates> {
+export function ritzEnds(krylov: ProjectedMatrix): Record<End, EndCoordinates> {
   const eigen = tridiagonalEigen(krylov.diagonal, krylov.offDiagonal);
   const last = krylov.steps - 1;
   const endAt = (end: End, index: number, beside: number): EndCoordinates => {
@@ -17,13 +17,13 @@ export function ritzEnds(krylov: Tridiagonalisation): Record<End, EndCoordinates
 }
 
 /** The algebraically largest Ritz values, in descending order: `count`, or as many as there are steps. */
-export function largestRitz(krylov: Tridiagonalisation, count: number): RitzCoordinates[] {
+export function largestRitz(krylov: ProjectedMatrix, count: number): RitzCoordinates[] {
   const eigen = tridiagonalEigen(krylov.diagonal, krylov.offDiagonal);
   return Array.from({ length: Math.min(count, krylov.steps) }, (_, i) => ritzAt(krylov, eigen, krylov.steps - 1 - i));
 }
 
 function ritzAt(
-  { offDiagonal, steps }: Tridiagonalisation,
+  { offDiagonal, steps }: ProjectedMatrix,
   { values, last, vector }: TridiagonalEigen,
   index: number,
 ): RitzCoordinates {

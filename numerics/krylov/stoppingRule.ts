@@ -1,7 +1,7 @@
 import { LambdamaxError } from '../../errors.ts';
 import type { Precision, SymmetricOperator } from './operator.ts';
 import type { EndValue, RitzValue } from './ritzValue.ts';
-import type { Tridiagonalisation } from './tridiagonalise.ts';
+import type { ProjectedMatrix } from './tridiagonalise.ts';
 
 /** Rounding in the products hides anything smaller. */
 const smallestTolerance: Readonly<Record<Precision, number>> = { float32: 1e-5, float64: 1e-13 };
@@ -29,7 +29,7 @@ export function allowedError(value: number, tolerance: number, scale: number): n
 }
 
 /** Whether the residual bound is a hundredth of the error (or as small as rounding lets it be). */
-export function isKnownTo(error: number, { residualBound }: RitzValue, { largestEntry }: Tridiagonalisation): boolean {
+export function isKnownTo(error: number, { residualBound }: RitzValue, { largestEntry }: ProjectedMatrix): boolean {
   return residualBound <= Math.max(error / safetyFactor, tridiagonalRounding * largestEntry);
 }
 
@@ -40,7 +40,7 @@ const roomForRounding = 0.1;
 export function isEndKnownTo(
   error: number,
   { errorBound, residualBound }: EndValue,
-  { largestEntry }: Tridiagonalisation,
+  { largestEntry }: ProjectedMatrix,
 ): boolean {
   return errorBound <= (1 - roomForRounding) * error || residualBound <= tridiagonalRounding * largestEntry;
 }

@@ -16,6 +16,20 @@ export interface ExploredSpace {
   readonly largestEntry: number;
 }
 
+/** T [k, k], an operator seen from a Krylov space, and what the bounds of its eigenvalues follow from besides. */
+export interface ProjectedMatrix {
+  /** alpha_1 ... alpha_k. */
+  readonly diagonal: readonly number[];
+  /** beta_1 ... beta_k, the last of them the norm of the residual. */
+  readonly offDiagonal: readonly number[];
+  /** k. */
+  readonly steps: number;
+  /** The dimension of the space that the start vector lies in. */
+  readonly dimension: number;
+  /** The largest entry of T, and of the T before it. */
+  readonly largestEntry: number;
+}
+
 /** A vector that is shorter than this share of what it was has lost digits. */
 const muchLess = 0.7;
 
@@ -29,7 +43,7 @@ const muchLess = 0.7;
  *  4. it can go on after another one, or beside known eigenvectors, in the orthogonal complement of their space.
  * Memory: one vector of the operator's size and precision per step.
  */
-export class Tridiagonalisation implements ExploredSpace {
+export class Tridiagonalisation implements ExploredSpace, ProjectedMatrix {
   /** T's diagonal alpha_1 ... alpha_k. */
   readonly diagonal: number[] = [];
   /** beta_1 ... beta_k: T's off-diagonal, and last the norm of the residual, which belongs to no entry of T yet. */
