@@ -7,7 +7,7 @@ import type { Arguments, Command, OptionGroup } from './command.ts';
 import { inOptions } from './options/fields.ts';
 import { outputOptions } from './options/options.ts';
 import { UsageError } from './options/usageError.ts';
-import { createOutput } from './words/output.ts';
+import { createOutput, type OutputSurroundings } from './words/output.ts';
 import { standardStream } from './words/standardStream.ts';
 import type { OutputStream } from './words/stream.ts';
 
@@ -47,17 +47,16 @@ async function commandsFor(word = ''): Promise<readonly Command[]> {
 const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 /** What a command line is carried out with. */
-export interface Surroundings {
+export interface Surroundings extends OutputSurroundings {
   readonly stdout?: OutputStream;
   readonly stderr?: OutputStream;
   readonly commands?: readonly Command[];
-  /** Told what to say if the command is interrupted from now on. */
-  readonly keep?: (words: string) => void;
 }
 
 /** Carries out one command line (without node and script) and returns its exit code. It throws nothing. */
 export async function main(argv: readonly string[], surroundings: Surroundings = {}): Promise<number> {
-  const { stdout = process.stdout, stderr = process.stderr, keep } = surroundings;
+  const { stdout = process.stdout, stderr = process.stderr } = surroundings;
+  const { began = performance.now() } = surroundings;
   const isDebug = argv.includes('--debug');
   let commands: readonly Command[] = [];
   let chosen: { command: Command; args: Arguments } | undefined;
@@ -71,7 +70,10 @@ export async function main(argv: readonly string[], surroundings: Surroundings =
     const { command, args } = chosen;
     await command.run(
       args,
-      createOutput({ json: args.json === true, quiet: args.quiet === true }, stdout, stderr, keep),
+      createOutput({ json: args.json === true, quiet: args.quiet === true }, stdout, stderr, {
+        ...surroundings,
+        began,
+      }),
     );
     return exitCodes.done;
   } catch (thrown) {
@@ -100,7 +102,10 @@ export async function start(): Promise<void> {
   stderr.on('error', () => {});
   if (!process.argv.includes('--debug')) silenceLibraries();
   const keep = (words: string) => parentPort!.postMessage({ kept: words });
-  const code = await main(process.argv.slice(2), { stdout, stderr, keep });
+  const doing = (words: string) => parentPort!.postMessage({ doing: words });
+  // The process began before this thread's clock did.
+  const began = performance.now() - 1000 * process.uptime();
+  const code = await main(process.argv.slice(2), { stdout, stderr, keep, doing, began });
   // Ended at once: sessions and timers that a failure left behind would keep the thread alive.
   stdout.write('', (error) => {
     if (!error) process.exit(code);

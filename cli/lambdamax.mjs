@@ -19,17 +19,22 @@ const thread = new Worker(new URL('./thread.mjs', import.meta.url), {
   workerData: { columns: isatty(2) ? process.stderr.columns : undefined },
 });
 
+/** What takes longer than so many milliseconds is said, by this thread, since the other one computes. */
+const patienceForStages = 1500;
+let stage;
+
 /** What is kept of the work so far and how it goes on, in the command's words. */
 let kept = '';
 let heard;
 
-const say = (words) => {
+const writeWords = (words) => {
   try {
-    writeSync(2, `lambdamax: ${words}\n`);
+    writeSync(2, `${words}\n`);
   } catch {
     // Nobody reads the words any more.
   }
 };
+const say = (words) => writeWords(`lambdamax: ${words}`);
 
 const end = (signal) => {
   if (heard !== undefined) {
@@ -50,7 +55,10 @@ const end = (signal) => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, end);
 
 thread.on('message', (message) => {
-  kept = message.kept;
+  kept = message.kept ?? kept;
+  if (message.doing === undefined) return;
+  clearTimeout(stage);
+  stage = setTimeout(() => writeWords(`${message.doing} ...`), patienceForStages);
 });
 thread.on('error', (error) => {
   // Of an ordinary failure the command itself says what it was.

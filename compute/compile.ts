@@ -126,7 +126,7 @@ class CompiledProgram implements Program {
     point: Point,
     batch: Batch,
     curvature: Curvature = 'hessian',
-    { keep = true }: LineariseOptions = {},
+    { keep = true, onStage }: LineariseOptions = {},
   ): Promise<Linearised> {
     // Of our own, since training changes parameters in place; weights are frozen, and may be large.
     const feeds = new Map(
@@ -136,9 +136,11 @@ class CompiledProgram implements Program {
       ]),
     );
     const graphs = this.#curvatures[curvature];
+    const compiling = (): void => onStage?.('compile');
     const first = keep
-      ? await this.#executable(`${curvature}, prepared`, () => graphs.split.prepare)
-      : await this.#executable('gradient', () => this.#gradientGraph());
+      ? await this.#executable(`${curvature}, prepared`, () => graphs.split.prepare, compiling)
+      : await this.#executable('gradient', () => this.#gradientGraph(), compiling);
+    onStage?.('linearise');
     const results = await first.run(feeds);
     const kept = keep ? graphs.split.kept.map((name) => [name, results.get(name)!] as const) : [];
     const from = keep ? 'split' : 'whole';
@@ -191,13 +193,14 @@ class CompiledProgram implements Program {
   }
 
   /** Compiled at the first use, and kept until the program is released. */
-  async #executable(name: string, graph: () => Graph): Promise<Executable> {
-    return (await this.#take(name, graph)).executable;
+  async #executable(name: string, graph: () => Graph, compiling?: () => void): Promise<Executable> {
+    return (await this.#take(name, graph, compiling)).executable;
   }
 
-  async #take(name: string, graph: () => Graph): Promise<TakenExecutable> {
+  async #take(name: string, graph: () => Graph, compiling?: () => void): Promise<TakenExecutable> {
     if (this.#released) throw new LambdamaxError({ subject: 'program', expected: 'to be used before it is released' });
     return this.#compiled.take(name, async () => {
+      compiling?.();
       const made = graph();
       // The curvature of a linear loss is known before any direction is.
       return made.outputs.size === 0 ? emptyExecutable : this.#backend.compile(made, this.#options);

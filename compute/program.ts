@@ -74,6 +74,8 @@ export interface LineariseOptions {
    * times the cost: for batches whose kept values would not fit in memory.
    */
   readonly keep?: boolean;
+  /** Told before graphs are made and compiled, if they are not there, and before the batch is linearised: neither can be interrupted. */
+  readonly onStage?: (stage: 'compile' | 'linearise') => void;
 }
 
 /**

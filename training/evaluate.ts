@@ -33,6 +33,8 @@ export interface EvaluateOptions {
   readonly batchSize?: number;
   /** Whether `exactRows` are wanted. */
   readonly exact?: boolean;
+  /** Told before each batch how many rows are done; the first batch of each length compiles. */
+  onProgress?(done: number): void;
 }
 
 /**
@@ -42,7 +44,7 @@ export interface EvaluateOptions {
 export async function evaluate(
   model: Model,
   rows: readonly TokenRow[],
-  { adapter, batchSize = rowDefaults.batchSize, exact = false }: EvaluateOptions = {},
+  { adapter, batchSize = rowDefaults.batchSize, exact = false, onProgress }: EvaluateOptions = {},
 ): Promise<EvaluateResult> {
   const started = performance.now();
   if (rows.length === 0)
@@ -56,7 +58,10 @@ export async function evaluate(
   const batches = batchesOf(byLength, batchSize);
   const lengths = batchLengths(batches.map((indices) => indices.map((index) => rows[index]!)));
   const padTo = paddingFor(model, 'loss', batchSize, lengths);
+  let done = 0;
   for (const indices of batches) {
+    onProgress?.(done);
+    done += indices.length;
     const chosen = indices.map((index) => rows[index]!);
     const batch = toBatch(chosen, { rows: batchSize, padTo, precision: model.precision });
     const executable = await model.positionLosses(layout, batch, exact);

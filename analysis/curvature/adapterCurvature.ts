@@ -6,6 +6,7 @@ import type { TokenRow } from '../../training/data/examples.ts';
 import type { Model } from '../../training/model.ts';
 import { shapeOf } from '../../training/models/causal.ts';
 import { paddingFor } from '../../training/padding.ts';
+import type { OnStage } from '../../training/stage.ts';
 import type { WorkerSilence } from '../../workers/workerProcess.ts';
 import { CurvatureWorkers } from './curvatureWorkers.ts';
 import { type BatchCurvature, batchedCurvature, type CurvatureOperator } from './operators/curvature.ts';
@@ -25,6 +26,8 @@ export interface AdapterCurvatureOptions {
   readonly workers?: number;
   /** What becomes of a worker that gives no sign. */
   readonly workerSilence?: WorkerSilence;
+  /** Told before graphs are compiled and before each batch is linearised. */
+  readonly onStage?: OnStage;
 }
 
 /** A curvature of the mean loss in an adapter's parameters, and what it was measured on. */
@@ -47,7 +50,7 @@ export async function adapterCurvature(
   rows: readonly TokenRow[],
   options: AdapterCurvatureOptions,
 ): Promise<AdapterCurvature> {
-  const { batchSize, curvature = 'hessian', mostKeptBytes = 2e9, workers = 1 } = options;
+  const { batchSize, curvature = 'hessian', mostKeptBytes = 2e9, workers = 1, onStage } = options;
   if (!(Number.isInteger(workers) && workers >= 1))
     throw new LambdamaxError({ subject: 'workers of a curvature', expected: 'a whole number from 1', got: workers });
   const parts = batchesOf(rows, batchSize);
@@ -57,11 +60,15 @@ export async function adapterCurvature(
   const pool =
     count > 1 ? await CurvatureWorkers.start(count, model, adapter, curvature, options.workerSilence) : undefined;
   try {
-    const linearisedBatches = await linearised(batches, mostKeptBytes, count > 1, (batch, index, keep) =>
-      pool
-        ? pool.linearise(batch, index % count, keep)
-        : model.program(adapter.layout, batch).linearise(adapter, batch.inputs, curvature, { keep }),
-    );
+    const linearisedBatches = await linearised(batches, mostKeptBytes, count > 1, (batch, index, keep) => {
+      const tell = (name: 'compile' | 'linearise'): void => onStage?.({ name, done: index, total: batches.length });
+      if (pool === undefined)
+        return model
+          .program(adapter.layout, batch)
+          .linearise(adapter, batch.inputs, curvature, { keep, onStage: tell });
+      tell('linearise');
+      return pool.linearise(batch, index % count, keep);
+    });
     // Twice as many as there are processes, so that each has another one at hand when it is done.
     const operator = await batchedCurvature(curvature, linearisedBatches, count > 1 ? 2 * count : 1);
     const release = async (): Promise<void> => {

@@ -1,4 +1,5 @@
 import { LambdamaxError } from '../../errors.ts';
+import { usualProducts } from '../../numerics/krylov/expectedProducts.ts';
 import { type LanczosOptions, lanczos } from '../../numerics/krylov/lanczos.ts';
 import type { BatchedOperator, BatchValue } from '../../numerics/krylov/operator.ts';
 import type { Outcome } from '../../numerics/krylov/outcome.ts';
@@ -9,6 +10,7 @@ import type { Adapter } from '../../training/adapters/create.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import type { AdapterLayout } from '../../training/layout/layout.ts';
 import type { Model } from '../../training/model.ts';
+import type { OnStage } from '../../training/stage.ts';
 import { type Limit, limits } from '../rates/limits.ts';
 import { type ThresholdOptions, type Thresholds, thresholds } from '../rates/thresholds.ts';
 import { type AdapterCurvatureOptions, adapterCurvature } from './adapterCurvature.ts';
@@ -66,7 +68,10 @@ export interface SpectrumResult {
   readonly products: number;
   /** The sequences that bring lambdaMax's standard error over batches to 5 %; null if there was one batch. */
   readonly sampleSize: SampleSize | null;
+  /** The whole time, */
   readonly seconds: number;
+  /** and the part of it until the first product could begin. */
+  readonly setupSeconds: number;
   /** Largest resident memory of the process, and of workers, so far. */
   readonly peakMegabytes: number;
   readonly loss: number;
@@ -86,7 +91,7 @@ export interface SpectrumResult {
 export interface SpectrumOptions
   extends AdapterCurvatureOptions,
     Pick<LanczosOptions, 'tolerance' | 'maxSteps' | 'seed' | 'onStep'>,
-    Pick<DistributionOptions, 'topK' | 'traceProducts' | 'density' | 'onProduct'>,
+    Pick<DistributionOptions, 'topK' | 'traceProducts' | 'density'>,
     Pick<ThresholdOptions, 'momentum' | 'beta1' | 'weightDecay' | 'schedule'> {
   /** The modules whose tensors are the variables; default: all. */
   readonly modules?: readonly string[];
@@ -116,7 +121,9 @@ export async function spectrum(
   const { layout } = adapter;
   const chosen = options.modules ?? [...layout.modules.keys()];
   await using variables = await variablesOf(whole, groupOf(layout, chosen, 'the variables'), options);
-  const { operator } = variables;
+  const setupSeconds = (performance.now() - started) / 1000;
+  const operator = tellingOfRounding(variables.operator, options.onStage);
+  options.onStage?.({ name: 'products', done: 0, total: usualProducts + productsAfter });
   const found = await lanczos(operator, options);
   const quotients = await quotientsAt(operator, found.lambdaMax);
   const lambdaMax = eigenvalue(found.lambdaMax, quotients);
@@ -124,7 +131,13 @@ export async function spectrum(
   const limiting = thresholdOptions(lambdaMax.value, options);
   const modules = options.perModule ? await perModule(whole, layout, chosen, options) : undefined;
   // Where one product is not finite, the outcome says so; others would say it again.
-  const { top, ...rest } = found.outcome === 'notFinite' ? {} : await distribution(operator, options);
+  const { top, ...rest } =
+    found.outcome === 'notFinite'
+      ? {}
+      : await distribution(operator, {
+          ...options,
+          onProduct: (name, done, total) => options.onStage?.({ name, done, total }),
+        });
   const topEigenvalues: Eigenvalue[] = [];
   for (const pair of top?.pairs ?? []) topEigenvalues.push(eigenvalue(pair, await quotientsAt(operator, pair)));
   return {
@@ -140,6 +153,7 @@ export async function spectrum(
     products: found.products,
     sampleSize: quotients === null ? null : sampleSize(quotients, rows.length),
     seconds: (performance.now() - started) / 1000,
+    setupSeconds,
     peakMegabytes: await whole.peakMegabytes(),
     loss: whole.loss,
     gradientNorm: norm(whole.gradient),
@@ -148,6 +162,24 @@ export async function spectrum(
     ...(modules ? { modules } : {}),
     thresholds: thresholds(limiting),
     limits: limits(limiting),
+  };
+}
+
+/**
+ * What the ends of a spectrum take after the search for them, in products: a quotient at each, and to measure rounding another
+ * linearisation, which takes about as long as a product, and a product each.
+ */
+export const productsAfter = 5;
+
+function tellingOfRounding(operator: BatchedOperator, onStage: OnStage = () => {}): BatchedOperator {
+  const { rerounded } = operator;
+  if (rerounded === undefined) return operator;
+  return {
+    ...operator,
+    rerounded(vectors) {
+      onStage({ name: 'rounding', done: 0, total: vectors.length });
+      return rerounded(vectors);
+    },
   };
 }
 
@@ -177,9 +209,11 @@ async function perModule(
   options: SpectrumOptions,
 ): Promise<ModuleSpectrum[]> {
   const spectra: ModuleSpectrum[] = [];
+  const { onStep: _, ...search } = options;
   for (const group of groupsByModule(layout, modules)) {
+    options.onStage?.({ name: 'modules', done: spectra.length, total: modules.length });
     await using variables = await variablesOf(whole, group, options);
-    const { lambdaMax, lambdaMin, ...rest } = await lanczos(variables.operator, options);
+    const { lambdaMax, lambdaMin, ...rest } = await lanczos(variables.operator, search);
     const ends = { lambdaMax: lambdaMax?.value ?? Number.NaN, lambdaMin: lambdaMin?.value ?? Number.NaN };
     const errorBounds = {
       lambdaMax: lambdaMax?.errorBound ?? Number.NaN,

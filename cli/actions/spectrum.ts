@@ -12,6 +12,7 @@ import type { SpectrumBesideLora } from '../words/comparisonLines.ts';
 import { costLine } from '../words/cost.ts';
 import { type Output, shortNumber } from '../words/output.ts';
 import type { MeasuredSpectrum } from '../words/spectrumWords.ts';
+import { showStages } from '../words/stages.ts';
 
 /** What is measured of an adapter, and how well. */
 export interface SpectrumSettings
@@ -32,7 +33,12 @@ export interface SpectrumSettings
 }
 
 /** Settings of a spectrum, with how rows are batched. */
-export type SpectrumRun = SpectrumSettings & { readonly batchSize: number; readonly seed: number };
+export type SpectrumRun = SpectrumSettings & {
+  readonly batchSize: number;
+  readonly seed: number;
+  /** Seconds of the command at which the work for this spectrum began, its adapter's initial values among it. Default 0. */
+  readonly from?: number;
+};
 
 /** Measures the spectrum where an adapter stands, for Adam's after a warm-up; shows how it goes, and warns if it went badly. */
 export async function measureSpectrum(
@@ -42,21 +48,34 @@ export async function measureSpectrum(
   settings: SpectrumRun,
   output: Output,
 ): Promise<MeasuredSpectrum> {
-  const { operator, optimizer, warmup, modulePattern, directions, workerTimeout, batchSize, seed, ...rest } = settings;
+  const {
+    operator,
+    optimizer,
+    warmup,
+    modulePattern,
+    directions,
+    workerTimeout,
+    batchSize,
+    seed,
+    from = 0,
+    ...rest
+  } = settings;
   const { optimizerSettings } = await import('../../training/optimizers/index.ts');
   const { betas, eps, weightDecay, momentum } = optimizerSettings('adamw', optimizer);
   const { loraPlusRatio } = optimizer;
   const { matchModules } = await import('../../training/layout/matchModules.ts');
   const { warmUp } = await import('../../training/warmup.ts');
-  const { spectrum } = await import('../../analysis/curvature/spectrum.ts');
+  const { productsAfter, spectrum } = await import('../../analysis/curvature/spectrum.ts');
   const modules = modulePattern && matchModules([...start.layout.modules.keys()], modulePattern);
   const adam = { betas, weightDecay, eps };
   const stepping = { batchSize, seed, adam, ...given({ loraPlusRatio }) };
+  if (operator === 'adam') output.stage(`warming up: ${warmup.steps} steps of Adam`);
   const warmed = operator === 'adam' ? await warmUp(model, start, rows, { ...warmup, ...stepping }) : undefined;
   const curvature = operator === 'ggn' ? 'gaussNewton' : 'hessian';
+  const stages = showStages(output);
+  stages.show({ name: 'compile', done: 0, total: 1 });
   output.say(await costLine(model, start.layout, rows, { batchSize, what: curvature }));
-  let progress = output.progress(settings.maxSteps!, 'products');
-  let shown = 'products';
+  const before = output.elapsed() - from;
   const result = await spectrum(model, warmed?.adapter ?? start, rows, {
     ...rest,
     ...{ batchSize, seed, curvature, momentum, weightDecay, beta1: betas[0] },
@@ -64,25 +83,25 @@ export async function measureSpectrum(
     ...(modules ? { modules } : {}),
     ...(warmed ? { preconditioner: warmed.preconditioner } : {}),
     ...(warmed && loraPlusRatio !== undefined ? { rateFactors: warmed.rateFactors } : {}),
-    onProduct(quantity, products, most) {
-      if (shown !== quantity) {
-        progress.stop();
-        progress = output.progress(most, `products, ${quantity}`);
-        shown = quantity;
-      }
-      progress.update(products);
-    },
-    onStep: ({ products, lambdaMax }) => progress.update(products, `lambda_max ${shortNumber(lambdaMax.value)}`),
-  }).finally(() => progress.stop());
+    onStage: (stage) => stages.show(stage),
+    onStep: ({ products, lambdaMax, expected }) =>
+      stages.show(
+        { name: 'products', done: products, total: expected() + productsAfter },
+        `lambda_max ${shortNumber(lambdaMax.value)}`,
+      ),
+  }).finally(stages.stop);
   const { requireFiniteLoss } = await import('../../training/finiteLoss.ts');
   await requireFiniteLoss(model, 'loss whose curvature is measured', result.loss);
   const { explain } = await import('../../numerics/krylov/outcome.ts');
   for (const outcome of new Set([result.outcome, result.topOutcome ?? 'converged']))
     if (outcome !== 'converged' && outcome !== 'krylovExhausted') output.warn(explain(outcome, result.fault));
   const { updateCurvature } = await import('../../analysis/curvature/updateCurvature.ts');
+  if (directions) output.stage("measuring along Adam's own step");
   const alongUpdate = directions && (await updateCurvature(model, start, rows, { warmup, directions, ...stepping }));
   return {
     ...result,
+    setupSeconds: before + result.setupSeconds,
+    seconds: output.elapsed() - from,
     ...(warmed ? { warmup, ...given({ loraPlusRatio }) } : {}),
     ...(alongUpdate ? { alongUpdate } : {}),
   };
@@ -100,8 +119,9 @@ export async function compareMethods(
   const spectra: MeasuredSpectrum[] = [];
   for (const method of methods) {
     output.say(method);
-    const start = await demandAdapter(model, { ...adapterOptions, method }, rows);
-    spectra.push({ ...(await measureSpectrum(model, start, rows, settings, output)), method });
+    const from = spectra.length === 0 ? 0 : output.elapsed();
+    const start = await demandAdapter(model, { ...adapterOptions, method }, rows, output);
+    spectra.push({ ...(await measureSpectrum(model, start, rows, { ...settings, from }, output)), method });
   }
   const lora = spectra[methods.indexOf('lora')]!;
   return spectra.map((spectrum) => ({ ...spectrum, relativeToLora: relativeToLora(spectrum, lora) }));

@@ -51,10 +51,16 @@ async function evaluateRows(args: Arguments, output: Output, data: DataOptions):
   const adapterChoice = parseAdapter(args);
   await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
   const { rows, numbers } = await readNumberedData(model, files, data, output);
-  const adapter = await openAdapter(model, adapterChoice, rows);
+  const adapter = await openAdapter(model, adapterChoice, rows, output);
   const { evaluate } = await import('../../training/evaluate.ts');
   const { batchSize } = data;
-  const { rowLosses, ...result } = await evaluate(model, rows, { batchSize, ...(adapter ? { adapter } : {}) });
+  output.stage('compiling and evaluating');
+  const progress = output.progress(rows.length, 'rows');
+  const { rowLosses, ...evaluated } = await evaluate(model, rows, {
+    ...{ batchSize, ...given({ adapter }) },
+    onProgress: (done) => progress.update(done),
+  }).finally(progress.stop);
+  const result = { ...evaluated, seconds: output.elapsed() };
   await demandFiniteLosses(model, rowLosses, numbers);
   output.result(args['per-row'] ? { ...result, rowLosses, rowNumbers: numbers } : result, () => [
     `loss ${shortNumber(result.loss)}  perplexity ${shortNumber(result.perplexity)}  ` +
@@ -78,14 +84,16 @@ async function evaluateProblems(
   const adapterChoice = parseAdapter(args);
   await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
   const { responseRows } = await import('../../training/taskRows.ts');
-  const adapter = await openAdapter(model, adapterChoice, await responseRows(model, task, options, output));
+  const adapter = await openAdapter(model, adapterChoice, await responseRows(model, task, options, output), output);
   const { evaluateTask } = await import('../../training/evaluateTask.ts');
   const { family, problems, ...examination } = examinationOf(task, options);
+  output.stage('compiling and answering');
   const progress = output.progress(problems.length, 'answers');
-  const result = await evaluateTask(model, family, problems, {
+  const evaluated = await evaluateTask(model, family, problems, {
     ...{ ...examination, ...given({ adapter }), batchSize: options.batchSize },
     onProgress: (done) => progress.update(done),
   }).finally(progress.stop);
+  const result = { ...evaluated, seconds: output.elapsed() };
   await demandFiniteLosses(model, result.loss?.rowLosses ?? []);
   if (result.notFinite > 0) {
     const { requireFiniteWeights } = await import('../../training/finiteLoss.ts');

@@ -95,7 +95,7 @@ export const command: Command = {
     if (out !== undefined) await requireRunFolder(out, saving);
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
     const rows = await readTrainingRows(model, data, output);
-    const adapter = await demandAdapter(model, adapterChoice, rows);
+    const adapter = await demandAdapter(model, adapterChoice, rows, output);
     const replaced = adapter.layout.replaced?.weights.map(({ name }) => name) ?? [];
     if (replaced.length > 0) output.say(`kept as the adapter's file has them, not trained: ${replaced.join(', ')}`);
     const { validation: validationFiles } = training;
@@ -105,12 +105,14 @@ export const command: Command = {
     const settings = { ...plain, optimizerOptions: { ...plain.optimizerOptions, groups } };
 
     const rowsAtOnce = microBatch ?? data.batchSize;
+    output.stage('compiling');
     output.say(await costLine(model, adapter.layout, rows, { batchSize: rowsAtOnce, what: 'gradient' }));
     const progress = output.progress(settings.steps, adapter.method.name);
     const began = performance.now();
     let tokens = 0;
     const run = {
       ...settings,
+      secondsBefore: output.elapsed(),
       ...given({ microBatch, maxLoss, validation, validateEvery }),
       ...(sharpness && (await measuring(model, rows, sharpness, rowsAtOnce))),
       onStep: ({ step, loss, learningRate: rate, ...metrics }: StepMetrics) => {

@@ -56,7 +56,7 @@ export const command: Command = {
     if (adapterChoice.method !== undefined && adapterChoice.adapter === undefined)
       throw new UsageError({ subject: '--method', expected: '--adapter beside it', got: 'none' });
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
-    const adapter = await openAdapter(model, adapterChoice, []);
+    const adapter = await openAdapter(model, adapterChoice, [], output);
     const { generateTexts } = await import('../../training/generate/generateTexts.ts');
     const started = performance.now();
     const progress = output.progress(maxNewTokens, 'tokens');

@@ -69,7 +69,7 @@ export const command: Command = {
     const search = parseSearch(args);
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
     const rows = await readTrainingRows(model, data, output);
-    const adapter = await demandAdapter(model, adapterChoice, rows);
+    const adapter = await demandAdapter(model, adapterChoice, rows, output);
     const { limit: _limit, ...whole } = data;
     const files = training.validation;
     const validation = files && (await readTrainingRows(model, { ...whole, data: files }, output));
@@ -80,15 +80,17 @@ export const command: Command = {
       output,
     );
     const run = { ...settings, ...given({ validation }) };
+    output.stage('compiling');
     output.say(await costLine(model, adapter.layout, rows, { batchSize: run.batchSize, what: 'gradient' }));
 
     const { recommend } = await import('../../analysis/recommend/recommend.ts');
     const progress = output.progress(Math.ceil(search.budget * run.steps), 'gradients');
-    const result = await recommend(model, adapter, rows, {
+    const found = await recommend(model, adapter, rows, {
       ...run,
       ...search,
       onProgress: ({ gradientEvaluations, words }) => progress.update(Math.round(gradientEvaluations), words),
     }).finally(() => progress.stop());
+    const result = { ...found, seconds: output.elapsed() };
     output.result(result, () => lines(result, adapter.method.name, output));
   },
 };

@@ -113,7 +113,7 @@ export const command: Command = {
     await using model = await openModel({ ...parseModel(args), ...parseEngine(args) }, output);
     const rows = await readTrainingRows(model, data, output);
     if (methods === undefined) {
-      const start = await demandAdapter(model, adapterChoice, rows);
+      const start = await demandAdapter(model, adapterChoice, rows, output);
       const result = await measureSpectrum(model, start, rows, settings, output);
       output.result(result, () => spectrumLines(result, output));
       if (html !== undefined) await writePage(html, [result], args, output);

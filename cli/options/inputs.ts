@@ -5,12 +5,14 @@ import type { TokenRow, TokenRows } from '../../training/data/examples.ts';
 import type { Model } from '../../training/model.ts';
 import type { Output } from '../words/output.ts';
 import type { Progress } from '../words/progress.ts';
+import { showStages } from '../words/stages.ts';
 import type { AdapterChoice } from './adapterOptions.ts';
 import { type DataOptions, demand, type EngineOptions, type ModelChoice } from './options.ts';
 import { UsageError } from './usageError.ts';
 
 /** Opens the checkpoint that the options name, downloaded first if it is not there. */
 export async function openModel(options: ModelChoice & EngineOptions, output: Output): Promise<Model> {
+  output.stage(`opening ${options.model}`);
   const directory = existsSync(options.model) ? options.model : await fetchModel(options.model, output);
   const { loadModel } = await import('../../training/model.ts');
   const { backendNamed } = await import('../../compute/index.ts');
@@ -53,12 +55,13 @@ async function fetchModel(name: string, output: Output): Promise<string> {
 
 /**
  * The adapter that the options name: one from a folder, or a new one, which may take its initial values from the rows;
- * undefined if they name neither.
+ * undefined if they name neither. Shows how far its values are.
  */
 export async function openAdapter(
   model: Model,
   options: AdapterChoice,
   rows: readonly TokenRow[],
+  output: Output,
 ): Promise<Adapter | undefined> {
   const { adapter, method, ...size } = options;
   if (adapter !== undefined) {
@@ -68,12 +71,18 @@ export async function openAdapter(
   }
   if (method === undefined) return undefined;
   const { createAdapter } = await import('../../training/adapters/create.ts');
-  return createAdapter(model, { method, ...size, rows });
+  const stages = showStages(output);
+  return createAdapter(model, { method, ...size, rows, onStage: stages.show }).finally(stages.stop);
 }
 
 /** The adapter that the options ask for, for a command that cannot do without one. */
-export async function demandAdapter(model: Model, options: AdapterChoice, rows: readonly TokenRow[]): Promise<Adapter> {
-  const adapter = await openAdapter(model, options, rows);
+export async function demandAdapter(
+  model: Model,
+  options: AdapterChoice,
+  rows: readonly TokenRow[],
+  output: Output,
+): Promise<Adapter> {
+  const adapter = await openAdapter(model, options, rows, output);
   if (adapter !== undefined) return adapter;
   throw new UsageError({ subject: '--method', expected: 'a LoRA variant, or --adapter DIR', got: 'neither' });
 }
@@ -95,6 +104,7 @@ export async function readNumberedData(
   options: DataOptions,
   output: Output,
 ): Promise<TokenRows> {
+  output.stage('reading rows');
   const { loadRows } = await import('../../training/data/load.ts');
   const tokens = await loadRows(model, files, options);
   const { tellOfRows } = await import('../../training/data/notices.ts');

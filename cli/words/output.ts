@@ -1,6 +1,6 @@
 import colors from 'picocolors';
 import { printable } from './printable.ts';
-import { type Progress, showProgress } from './progress.ts';
+import { clock, type Progress, showProgress } from './progress.ts';
 import type { OutputStream } from './stream.ts';
 
 /** How much is said, and in which form. */
@@ -22,6 +22,10 @@ export interface Output {
   result(value: object, words: () => readonly string[]): void;
   /** A line about what happens, on standard error. */
   say(line: string): void;
+  /** What is begun and may take long: said on standard error if it does, since whoever computes cannot speak. */
+  stage(words: string): void;
+  /** Seconds since the command began: what results call `seconds`. */
+  elapsed(): number;
   /** A line that must be read even when all is quiet, on standard error. */
   warn(line: string): void;
   /** What is kept if the command is interrupted from now on, and how it goes on; said then. */
@@ -32,16 +36,27 @@ export interface Output {
   table(header: readonly string[], rows: readonly (readonly Cell[])[]): string[];
 }
 
+/** What surrounds a command besides its streams. */
+export interface OutputSurroundings {
+  /** Told what is kept if the command is interrupted from now on. */
+  readonly keep?: (words: string) => void;
+  /** Told what is begun, to say it once that has taken some time. */
+  readonly doing?: (words: string) => void;
+  /** When the command began, a time of `performance.now()`; default now. */
+  readonly began?: number;
+}
+
 /** An output on these streams. */
 export function createOutput(
   { json, quiet }: OutputOptions,
   stdout: OutputStream = process.stdout,
   stderr: OutputStream = process.stderr,
-  keep: (words: string) => void = () => {},
+  { keep = () => {}, doing = () => {}, began = performance.now() }: OutputSurroundings = {},
 ): Output {
   const paint = colors.createColors(stdout.isTTY === true && colors.isColorSupported);
   const line = (text: string): unknown => stderr.write(`${printable(text)}\n`);
   let isDone = false;
+  const elapsed = (): number => (performance.now() - began) / 1000;
   return {
     json,
     quiet,
@@ -54,6 +69,10 @@ export function createOutput(
     say: (text) => {
       if (!quiet) line(text);
     },
+    stage: (words) => {
+      if (!quiet) doing(printable(`${clock(elapsed())}: ${words}`));
+    },
+    elapsed,
     warn: line,
     keep,
     progress: (total, label) => showProgress(total, label, { quiet, stream: stderr }),

@@ -29,10 +29,8 @@ function bar(total: number, label: string, stream: OutputStream): Progress {
   const { SingleBar } = createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress');
   const shown = new SingleBar({
     stream,
-    format: `${label} {bar} {value}/{total} {words} {eta_formatted}`,
+    format: `${label} {bar} {value}/{total} {words} {left}`,
     hideCursor: true,
-    // The time that is left follows from so many updates: runs differ, and the first step compiles.
-    etaBuffer: 100,
     clearOnComplete: true,
     // The library would swallow SIGTERM; the process's own handlers exit, and that stops the bar.
     gracefulExit: false,
@@ -42,10 +40,15 @@ function bar(total: number, label: string, stream: OutputStream): Progress {
   });
   const stop = () => shown.stop();
   process.once('exit', stop);
-  shown.start(total, 0, { words: '' });
+  let steps = total;
+  const timeLeft = timeLeftOf();
+  shown.start(total, 0, { words: '', left: '' });
   return {
-    update: (done, words = '') => shown.update(done, { words: printable(words) }),
-    setTotal: (count) => shown.setTotal(count),
+    update: (done, words = '') => shown.update(done, { words: printable(words), left: timeLeft(done, steps) }),
+    setTotal(count) {
+      steps = count;
+      shown.setTotal(count);
+    },
     stop: () => {
       process.off('exit', stop);
       stop();
@@ -56,18 +59,11 @@ function bar(total: number, label: string, stream: OutputStream): Progress {
 function lines(total: number, label: string, stream: OutputStream): Progress {
   let steps = total;
   let last = 0;
-  let begun: { readonly at: number; readonly done: number } | undefined;
+  const timeLeft = timeLeftOf();
   const tenth = (done: number): number => Math.floor((10 * done) / Math.max(1, steps));
-  /** Empty while the time of a step is not known: the first one compiles. */
-  const timeLeft = (done: number): string => {
-    begun ??= { at: performance.now(), done };
-    const perStep = (performance.now() - begun.at) / (done - begun.done);
-    const seconds = Math.round((perStep * (steps - done)) / 1000);
-    return Number.isFinite(seconds) && seconds > 0 ? `${clock(seconds)} left` : '';
-  };
   return {
     update(done, words = '') {
-      const left = timeLeft(done);
+      const left = timeLeft(done, steps);
       if (tenth(done) <= tenth(last)) return;
       last = done;
       stream.write(
@@ -81,9 +77,24 @@ function lines(total: number, label: string, stream: OutputStream): Progress {
   };
 }
 
+/**
+ * The time that is left after so many steps, in words: from the mean time of those since the first, which compiles. Empty as long as
+ * that is not known.
+ */
+function timeLeftOf(): (done: number, steps: number) => string {
+  let begun: { readonly at: number; readonly done: number } | undefined;
+  return (done, steps) => {
+    if (done > 0) begun ??= { at: performance.now(), done };
+    if (begun === undefined) return '';
+    const perStep = (performance.now() - begun.at) / (done - begun.done);
+    const seconds = (perStep * (steps - done)) / 1000;
+    return Number.isFinite(seconds) && Math.round(seconds) > 0 ? `${clock(seconds)} left` : '';
+  };
+}
+
 /** `35 s`, `12 min`, `3 h 5 min`. */
-function clock(seconds: number): string {
-  if (seconds < 100) return `${seconds} s`;
+export function clock(seconds: number): string {
+  if (seconds < 100) return `${Math.round(seconds)} s`;
   const minutes = Math.round(seconds / 60);
   return minutes < 100 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

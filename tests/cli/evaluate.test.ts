@@ -108,7 +108,10 @@ test('what is cut or left out is said on standard error', () =>
 test('in a process of its own, from any folder, standard output is the object and nothing else', () =>
   inTemporaryFolder(async (folder) => {
     await writeRows(folder, storedReferenceRows());
-    const outcome = await spawnedCommandLine(['evaluate', ...llama, '--data', 'rows.jsonl', '--json'], folder);
+    const outcome = await spawnedCommandLine(
+      ['evaluate', ...llama, '--data', 'rows.jsonl', '--json', '--quiet'],
+      folder,
+    );
     assert.is(outcome.stderr, '');
     assert.equal(Object.keys(onlyObject<Evaluation>(outcome)).sort(), fields);
   }));

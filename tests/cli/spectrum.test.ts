@@ -96,7 +96,7 @@ const fields = [
     'outcome',
     'parameters',
   ],
-  ...['peakMegabytes', 'products', 'sampleSize', 'seconds', 'thresholds', 'tokens'],
+  ...['peakMegabytes', 'products', 'sampleSize', 'seconds', 'setupSeconds', 'thresholds', 'tokens'],
 ];
 
 for (const point of points)

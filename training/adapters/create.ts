@@ -6,6 +6,7 @@ import { type AdapterLayout, broughtTensors, layoutTensors, moduleTensors, share
 import { matchModules } from '../layout/matchModules.ts';
 import type { Model } from '../model.ts';
 import { sizeOfModule } from '../peft/targets.ts';
+import type { OnStage } from '../stage.ts';
 import { adapterDefaults } from './defaults.ts';
 import { checkRank } from './forms/rank.ts';
 import { adapterMethod } from './index.ts';
@@ -38,6 +39,8 @@ export interface AdapterOptions extends Partial<ModuleSizes> {
   readonly rows?: readonly TokenRow[];
   /** The size of that sample in rows, drawn by `initSeed`; default 64. */
   readonly sampleRows?: number;
+  /** Told before the values of each module are made. */
+  readonly onStage?: OnStage;
 }
 
 /** An adapter on one model: the values that are trained, and the frozen weights they are added to. */
@@ -93,9 +96,11 @@ async function initialisedModules(
   layout: AdapterLayout,
   options: AdapterOptions,
 ): Promise<ReadonlyMap<string, InitialisedModule>> {
-  const { initSeed = adapterDefaults.initSeed } = options;
+  const { initSeed = adapterDefaults.initSeed, onStage } = options;
   const { form, share } = method;
   const modules = new Map<string, InitialisedModule>();
+  const tell = () => onStage?.({ name: 'start', done: modules.size, total: layout.modules.size });
+  tell();
   for await (const [module, sample] of samples(model, method, layout, options)) {
     const { shape, size: wanted } = layout.modules.get(module)!;
     const size = share?.most(wanted, shape) ?? wanted;
@@ -111,6 +116,7 @@ async function initialisedModules(
       ...sample,
     });
     modules.set(module, { shape, size, values });
+    tell();
   }
   const wanted = new Map([...layout.modules].map(([module, { size }]) => [module, size]));
   return share?.among(modules, wanted) ?? modules;

@@ -59,6 +59,8 @@ export interface FinetuneOptions extends Schedule {
   readonly onSave?: (state: RunState) => Promise<void>;
   /** Goes on from here, bit for bit as the run that it is of, given the same adapter to start from and the same options. */
   readonly from?: RunState;
+  /** Seconds that went before, on opening the model and the adapter's initial values: a part of the run's. Default 0. */
+  readonly secondsBefore?: number;
 }
 
 /** What became of a run; it has no score without validation, and none after a divergence. */
@@ -96,7 +98,7 @@ export async function finetune(
   requireRows('rows to train on', rows);
   if (validation && !('family' in validation)) requireRows('rows to validate on', validation);
   const { saveEvery = steps, validateEvery = Infinity, sharpnessEvery = Infinity, measureSharpness } = options;
-  const began = performance.now() - 1000 * (from?.seconds ?? 0);
+  const began = performance.now() - 1000 * ((from?.seconds ?? 0) + (options.secondsBefore ?? 0));
   const elapsed = () => (performance.now() - began) / 1000;
   const optimizer = createOptimizer(options.optimizer, layoutTensors(adapter.layout), options.optimizerOptions);
   const factors = segmentsOf(layoutTensors(adapter.layout), { groups: options.optimizerOptions?.groups ?? [] });
