@@ -27,6 +27,7 @@ export { type DownloadOptions, downloadModel } from './hub/hub.ts';
 export type { AdapterForm, AdapterSize, AdapterTensor, LinearShape } from './layout/form.ts';
 export { type MergeOptions, type MergeResult, mergeIntoBase } from './merge.ts';
 export { loadModel, type Model, type ModelOptions } from './model.ts';
+export type { OnStage, Stage, StageName } from './stage.ts';
 export { readProblems, type TaskTokenRow, taskTokenRows } from './taskData.ts';
 export { loadTask, taskFamilies } from './tasks/index.ts';
 export { type Proportion, proportion } from './tasks/proportion.ts';
