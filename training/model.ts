@@ -38,6 +38,12 @@ export interface ModelOptions {
 }
 
 /**
+ * The most that one linearised batch keeps between products, as far as values that are cheap to compute anew can be given up. For
+ * 4 rows of 160 tokens of a model with 30 layers, products of 1.8 GB are as fast as those of 3.1, and linearising takes half the time.
+ */
+const mostKeptBytesOfABatch = 2e9;
+
+/**
  * A checkpoint with the programs compiled for it so far. Programs depend on shapes alone, so that adapters of one layout
  * share them, whatever their method and values. Weights that an adapter may replace are fed; all others are read by the
  * backend from the checkpoint itself.
@@ -141,6 +147,7 @@ export class Model {
       replaceable: adaptedWeights(layout),
       threads: this.threads,
       backend: this.backend,
+      mostKeptBytes: mostKeptBytesOfABatch,
     });
     this.#programs.set(key, program);
     return program;

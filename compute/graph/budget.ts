@@ -1,4 +1,4 @@
-import type { Precision } from '../tensors.ts';
+import { type Precision, sizeOf } from '../tensors.ts';
 import { bytesOf, flopsOf } from './estimate.ts';
 import type { Kernel, Node } from './node.ts';
 
@@ -11,10 +11,20 @@ export interface KeepBudget {
 /** Kernels that are not worth recomputing: each entry of theirs takes many steps, or many entries of what goes in. */
 const dear: ReadonlySet<Kernel> = new Set<Kernel>(['BatchMatMul', 'Sum', 'Mean', 'Max', 'Min', 'UnsortedSegmentSum']);
 
+/** Steps for each entry of what only moves values: turning a matrix takes four times as long as multiplying its entries. */
+const movingSteps: Partial<Record<Kernel, number>> = {
+  Transpose: 4,
+  Slice: 1,
+  Concat: 1,
+  PadV2: 1,
+  Tile: 1,
+  Reverse: 1,
+};
+
 /**
- * The values to keep instead of `kept`, so that they fit in the budget. As long as they do not, one value is given up, to be
- * computed anew in each product: through cheap operations, from what is still kept and from sources. Greedy: always the
- * value that costs the fewest steps per byte saved. Where a chain of cheap operations begins at a value that was not
+ * The values to keep instead of `kept`, so that they fit in the budget. As long as they do not, values are given up, to be
+ * computed anew in each product: through cheap operations, from what is still kept and from sources. Greedy: first the
+ * values that cost the fewest steps per byte saved. Where a chain of cheap operations begins at a value that was not
  * kept, that one is kept in its place, if it is smaller. Some of the values that are left may still exceed the budget.
  */
 export function withinBudget(
@@ -28,27 +38,43 @@ export function withinBudget(
     for (const node of nodes) sum += bytesOf(node, precision);
     return sum;
   };
-  for (let total = bytes(left); total > maxBytes; total = bytes(left)) {
-    const best = [...left]
+  const candidate = (node: Node): Candidate => {
+    const { chain, starts } = originOf(node, left, isSource);
+    const saved = bytesOf(node, precision) - bytes(starts);
+    const steps = [...chain].reduce((sum, link) => sum + stepsOf(link), 0);
+    return { node, starts, saved, price: saved > 0 ? steps / saved : Infinity };
+  };
+  for (let total = bytes(left); total > maxBytes; ) {
+    const before = total;
+    const candidates = [...left]
       .filter((node) => !dear.has(node.kernel))
-      .map((node) => {
-        const { chain, starts } = originOf(node, left, isSource);
-        const saved = bytesOf(node, precision) - bytes(starts);
-        const steps = [...chain].reduce((sum, link) => sum + flopsOf(link), 0);
-        return { node, starts, saved, price: steps / saved };
-      })
+      .map(candidate)
       .filter(({ saved }) => saved > 0)
-      .reduce<Candidate | undefined>((a, b) => (a !== undefined && a.price <= b.price ? a : b), undefined);
-    if (best === undefined) return left;
-    left.delete(best.node);
-    for (const start of best.starts) left.add(start);
+      .sort((a, b) => a.price - b.price);
+    for (const { node, price } of candidates) {
+      if (total <= maxBytes) break;
+      // What was given up meanwhile may have made it dearer: then it has to wait for its turn.
+      const now = candidate(node);
+      if (now.price > price) continue;
+      left.delete(node);
+      for (const start of now.starts) left.add(start);
+      total -= now.saved;
+    }
+    if (total === before) break;
   }
   return left;
+}
+
+function stepsOf(node: Node): number {
+  return flopsOf(node) + (movingSteps[node.kernel] ?? 0) * sizeOf(node.shape);
 }
 
 interface Candidate {
   readonly node: Node;
   readonly starts: ReadonlySet<Node>;
+  /** Bytes. */
+  readonly saved: number;
+  /** Steps for each of these. */
   readonly price: number;
 }
 
