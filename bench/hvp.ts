@@ -34,7 +34,7 @@ export interface HvpOptions {
  * weights, tokens and threads. Throws a LambdamaxError that names the subject if one computes something else.
  */
 export async function hvp(options: HvpOptions, say: (line: string) => void): Promise<BenchResult> {
-  const peers: Peers = options.peers ? await findPeers(options.python) : { subjects: [], versions: {} };
+  const peers: Peers = options.peers ? await findPeers(options.python) : { subjects: [], command: '', versions: {} };
   if (options.peers && peers.subjects.length === 0)
     say('no Python with PyTorch or JAX found (--python PATH, or bench/.venv): only lambdamax is measured');
   const machine = describeMachine(peers.versions);

@@ -2,15 +2,18 @@
 
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { ArgumentError, LambdamaxError } from '../errors.ts';
 import { boundLines, bounds } from './bounds.ts';
+import { list, number, parse } from './commandLine.ts';
 import { generation, generationLines } from './generate.ts';
 import { type HvpOptions, hvp } from './hvp.ts';
 import { large, largeLines, largeModel } from './large.ts';
 import { type ModelName, models } from './models.ts';
 import { perModule } from './perModule.ts';
 import { profile, profiled, profileLines } from './profile.ts';
+import { real } from './real/real.ts';
+import { realLines } from './real/rows.ts';
+import { type Part, parts } from './real/subjects.ts';
 import { recommended, recommendLines } from './recommend.ts';
 import { tables } from './rows.ts';
 import { soak, soakLines } from './soak.ts';
@@ -19,45 +22,7 @@ import { spectrumTables } from './spectrumRows.ts';
 import { stopping, stoppingLines } from './stopping.ts';
 import { taskLines, tasks } from './tasks.ts';
 import { train } from './train.ts';
-
-const usage = `npm run bench -- hvp|train|spectrum|stopping|bounds|per-module|profile|generate|tasks|recommend|soak|large [options]
-
-hvp: time, memory and part of the machine's GEMM peak of a Llama's loss, gradient and Hessian-vector products, against
-PyTorch and JAX where a Python with them is found. Every measurement is a process of its own; subjects take turns.
-train: time and memory of a training step, AdamW on LoRA, against PEFT on PyTorch in the same way.
-spectrum: time of the largest eigenvalue of a whole adapter to a true error of 1e-3, against the searches of others.
-stopping: how far from the truth searches stop: ours, the paper's, PyHessian's; where the eigenvalues are known.
-bounds: how far lambda_max and lambda_min in float32 are from float64, against their error bounds.
-per-module: time of the largest eigenvalue of every module's own block, by products of blocks and of the whole.
-profile: the time of each kind of node in our gradient and linearised product, against what it takes at the least.
-generate: 64 x 64 tokens generated and 500 problems teacher-forced, with the bundled model.
-tasks: accuracy of the bundled model on its four families of tasks, before and after fine-tuning.
-recommend: the rates of recommend, and others, against full sweeps; runs what --dir does not have yet (hours, resumed at will).
-soak: resident memory after so many linearised products in one process, of one batch and of changing ones.
-large: set-up, memory and a product of 535 million random weights in BF16, written into a folder first (1.1 GB).
-
-  --models NAME,NAME    ${Object.keys(models).join(', ')} (small,medium; stopping, per-module and soak: small)
-  --threads N,N         (1,2; per-module, soak and large: as many as there are cores)
-  --backends NAME,NAME  of ours: onnx, tensorflow, wasm (onnx)
-  --quantities NAME,..  forward, gradient, product, product linearised, gemm (all of them)
-  --rounds N            processes of each (5), start vectors (spectrum), or runs (per-module)
-  --repeats N           measurements in each process (10)
-  --seconds X           no new measurement in a process after so long (5)
-  --quick               one round of three, the small model
-  --no-peers            lambdamax alone
-  --tasks NAME,NAME     families (math,commonsense,code,instructions)
-  --cases N             random blocks of stopping and bounds (200)
-  --products N          of soak (5000) and large (5)
-  --dir PATH            where large keeps its checkpoint (.cache/bench/large), recommend its runs (fixtures/results)
-  --stored              recommend: only what --dir has, nothing is run
-  --steps N,N           of recommend's runs (100,1000)
-  --methods NAME,NAME   of recommend (lora,dora,pissa,olora,lora-ga)
-  --ranks N,N           of recommend (2,8,32)
-  --model DIR           of recommend (the bundled base)
-  --python PATH         a Python with NumPy, PyTorch and JAX: bench/peers/requirements.txt (bench/.venv, or python3)
-  --by-shape            profile: nodes of different shapes apart
-  --json                one object on standard output
-`;
+import { usage } from './usage.ts';
 
 /** What a bench has found: for `--json`, and in words. */
 interface Outcome {
@@ -77,6 +42,14 @@ interface BenchOptions extends HvpOptions {
   readonly methods: readonly string[];
   readonly ranks: readonly number[];
   readonly model: string | undefined;
+  readonly data: string | undefined;
+  readonly parts: readonly string[];
+  readonly rows: number;
+  readonly batches: number;
+  readonly maxLength: number;
+  readonly tokens: number;
+  readonly prompts: number;
+  readonly newTokens: number;
   /** Whether a profile tells nodes of different shapes apart. */
   readonly byShape: boolean;
 }
@@ -86,6 +59,8 @@ interface Bench {
   readonly models?: string;
   readonly threads?: string;
   readonly products?: string;
+  readonly rounds?: string;
+  readonly repeats?: string;
   run(options: BenchOptions, say: (line: string) => void): Promise<Outcome>;
 }
 
@@ -187,10 +162,18 @@ const benches: Readonly<Record<string, Bench>> = {
       return { json: found, lines: found.flatMap((one) => ['', ...largeLines(one)]) };
     },
   },
+  real: {
+    threads: cores,
+    rounds: '3',
+    repeats: '1',
+    async run({ model, data, ...options }, say) {
+      if (model === undefined || data === undefined)
+        throw new ArgumentError({ subject: 'bench real', expected: '--model DIR and --data FILE', got: 'not both' });
+      const found = await real({ ...options, model, data, parts: options.parts.map(partName) }, say);
+      return { json: found, lines: realLines(found) };
+    },
+  },
 };
-
-const text = { type: 'string' } as const;
-const flag = { type: 'boolean' } as const;
 
 async function main(argv: readonly string[]): Promise<void> {
   const { positionals, values } = parse(argv);
@@ -207,8 +190,8 @@ async function main(argv: readonly string[]): Promise<void> {
       peers: values['no-peers'] !== true,
       python: values.python,
       quantities: values.quantities === undefined ? undefined : list(values.quantities),
-      rounds: number('rounds', values.rounds ?? (quick ? '1' : '5')),
-      repeats: number('repeats', values.repeats ?? (quick ? '3' : '10')),
+      rounds: number('rounds', values.rounds ?? (quick ? '1' : (bench.rounds ?? '5'))),
+      repeats: number('repeats', values.repeats ?? bench.repeats ?? (quick ? '3' : '10')),
       seconds: number('seconds', values.seconds ?? '5'),
       cases: number('cases', values.cases ?? '200'),
       tasks: list(values.tasks ?? 'math,commonsense,code,instructions'),
@@ -220,54 +203,18 @@ async function main(argv: readonly string[]): Promise<void> {
       methods: list(values.methods ?? 'lora,dora,pissa,olora,lora-ga'),
       ranks: list(values.ranks ?? '2,8,32').map((rank) => number('ranks', rank)),
       model: values.model,
+      data: values.data,
+      parts: list(values.parts ?? parts.join(',')),
+      rows: number('rows', values.rows ?? '4'),
+      batches: number('batches', values.batches ?? '2'),
+      maxLength: number('max-length', values['max-length'] ?? '160'),
+      tokens: number('tokens', values.tokens ?? '100'),
+      prompts: number('prompts', values.prompts ?? '16'),
+      newTokens: number('new-tokens', values['new-tokens'] ?? '64'),
     },
     (line) => process.stderr.write(`${line}\n`),
   );
   process.stdout.write(`${values.json ? JSON.stringify(result.json, null, 2) : result.lines.join('\n')}\n`);
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        models: text,
-        threads: text,
-        backends: text,
-        quantities: text,
-        rounds: text,
-        repeats: text,
-        seconds: text,
-        cases: text,
-        tasks: text,
-        products: text,
-        dir: text,
-        stored: flag,
-        steps: text,
-        methods: text,
-        ranks: text,
-        model: text,
-        python: text,
-        quick: flag,
-        'no-peers': flag,
-        'by-shape': flag,
-        json: flag,
-        help: flag,
-      },
-    });
-  } catch (cause) {
-    throw new ArgumentError({
-      subject: 'command line',
-      expected: 'known options',
-      got: (cause as Error).message,
-      cause,
-    });
-  }
-}
-
-function list(given: string): string[] {
-  return given.split(',').map((item) => item.trim());
 }
 
 /** A folder of the repository. */
@@ -280,10 +227,10 @@ function modelName(given: string): ModelName {
   throw new ArgumentError({ subject: '--models', expected: Object.keys(models).join(', '), got: given });
 }
 
-function number(option: string, given: string): number {
-  const value = Number(given);
-  if (value > 0) return value;
-  throw new ArgumentError({ subject: `--${option}`, expected: 'a number above 0', got: given });
+function partName(given: string): Part {
+  const part = parts.find((name) => name === given);
+  if (part !== undefined) return part;
+  throw new ArgumentError({ subject: '--parts', expected: parts.join(', '), got: given });
 }
 
 try {

@@ -43,7 +43,7 @@ interface Measured {
  * where B = 0. Searchers take turns, each in a process of its own.
  */
 export async function spectrum(options: SpectrumBenchOptions, say: (line: string) => void): Promise<SpectrumResult> {
-  const peers = options.peers ? await findPeers(options.python) : { subjects: [], versions: {} };
+  const peers = options.peers ? await findPeers(options.python) : { subjects: [], command: '', versions: {} };
   const others = searchersOf(peers);
   if (options.peers && others.length === 0)
     say('no Python with PyTorch or JAX found (--python PATH, or bench/.venv): only lambdamax is measured');

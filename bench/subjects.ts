@@ -76,6 +76,8 @@ const peers = [
 /** The peers that a Python can run, with the versions of what they stand on. */
 export interface Peers {
   readonly subjects: readonly Subject[];
+  /** The Python. */
+  readonly command: string;
   readonly versions: Readonly<Record<string, string>>;
 }
 
@@ -102,7 +104,7 @@ export async function findPeers(python: string | undefined): Promise<Peers> {
       arguments: [path(`./peers/${script}.py`), '--mode', mode],
       quantities,
     }));
-  return { subjects, versions };
+  return { subjects, command, versions };
 }
 
 /** The peers of {@link Peers} that search for the largest eigenvalue. */
@@ -121,6 +123,7 @@ const modules = {
   torch: 'torch',
   jax: 'jax',
   peft: 'peft',
+  transformers: 'transformers',
   pyhessian: 'pyhessian',
   'hessian-eigenthings': 'hessian_eigenthings',
   'curvlinops-for-pytorch': 'curvlinops',

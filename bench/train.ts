@@ -18,7 +18,7 @@ export type TrainOptions = HvpOptions;
  * if one trains to something else.
  */
 export async function train(options: TrainOptions, say: (line: string) => void): Promise<BenchResult> {
-  const found: Peers = options.peers ? await findPeers(options.python) : { subjects: [], versions: {} };
+  const found: Peers = options.peers ? await findPeers(options.python) : { subjects: [], command: '', versions: {} };
   const peers = found.subjects.filter(({ quantities }) => quantities.includes('step'));
   if (options.peers && peers.length === 0)
     say('no Python with PEFT found (--python PATH, or bench/.venv): only lambdamax is measured');
