@@ -206,7 +206,7 @@ async function main(argv: readonly string[]): Promise<void> {
       data: values.data,
       parts: list(values.parts ?? parts.join(',')),
       rows: number('rows', values.rows ?? '4'),
-      batches: number('batches', values.batches ?? '2'),
+      batches: number('batches', values.batches ?? '1'),
       maxLength: number('max-length', values['max-length'] ?? '160'),
       tokens: number('tokens', values.tokens ?? '100'),
       prompts: number('prompts', values.prompts ?? '16'),

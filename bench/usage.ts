@@ -24,7 +24,7 @@ of yours and your rows, against PEFT, PyTorch, JAX, transformers and the searche
   --threads N,N         (1,2; per-module, soak, large and real: as many as there are cores)
   --backends NAME,NAME  of ours: onnx, tensorflow, wasm (onnx)
   --quantities NAME,..  forward, gradient, product, product linearised, gemm (all of them)
-  --rounds N            processes of each (5; real: 3), start vectors (spectrum), or runs (per-module)
+  --rounds N            processes of each (5; real: 3, of steps and products), start vectors (spectrum), or runs (per-module)
   --repeats N           measurements in each process (10; real: 1)
   --seconds X           no new measurement in a process after so long (5)
   --quick               one round of three, the small model
@@ -41,7 +41,7 @@ of yours and your rows, against PEFT, PyTorch, JAX, transformers and the searche
   --data FILE           of real: rows, in the model's chat template unless they are tokenised
   --parts NAME,NAME     of real (${parts.join(',')})
   --rows N              of real: rows a batch (4)
-  --batches N           of real: batches of different lengths that training goes through (2)
+  --batches N           of real: batches of different lengths that training goes through (1)
   --max-length N        of real: tokens a row; the rest is cut (160)
   --tokens N            of real: scored tokens that lambda_max is taken of (100)
   --prompts N           of real: prompts that are continued (16)

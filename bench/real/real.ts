@@ -11,6 +11,9 @@ import { searches, trueTolerance } from './search.ts';
 import { type SettingFile, type SettingOptions, tokensOf, writeSetting } from './setting.ts';
 import { type Comparison, comparisons, missingPeers, type Part } from './subjects.ts';
 
+/** What is measured in several rounds; all else once, since it takes minutes or little hangs on it. */
+const repeatedParts: ReadonlySet<Part> = new Set(['step', 'product']);
+
 /** What is compared, and how often. */
 export interface RealOptions extends SettingOptions {
   readonly parts: readonly Part[];
@@ -18,7 +21,7 @@ export interface RealOptions extends SettingOptions {
   /** Whether others are measured, and with which Python. */
   readonly peers: boolean;
   readonly python?: string | undefined;
-  /** Processes of each; searches and starts are measured once. */
+  /** Processes of each, of steps and products. */
   readonly rounds: number;
   /** Measurements in a process. */
   readonly repeats: number;
@@ -56,7 +59,7 @@ export async function real(options: RealOptions, say: (line: string) => void): P
           const found = await searches(comparison, task, say);
           rows.push(...found.map((search) => searchRow(comparison.quantity, threads, search)));
         } else {
-          const rounds = comparison.part === 'starts' ? 1 : options.rounds;
+          const rounds = repeatedParts.has(comparison.part) ? options.rounds : 1;
           const measured = await inTurns(comparison, rounds, task, say);
           rows.push(...(await rowsOf(comparison, threads, measured, amountOf[comparison.part])));
         }
@@ -111,7 +114,7 @@ function amountsOf(setting: SettingFile): Readonly<Record<Part, Amount>> {
       ...{ tokens: tokensOf(first).tokens, rows: batchSize },
     },
     lambdaMax: { words: `to ${trueTolerance}, from the start of the process; ${words(searched)}` },
-    starts: { words: 'on all linear layers, rank 8' },
+    starts: { words: 'on all linear layers, rank 8; "by one block": its time, as often as there are blocks' },
     generation: {
       words: `${prompts.length} x ${newTokens} tokens behind ${promptTokens}, greedily`,
       ...{ tokens: prompts.length * newTokens, rows: prompts.length },
