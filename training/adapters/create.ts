@@ -104,14 +104,17 @@ async function initialisedModules(
   for await (const [module, sample] of samples(model, method, layout, options)) {
     const { shape, size: wanted } = layout.modules.get(module)!;
     const size = share?.most(wanted, shape) ?? wanted;
-    const weight = await model.matrix(model.module(module));
-    requireFinite(`tensor ${module}.weight in ${model.checkpoint.directory}`, weight);
+    const stored = await model.weight(`${module}.weight`);
+    requireFinite(`tensor ${module}.weight in ${model.checkpoint.directory}`, stored);
     const values = await method.initialise({
       module,
       shape,
       size,
       scaling: form.scaling(size),
-      weight,
+      // Many methods need none, and a model's are gigabytes.
+      get weight() {
+        return model.turned(model.module(module), stored);
+      },
       random: randomStream(initSeed, `initial values of ${module}`),
       ...sample,
     });
