@@ -10,7 +10,7 @@ export interface LineSearchPoint {
 
 /** Where the mean loss over some directions is least. */
 export interface LineSearchResult {
-  /** The rate of the least loss; null where no rate lowered the loss. */
+  /** The rate of the least loss; null where no rate lowered the loss by more than rounding does. */
   readonly learningRate: number | null;
   /**
    * Standard error of the rate's logarithm over the directions (jackknife); null for a single direction, or where leaving one
@@ -29,6 +29,8 @@ export interface LineSearchOptions {
   readonly start: number;
   /** Between neighbouring rates; default 2. */
   readonly factor?: number;
+  /** The part of a loss by which rounding may change it: smaller changes are none. Default 0. */
+  readonly rounding?: number;
   /** The search ends at so many rates, found or not; default 40: a factor of 2^20 either way. */
   readonly mostRates?: number;
 }
@@ -54,11 +56,12 @@ const closeEnough = 0.05;
  */
 export async function lineSearch(
   lossesAt: (learningRate: number) => Promise<readonly number[]>,
-  { start, factor = 2, mostRates = 40 }: LineSearchOptions,
+  { start, factor = 2, rounding = 0, mostRates = 40 }: LineSearchOptions,
 ): Promise<LineSearchResult> {
   if (!(start > 0 && Number.isFinite(start)))
     throw new LambdamaxError({ subject: 'start of a line search', expected: 'a positive rate', got: start });
-  const before = worth({ losses: await lossesAt(0) });
+  const loss = worth({ losses: await lossesAt(0) });
+  const before = { loss, rounding: rounding * Math.abs(loss) };
   let tried: readonly Tried[] = [];
   const attempt = async (rate: number): Promise<void> => {
     tried = [...tried, { rate, losses: await lossesAt(rate) }].sort((a, b) => a.rate - b.rate);
@@ -76,7 +79,7 @@ export async function lineSearch(
   const points = tried.map(({ rate, losses }) => ({ learningRate: rate, loss: finiteMean(losses) }));
   const found = { points, evaluations: tried.length + 1 };
   const best = tried[bestOf(tried)]!;
-  if (worth(best) >= before) return { ...found, learningRate: null, logStandardError: null };
+  if (!isLower(best, before)) return { ...found, learningRate: null, logStandardError: null };
   const bracket = aroundBest(tried);
   const without = best.losses.map((_, left) =>
     vertex(bracket.map(({ rate, losses }) => ({ rate, losses: losses.filter((_, direction) => direction !== left) }))),
@@ -84,13 +87,32 @@ export async function lineSearch(
   return { ...found, learningRate: vertex(bracket) ?? best.rate, logStandardError: jackknife(without) };
 }
 
-/** The rate to try next, beyond those tried (ascending); null where the best has a worse one on each side. */
-function outwards(tried: readonly Tried[], before: number, factor: number): number | null {
+/** The loss before the step, and by how much rounding may change it. */
+interface Before {
+  readonly loss: number;
+  readonly rounding: number;
+}
+
+/** The rate to try next, beyond those tried (ascending); null where the search is over. */
+function outwards(tried: readonly Tried[], before: Before, factor: number): number | null {
   const best = bestOf(tried);
-  // Where even the smallest rate is no better than no step, the minimum lies below it.
-  if (worth(tried[best]!) >= before) return tried[0]!.rate / factor;
-  if (best === tried.length - 1) return tried[best]!.rate * factor;
-  return best === 0 ? tried[0]!.rate / factor : null;
+  const [lowest, highest] = [tried[0]!, tried.at(-1)!];
+  if (isLower(tried[best]!, before)) {
+    if (best === tried.length - 1) return highest.rate * factor;
+    return best === 0 ? lowest.rate / factor : null;
+  }
+  // Where even the smallest rate is worse than no step, the minimum lies below it; where it changes nothing, above.
+  if (isHigher(lowest, before)) return lowest.rate / factor;
+  return isHigher(highest, before) ? null : highest.rate * factor;
+}
+
+function isLower(tried: Tried, { loss, rounding }: Before): boolean {
+  return worth(tried) < loss - rounding;
+}
+
+/** Whether a loss is above the one before the step, or with no rounding to speak of at least as high. */
+function isHigher(tried: Tried, { loss, rounding }: Before): boolean {
+  return rounding > 0 ? worth(tried) > loss + rounding : worth(tried) >= loss;
 }
 
 function bestOf(tried: readonly Tried[]): number {

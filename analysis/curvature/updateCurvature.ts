@@ -1,5 +1,5 @@
 import { linearise } from '../../compute/linearise.ts';
-import type { Vector } from '../../compute/tensors.ts';
+import { roundoff, type Vector } from '../../compute/tensors.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { mean, ratioOfMeans, standardError } from '../../numerics/statistics.ts';
 import { dot } from '../../numerics/vectors.ts';
@@ -60,6 +60,9 @@ export interface UpdateCurvatureOptions extends Omit<WarmupOptions, 'steps' | 'l
 /** The price of a forward pass in gradients: the gradient's way back costs as much, as the frozen weights need none. */
 export const forwardPrice = 0.5;
 
+/** The roundoffs by which a mean loss may be off: between two ways to the same loss it was one. */
+const lossRoundoffs = 4;
+
 /**
  * Curvature along the update u that Adam would take next, per unit of the learning rate (theta <- theta - rate u), after some
  * warm-up steps. Each direction comes from a batch of its own, and is measured on the batch of the next direction: on its own
@@ -113,7 +116,7 @@ export async function updateCurvature(
       }
       return losses;
     },
-    { start: quadraticRate?.value ?? warmup.learningRate },
+    { start: quadraticRate?.value ?? warmup.learningRate, rounding: lossRoundoffs * roundoff[model.precision] },
   );
   const products = exact ? await exactProducts(model, adapter, updates, measuredOn) : null;
   return {

@@ -141,10 +141,13 @@ async function byProbes(
   const spent = alongUpdate?.gradientEvaluations ?? 0;
   const scorePrice = (forwardPrice * scored.length) / batchSize;
   const prior = priorOf(model, adapter, options);
-  const known = alongUpdate === null ? [] : [optimumAlong(alongUpdate)];
+  // Without a rate that lowers the loss, the rule of thumb is what is left to begin with.
+  const optimum = alongUpdate && curvatureOptimum(alongUpdate.lineSearch);
+  if (alongUpdate && optimum === null && prior === null) throw noLowerLoss(alongUpdate);
+  const known = optimum === null ? [] : [optimum];
   const search = await probeSearch(probeOf(model, adapter, training, scored, options), {
     steps,
-    start: (length) => given ?? extrapolate(known, length, prior).learningRate,
+    start: (length) => given ?? (optimum === null ? prior! : extrapolate(known, length, prior)).learningRate,
     // Each of the two can be far off where nobody has tried it; hardly both, and on the same side.
     startKnown: prior !== null && known.some((one) => agree(one, prior)),
     anchor: prior,
@@ -219,10 +222,14 @@ async function measureUpdate(
   });
 }
 
-function optimumAlong({ lineSearch, warmup }: UpdateCurvature): LengthOptimum {
-  const optimum = curvatureOptimum(lineSearch);
-  if (optimum !== null) return optimum;
-  throw new LambdamaxError({
+function optimumAlong(along: UpdateCurvature): LengthOptimum {
+  const optimum = curvatureOptimum(along.lineSearch);
+  if (optimum === null) throw noLowerLoss(along);
+  return optimum;
+}
+
+function noLowerLoss({ warmup }: UpdateCurvature): LambdamaxError {
+  return new LambdamaxError({
     subject: "line search along Adam's update",
     expected: 'a rate that lowers the loss',
     got: `none, after ${warmup.steps} steps at ${warmup.learningRate}`,

@@ -23,6 +23,19 @@ for (const start of [1e-7, 3e-3, 1, 1e4])
     );
   });
 
+test('a change that rounding explains is none, whichever way it goes', async () => {
+  const random = randomStream(2, 'rounding');
+  const rounding = 4 * 2 ** -24;
+  const rounded = (loss: number): number => loss * (1 + rounding * (random.uniform() - 0.5));
+  for (const start of [1e-9, 1e-4, 1]) {
+    // Only ever up, by less than rounding shows at small rates.
+    const rising = async (t: number) => [rounded(3 + 0.1 * t + 50 * t ** 2)];
+    assert.is((await lineSearch(rising, { start, rounding })).learningRate, null);
+    const falling = async (t: number) => [rounded(3 - 2 * t + 200 * t ** 2)];
+    assertClose([(await lineSearch(falling, { start, rounding })).learningRate!], [5e-3], 0.05, `from ${start}`);
+  }
+});
+
 test('a good start is a cheap one: three rates and the loss before', async () => {
   const { evaluations } = await lineSearch(quadratics([2, 400]), { start: 5e-3 });
   assert.is(evaluations, 4);
