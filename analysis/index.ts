@@ -19,6 +19,7 @@ export {
 export { type TopEigenpairs, type TopEigenpairsOptions, topEigenpairs } from '../numerics/krylov/topEigenpairs.ts';
 export { hutchinson, hutchPlusPlus, type TraceEstimate, type TraceOptions } from '../numerics/krylov/trace.ts';
 export { type AdapterCurvature, type AdapterCurvatureOptions, adapterCurvature } from './curvature/adapterCurvature.ts';
+export type { CurvatureMemory } from './curvature/curvatureMemory.ts';
 export { type LineSearchResult, lineSearch } from './curvature/lineSearch.ts';
 export type { BatchCurvature, BlockOperator, CurvatureOperator } from './curvature/operators/curvature.ts';
 export { gaussNewton } from './curvature/operators/gaussNewton.ts';

@@ -16,7 +16,16 @@ import { type Estimate, estimate } from './graph/estimate.ts';
 import { mergeProducts } from './graph/mergeProducts.ts';
 import type { Graph } from './graph/node.ts';
 import { LinearisedPoint } from './linearisedPoint.ts';
-import type { Batch, Curvature, Linearised, LineariseOptions, Point, Program, WeightSource } from './program.ts';
+import type {
+  Batch,
+  Curvature,
+  Estimated,
+  Linearised,
+  LineariseOptions,
+  Point,
+  Program,
+  WeightSource,
+} from './program.ts';
 import { randomStream } from './random.ts';
 import { SharedExecutables, type TakenExecutable } from './sharedExecutables.ts';
 import {
@@ -164,8 +173,8 @@ class CompiledProgram implements Program {
     });
   }
 
-  estimate(what: 'gradient' | Curvature): Estimate {
-    return estimate(what === 'gradient' ? this.#gradientGraph() : this.#curvatures[what].split.product, this.precision);
+  estimate(what: Estimated): Estimate {
+    return estimate(this.#graphOf(what), this.precision);
   }
 
   async release(): Promise<void> {
@@ -185,6 +194,14 @@ class CompiledProgram implements Program {
 
   #product(curvature: Curvature, from: 'whole' | 'split'): Promise<Executable> {
     return this.#executable(`${curvature} product, ${from}`, () => this.#curvatures[curvature].product(from));
+  }
+
+  #graphOf(what: Estimated): Graph {
+    if (what === 'gradient') return this.#gradientGraph();
+    const [kind, curvature] = what.split(' ') as [string, Curvature | undefined];
+    if (curvature === undefined) return this.#curvatures[kind as Curvature].split.product;
+    const graphs = this.#curvatures[curvature];
+    return kind === 'linearise' ? graphs.split.prepare : graphs.whole;
   }
 
   #gradientGraph(): Graph {

@@ -32,6 +32,7 @@ export { linearise, recompute } from './linearise.ts';
 export type {
   Batch,
   Curvature,
+  Estimated,
   Linearised,
   LinearisedBlock,
   LineariseOptions,

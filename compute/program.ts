@@ -67,6 +67,12 @@ export interface Linearised {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/**
+ * A run whose cost can be estimated: the gradient; a product of a linearised curvature, the kept values among its bytes; the
+ * linearisation, which returns them; a product of a curvature of which nothing is kept.
+ */
+export type Estimated = 'gradient' | Curvature | `linearise ${Curvature}` | `recompute ${Curvature}`;
+
 /** How a curvature is linearised. */
 export interface LineariseOptions {
   /**
@@ -104,11 +110,8 @@ export interface Program {
   jacobianVector(point: Point, batch: Batch, direction: Vector): Promise<Vector>;
   /** The Hessian (the default) or Gauss-Newton matrix at the point, prepared for many directions. */
   linearise(point: Point, batch: Batch, curvature?: Curvature, options?: LineariseOptions): Promise<Linearised>;
-  /**
-   * What one run costs: of the gradient, or of one product once this curvature is linearised, its kept values among the
-   * bytes. Nothing is run.
-   */
-  estimate(what: 'gradient' | Curvature): Estimate;
+  /** What one run costs; nothing is run. */
+  estimate(what: Estimated): Estimate;
   /** Frees all that was compiled, also under what `linearise` returned; a second time does nothing. */
   release(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

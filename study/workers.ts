@@ -58,9 +58,10 @@ async function usualWorkers(model: Model, { configurations, grid }: StudyPlan, {
   return Math.max(1, Math.min(availableParallelism(), fitting, configurations.length * grid.length));
 }
 
-/** What a product of one configuration takes; methods of one form have the same graphs. */
+/** What the curvature of one configuration takes, linearised anew while it is kept; methods of one form have the same graphs. */
 async function stepBytes(model: Model, configuration: Configuration, rows: readonly TokenRow[]): Promise<number> {
   const { targetModules, batchSize } = configuration;
   const layout = layoutFor(model, await loadMethod(adapterMethodOf(configuration)), targetModules, configuration);
-  return stepCost(model, layout, rows, { batchSize, what: 'hessian' }).peakBytes;
+  const { peakBytes, outputBytes } = stepCost(model, layout, rows, { batchSize, what: 'linearise hessian' });
+  return peakBytes + outputBytes;
 }

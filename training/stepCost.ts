@@ -1,4 +1,4 @@
-import type { Curvature } from '../compute/program.ts';
+import type { Estimated } from '../compute/program.ts';
 import { batchLengths, toBatch } from './data/batches.ts';
 import type { TokenRow } from './data/examples.ts';
 import { cheapestLengths } from './data/paddedLengths.ts';
@@ -8,10 +8,10 @@ import type { Model } from './model.ts';
 /** Which step of a long run, and of how many rows. */
 export interface StepChoice {
   readonly batchSize: number;
-  readonly what: 'gradient' | Curvature;
+  readonly what: Estimated;
 }
 
-/** What a step costs: the gradient, or a product, of the batch of the longest rows, in floating-point operations and bytes. */
+/** What a step costs, of the batch of the longest rows, in floating-point operations and bytes. */
 export function stepCost(
   model: Model,
   layout: AdapterLayout,

@@ -4,11 +4,12 @@ import type { Adapter } from '../../training/adapters/create.ts';
 import { batchesOf, batchLengths, type TokenBatch, toBatch } from '../../training/data/batches.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
 import type { Model } from '../../training/model.ts';
-import { shapeOf } from '../../training/models/causal.ts';
 import { paddingFor } from '../../training/padding.ts';
 import type { OnStage } from '../../training/stage.ts';
 import type { WorkerSilence } from '../../workers/workerProcess.ts';
+import { type CurvatureMemory, curvatureMemory } from './curvatureMemory.ts';
 import { CurvatureWorkers } from './curvatureWorkers.ts';
+import { resultsInOrder } from './operators/batches.ts';
 import { type BatchCurvature, batchedCurvature, type CurvatureOperator } from './operators/curvature.ts';
 
 /** How a curvature is measured on rows. */
@@ -17,8 +18,14 @@ export interface AdapterCurvatureOptions {
   readonly batchSize: number;
   /** Default `hessian`. */
   readonly curvature?: Curvature;
-  /** Batches whose kept values do not fit in here are computed anew for each product. Default 2 GB. */
+  /**
+   * The most that values kept between products may take, in bytes; batches whose values do not fit are computed anew for each
+   * product (see `curvatureMemory`). Default: what is free when the batches are linearised. Which are kept changes the last bits
+   * of products, and so of results: give it where these must not depend on a machine's memory.
+   */
   readonly mostKeptBytes?: number;
+  /** Told what it will take, before any batch is linearised. */
+  readonly onMemory?: (memory: CurvatureMemory) => void;
   /**
    * Processes that share the batches, each with a model of its own, on one thread if it is left to the backend how many. Default 1:
    * this one. With the same number of threads the results are the same to the last bit.
@@ -35,6 +42,8 @@ export interface AdapterCurvature extends CurvatureOperator {
   /** Scored tokens. */
   readonly tokens: number;
   readonly batches: number;
+  /** Those whose values are kept between products. */
+  readonly keptBatches: number;
   /** The largest resident memory of this process and all workers so far. */
   peakMegabytes(): Promise<number>;
 }
@@ -50,27 +59,36 @@ export async function adapterCurvature(
   rows: readonly TokenRow[],
   options: AdapterCurvatureOptions,
 ): Promise<AdapterCurvature> {
-  const { batchSize, curvature = 'hessian', mostKeptBytes = 2e9, workers = 1, onStage } = options;
+  const { batchSize, curvature = 'hessian', mostKeptBytes, workers = 1, onStage } = options;
   if (!(Number.isInteger(workers) && workers >= 1))
     throw new LambdamaxError({ subject: 'workers of a curvature', expected: 'a whole number from 1', got: workers });
   const parts = batchesOf(rows, batchSize);
   const padTo = paddingFor(model, 'curvature', batchSize, batchLengths(parts));
   const batches = parts.map((part) => toBatch(part, { padTo, precision: model.precision }));
   const count = Math.min(workers, batches.length);
+  // Twice as many as there are processes, so that each has another one at hand when it is done.
+  const atOnce = count > 1 ? 2 * count : 1;
+  const tell = (name: 'compile' | 'linearise', done = 0): void => onStage?.({ name, done, total: batches.length });
+  tell('compile');
+  const memory = curvatureMemory(model, adapter, batches, { curvature, processes: count, mostKeptBytes });
+  options.onMemory?.(memory);
+  const { keptBatches } = memory;
   const pool =
     count > 1 ? await CurvatureWorkers.start(count, model, adapter, curvature, options.workerSilence) : undefined;
+  const linearise = (batch: TokenBatch, index: number): Promise<Linearised> => {
+    const keep = index < keptBatches;
+    if (pool === undefined) {
+      const program = model.program(adapter.layout, batch);
+      return program.linearise(adapter, batch.inputs, curvature, { keep, onStage: (name) => tell(name, index) });
+    }
+    tell('linearise', index);
+    return pool.linearise(batch, index % count, keep);
+  };
   try {
-    const linearisedBatches = await linearised(batches, mostKeptBytes, count > 1, (batch, index, keep) => {
-      const tell = (name: 'compile' | 'linearise'): void => onStage?.({ name, done: index, total: batches.length });
-      if (pool === undefined)
-        return model
-          .program(adapter.layout, batch)
-          .linearise(adapter, batch.inputs, curvature, { keep, onStage: tell });
-      tell('linearise');
-      return pool.linearise(batch, index % count, keep);
-    });
-    // Twice as many as there are processes, so that each has another one at hand when it is done.
-    const operator = await batchedCurvature(curvature, linearisedBatches, count > 1 ? 2 * count : 1);
+    const linearised: BatchCurvature[] = [];
+    const inOrder = resultsInOrder([...batches.entries()], atOnce, ([index, batch]) => linearise(batch, index));
+    for await (const [index, part] of inOrder) linearised.push({ scored: batches[index]!.scored, linearised: part });
+    const operator = await batchedCurvature(curvature, linearised, atOnce);
     const release = async (): Promise<void> => {
       await operator.release();
       await pool?.release();
@@ -79,6 +97,7 @@ export async function adapterCurvature(
       ...operator,
       tokens: batches.reduce((sum, { scored }) => sum + scored, 0),
       batches: batches.length,
+      keptBatches,
       peakMegabytes: async () => process.resourceUsage().maxRSS / 1024 + ((await pool?.peakMegabytes()) ?? 0),
       release,
       [Symbol.asyncDispose]: release,
@@ -87,35 +106,4 @@ export async function adapterCurvature(
     await pool?.release();
     throw error;
   }
-}
-
-/**
- * The batches linearised, the first of them with what they keep, as far as that fits in. What a batch takes is known from one of its
- * shape before it; else it is supposed to be the largest so far. So which batches are kept, and with that the last bit of
- * their products, is the same whether they are linearised one after another or at the same time.
- */
-async function linearised(
-  batches: readonly TokenBatch[],
-  mostKeptBytes: number,
-  atTheSameTime: boolean,
-  linearise: (batch: TokenBatch, index: number, keep: boolean) => Promise<Linearised>,
-): Promise<BatchCurvature[]> {
-  const bytes = new Map<string, number>();
-  const parts: Promise<BatchCurvature>[] = [];
-  let kept = 0;
-  for (const [index, batch] of batches.entries()) {
-    const { scored } = batch;
-    const shape = JSON.stringify(shapeOf(batch));
-    const keep = kept + (bytes.get(shape) ?? Math.max(0, ...bytes.values())) <= mostKeptBytes;
-    const made = linearise(batch, index, keep);
-    // It is waited for below; until then its failure is no surprise.
-    made.catch(() => {});
-    if (!atTheSameTime) await made;
-    if (keep) {
-      if (!bytes.has(shape)) bytes.set(shape, (await made).keptBytes);
-      kept += bytes.get(shape)!;
-    }
-    parts.push(made.then((one) => ({ scored, linearised: one })));
-  }
-  return Promise.all(parts);
 }

@@ -7,7 +7,7 @@ import type { Model } from '../../training/model.ts';
 import type { StepRule } from '../../training/optimizers/optimizer.ts';
 import { stabilityFactor } from '../rates/thresholds.ts';
 import { type AdapterCurvatureOptions, adapterCurvature } from './adapterCurvature.ts';
-import { sharpnessDefaults } from './defaults.ts';
+import { sharpnessDefaults, steadyKeptBytes } from './defaults.ts';
 import { asStepsSee } from './operators/asStepsSee.ts';
 
 /** On what sharpness is measured, and how well. */
@@ -44,8 +44,10 @@ export function sharpnessAlongTraining(
   const top = async ({ rerounded: _, ...operator }: SymmetricOperator): Promise<number | null> =>
     // Nobody sees the bounds: no product is spent on what rounding does to them.
     (await lanczos(operator, { tolerance, maxSteps, seed, ends: 'largest' })).lambdaMax?.value ?? null;
+  // The same whatever memory is free: a run that goes on elsewhere measures the same.
+  const { mostKeptBytes = steadyKeptBytes, batchSize } = sizes;
   return async ({ adapter, learningRate, rule }) => {
-    await using curvature = await adapterCurvature(model, adapter, measured, sizes);
+    await using curvature = await adapterCurvature(model, adapter, measured, { batchSize, mostKeptBytes });
     const hessian = await top(curvature);
     if (rule === undefined) return { hessian, effective: null, threshold: null, limit: null };
     const effective = seesPlainly(rule) ? hessian : await top(asStepsSee(curvature, rule));

@@ -59,6 +59,8 @@ export interface SpectrumResult {
   /** Scored tokens. */
   readonly tokens: number;
   readonly batches: number;
+  /** Batches whose values were kept between products; which depends on the memory that was free, and so do last digits. */
+  readonly keptBatches: number;
   readonly lambdaMax: Eigenvalue;
   readonly lambdaMin: Eigenvalue;
   readonly outcome: Outcome;
@@ -68,9 +70,9 @@ export interface SpectrumResult {
   readonly products: number;
   /** The sequences that bring lambdaMax's standard error over batches to 5 %; null if there was one batch. */
   readonly sampleSize: SampleSize | null;
-  /** The whole time, */
+  /** The whole time. */
   readonly seconds: number;
-  /** and the part of it until the first product could begin. */
+  /** The part of `seconds` until the first product could begin. */
   readonly setupSeconds: number;
   /** Largest resident memory of the process, and of workers, so far. */
   readonly peakMegabytes: number;
@@ -146,6 +148,7 @@ export async function spectrum(
     parameters: operator.size,
     tokens: whole.tokens,
     batches: whole.batches,
+    keptBatches: whole.keptBatches,
     lambdaMax,
     lambdaMin,
     outcome: found.outcome,

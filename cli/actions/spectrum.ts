@@ -9,7 +9,7 @@ import type { WarmupSettings } from '../options/options.ts';
 import type { OptimizerChoices } from '../options/runOptions.ts';
 import { given } from '../options/values.ts';
 import type { SpectrumBesideLora } from '../words/comparisonLines.ts';
-import { costLine } from '../words/cost.ts';
+import { sayMemory } from '../words/cost.ts';
 import { type Output, shortNumber } from '../words/output.ts';
 import type { MeasuredSpectrum } from '../words/spectrumWords.ts';
 import { showStages } from '../words/stages.ts';
@@ -18,7 +18,15 @@ import { showStages } from '../words/stages.ts';
 export interface SpectrumSettings
   extends Pick<
     SpectrumOptions,
-    'tolerance' | 'maxSteps' | 'perModule' | 'topK' | 'traceProducts' | 'density' | 'schedule' | 'workers'
+    | 'tolerance'
+    | 'maxSteps'
+    | 'mostKeptBytes'
+    | 'perModule'
+    | 'topK'
+    | 'traceProducts'
+    | 'density'
+    | 'schedule'
+    | 'workers'
   > {
   readonly operator: SpectrumResult['operator'];
   /** The optimizer of the warm-up of `adam`, and of the limits. */
@@ -73,8 +81,6 @@ export async function measureSpectrum(
   const warmed = operator === 'adam' ? await warmUp(model, start, rows, { ...warmup, ...stepping }) : undefined;
   const curvature = operator === 'ggn' ? 'gaussNewton' : 'hessian';
   const stages = showStages(output);
-  stages.show({ name: 'compile', done: 0, total: 1 });
-  output.say(await costLine(model, start.layout, rows, { batchSize, what: curvature }));
   const before = output.elapsed() - from;
   const result = await spectrum(model, warmed?.adapter ?? start, rows, {
     ...rest,
@@ -84,6 +90,7 @@ export async function measureSpectrum(
     ...(warmed ? { preconditioner: warmed.preconditioner } : {}),
     ...(warmed && loraPlusRatio !== undefined ? { rateFactors: warmed.rateFactors } : {}),
     onStage: (stage) => stages.show(stage),
+    onMemory: (memory) => sayMemory(memory, output),
     onStep: ({ products, lambdaMax, expected }) =>
       stages.show(
         { name: 'products', done: products, total: expected() + productsAfter },

@@ -11,7 +11,7 @@ export function byTask<Result>(studies: readonly PlannedStudy[], results: readon
 }
 
 /**
- * Carries out a plan and shows how it goes. Once the folder is its own it says what `begun` holds, which of the user's own files were
+ * Carries out a plan and shows how it goes. Once the folder is its own `begun` is called, and it says which of the user's own files were
  * edited, and how many runs it leaves alone.
  */
 export async function showStudy(
@@ -19,7 +19,7 @@ export async function showStudy(
   work: StudyWork,
   what: string,
   output: Output,
-  begun: readonly string[] = [],
+  begun: () => void = () => {},
 ): Promise<SweepRecord> {
   const { carryOut } = await import('../../study/study.ts');
   const { scoreOf } = await import('../../study/plan/result.ts');
@@ -27,7 +27,7 @@ export async function showStudy(
   const title = plan.task === undefined ? what : `${what} of ${plan.task.name}`;
   const progress = output.progress(plan.configurations.length * plan.grid.length, title);
   const onOpen = ({ edited, others }: OpenStudy): void => {
-    for (const line of begun) output.say(line);
+    begun();
     for (const file of edited) output.say(`${file} was edited: what this study made with it is made again`);
     if (others > 0)
       output.say(`${others} finished runs in ${folder} are of other settings: they stay, and are not reported on`);

@@ -34,7 +34,7 @@ import {
 } from '../options/taskInputs.ts';
 import { UsageError } from '../options/usageError.ts';
 import { given, list, named, number, optional, required, wholeNumber } from '../options/values.ts';
-import { costLine } from '../words/cost.ts';
+import { runCost, sayCost } from '../words/cost.ts';
 import { percent, shortNumber } from '../words/output.ts';
 
 /** `lambdamax finetune`: one run. */
@@ -106,7 +106,7 @@ export const command: Command = {
 
     const rowsAtOnce = microBatch ?? data.batchSize;
     output.stage('compiling');
-    output.say(await costLine(model, adapter.layout, rows, { batchSize: rowsAtOnce, what: 'gradient' }));
+    sayCost(await runCost(model, { ...adapter, rows, batchSize: rowsAtOnce, option: '--micro-batch' }), output);
     const progress = output.progress(settings.steps, adapter.method.name);
     const began = performance.now();
     let tokens = 0;

@@ -17,7 +17,7 @@ import { parseTraining, trainingOptions } from '../options/runOptions.ts';
 import { finetuneSettings } from '../options/runSettings.ts';
 import { demandSource, readTrainingRows } from '../options/taskInputs.ts';
 import { choice, given, number, optional, required } from '../options/values.ts';
-import { costLine } from '../words/cost.ts';
+import { runCost, sayCost } from '../words/cost.ts';
 import { type Output, shortNumber } from '../words/output.ts';
 
 /** `lambdamax recommend`: a learning rate. */
@@ -81,7 +81,7 @@ export const command: Command = {
     );
     const run = { ...settings, ...given({ validation }) };
     output.stage('compiling');
-    output.say(await costLine(model, adapter.layout, rows, { batchSize: run.batchSize, what: 'gradient' }));
+    sayCost(await runCost(model, { ...adapter, rows, batchSize: run.batchSize, option: '--batch-size' }), output);
 
     const { recommend } = await import('../../analysis/recommend/recommend.ts');
     const progress = output.progress(Math.ceil(search.budget * run.steps), 'gradients');

@@ -88,6 +88,11 @@ export const command: Command = {
     ...engineOptions,
     workers: value('Engine', 'N', 'processes that share the batches, of one thread each where --threads is 0', '1'),
     ...workerTimeoutOption('Engine'),
+    'kept-megabytes': value(
+      'Engine',
+      'N',
+      'most memory for values kept between products; what does not fit is computed anew, which changes last digits. Default: what is free',
+    ),
   },
   examples: [
     ['spectrum --data train.jsonl --limit 64 --method pissa', 'the whole adapter'],
@@ -184,12 +189,19 @@ function parseMeasurement(args: Arguments): SpectrumSettings {
     workers: required(args, 'workers', wholeNumber(1, 1024)),
     perModule: args['per-module'] === true,
     ...given({
+      mostKeptBytes: parseKept(args),
       modulePattern: parseModules(args),
       directions: parseDirections(args),
       workerTimeout: parseWorkerTimeout(args),
     }),
     ...parseDistribution(args),
   };
+}
+
+/** `--kept-megabytes` in bytes; of 0 nothing is kept. */
+function parseKept(args: Arguments): number | undefined {
+  const megabytes = optional(args, 'kept-megabytes', number({ least: 0 }));
+  return megabytes === 0 ? -1 : megabytes && 1e6 * megabytes;
 }
 
 /** Undefined without --along-update. */

@@ -18,7 +18,7 @@ import { parseWarmup, value, warmupOptions } from '../options/options.ts';
 import { openStudyInputs, parseStudy } from '../options/studyInputs.ts';
 import { studyOptions } from '../options/studyOptions.ts';
 import { choice, list, number, required, wholeNumber } from '../options/values.ts';
-import { costLine } from '../words/cost.ts';
+import { type RunCost, runCost, sayCost } from '../words/cost.ts';
 import { optimaTable } from '../words/optimaTable.ts';
 import type { Output } from '../words/output.ts';
 
@@ -65,10 +65,12 @@ export const command: Command = {
     const results: StudyResult[] = [];
     for (const study of inputs.studies) {
       await using work = await openStudyWork(inputs.model, study, { ...options, onSilence: output.warn });
-      const { runs, added } = await showStudy(study, work, 'study', output, [
-        `study ${study.folder}`,
-        await costOfSteps(inputs.model, study),
-      ]);
+      output.stage('compiling');
+      const cost = await costOfSteps(inputs.model, study);
+      const { runs, added } = await showStudy(study, work, 'study', output, () => {
+        output.say(`study ${study.folder}`);
+        sayCost(cost, output);
+      });
       // What fails for good ends the study, so that none is left over here.
       const counts = { runs: runs.length, added, failed: 0 };
       results.push({ study: study.folder, ...counts, ...(await conclude(study.folder)) });
@@ -126,10 +128,10 @@ function parsePredictors(args: Arguments): StudyPredictorOptions {
 }
 
 /** What the gradients of the runs will cost: of the configuration whose batches are the largest. */
-async function costOfSteps(model: Model, { plan, data }: PlannedStudy): Promise<string> {
+async function costOfSteps(model: Model, { plan, data }: PlannedStudy): Promise<RunCost> {
   const { layoutFor } = await import('../../training/adapters/create.ts');
   const { loadMethod } = await import('../../training/adapters/methodFile.ts');
   const largest = plan.configurations.reduce((most, one) => (one.batchSize > most.batchSize ? one : most));
   const layout = layoutFor(model, await loadMethod(adapterMethodOf(largest)), largest.targetModules, largest);
-  return costLine(model, layout, data.rows, { batchSize: largest.batchSize, what: 'gradient' });
+  return runCost(model, { layout, rows: data.rows, batchSize: largest.batchSize, option: '--batch-sizes' });
 }

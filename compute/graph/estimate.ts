@@ -6,10 +6,13 @@ export interface Estimate {
   /** Multiplications, additions and functions of one number, each counted once. */
   readonly flops: number;
   /**
-   * The most that is held at once when the nodes run in order and each value is freed after its last use: feeds, weights and
-   * constants all along, outputs from when they are made. A backend's own working memory comes on top.
+   * The most that is held at once when each value is made as late as it can be and freed after its last use: feeds, weights and
+   * constants all along, outputs from when they are made. At the end the outputs are there twice: the runtime hands over
+   * copies of all, and frees its own after that. A backend's own working memory comes on top.
    */
   readonly peakBytes: number;
+  /** The bytes of the outputs, once. */
+  readonly outputBytes: number;
   /** The bytes of `peakBytes` that weights take. Graphs of one checkpoint share theirs. */
   readonly weightBytes: number;
 }
@@ -27,9 +30,11 @@ const reductions: ReadonlySet<Kernel> = new Set<Kernel>(['Sum', 'Mean', 'Max', '
 export function estimate(graph: Graph, precision: Precision): Estimate {
   const nodes = nodesOf(graph);
   const weights = nodes.filter(({ kernel }) => kernel === 'Weight');
+  const outputBytes = [...graph.outputs.values()].reduce((sum, node) => sum + bytesOf(node, precision), 0);
   return {
     flops: nodes.reduce((sum, node) => sum + flopsOf(node), 0),
-    peakBytes: peakBytes(nodes, new Set([...graph.outputs.values()].map(storage)), precision),
+    peakBytes: peakBytes(graph, precision),
+    outputBytes,
     weightBytes: weights.reduce((sum, node) => sum + bytesOf(node, precision), 0),
   };
 }
@@ -54,7 +59,9 @@ export function bytesOf({ shape, dtype }: Node, precision: Precision): number {
   return bytes * sizeOf(shape);
 }
 
-function peakBytes(nodes: readonly Node[], outputs: ReadonlySet<Node>, precision: Precision): number {
+function peakBytes(graph: Graph, precision: Precision): number {
+  const nodes = inLateOrder(graph);
+  const outputs = new Set([...graph.outputs.values()].map(storage));
   const lastUse = new Map<Node, number>();
   for (const [at, node] of nodes.entries())
     for (const value of [node, ...node.inputs])
@@ -67,7 +74,27 @@ function peakBytes(nodes: readonly Node[], outputs: ReadonlySet<Node>, precision
     for (const value of new Set([node, ...node.inputs].map(storage)))
       if (lastUse.get(value) === at) held -= bytesOf(value, precision);
   }
-  return peak;
+  const copies = [...outputs].reduce((sum, node) => sum + bytesOf(node, precision), 0);
+  return Math.max(peak, held + copies);
+}
+
+/** The nodes as ONNX Runtime executes them (see `inExecutionOrder`): the shallowest outputs first, each when what it needs is there. */
+function inLateOrder(graph: Graph): Node[] {
+  const depths = new Map<Node, number>();
+  for (const node of nodesOf(graph))
+    depths.set(node, 1 + node.inputs.reduce((most, input) => Math.max(most, depths.get(input)!), 0));
+  const outputs = [...graph.outputs.values()].sort((a, b) => depths.get(a)! - depths.get(b)!);
+  const ordered = new Set<Node>();
+  for (const output of outputs) {
+    const waiting = [output];
+    while (waiting.length > 0) {
+      const node = waiting.at(-1)!;
+      const missing = node.inputs.filter((input) => !ordered.has(input));
+      if (missing.length > 0) waiting.push(...missing);
+      else ordered.add(waiting.pop()!);
+    }
+  }
+  return [...ordered];
 }
 
 /** The node that a result lies in: a reshape shows the same numbers. */

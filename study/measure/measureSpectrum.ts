@@ -1,3 +1,4 @@
+import { steadyKeptBytes } from '../../analysis/curvature/defaults.ts';
 import { spectrum } from '../../analysis/curvature/spectrum.ts';
 import { startsAtZeroB } from '../../training/adapters/zeroFactor.ts';
 import type { TokenRow } from '../../training/data/examples.ts';
@@ -40,6 +41,8 @@ async function measure(
     tolerance,
     maxSteps,
     seed,
+    // A study comes to the same bytes on any machine.
+    mostKeptBytes: steadyKeptBytes,
     beta1: betas[0],
     onStep: ({ products }) => onProducts(products),
     ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),

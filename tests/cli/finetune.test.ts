@@ -226,7 +226,7 @@ test('progress goes to standard error, and --quiet silences it', () =>
     assert.match(stdout, /^finished after 3 steps: loss [\d.]+ -> [\d.]+\n$/);
     assert.match(
       stderr,
-      /^a gradient of \d+ rows of \d+ tokens: about [\d.e-]+ GFLOP and [\d.]+ MB\nlora 1\/3 {2}loss [\d.]+ {2}rate [\de.-]+ {2}\d+ tokens\/s\n(lora [^\n]+\n){2}$/,
+      /^a gradient of \d+ rows of \d+ tokens: about [\d.e-]+ GFLOP and [\d.]+ [MG]B of memory \([\d.]+ GB are free\)\nlora 1\/3 {2}loss [\d.]+ {2}rate [\de.-]+ {2}\d+ tokens\/s\n(lora [^\n]+\n){2}$/,
     );
     assert.is((await commandLine([...run, '--quiet'])).stderr, '');
   }));

@@ -87,6 +87,7 @@ const fields = [
   ...[
     'batches',
     'gradientNorm',
+    'keptBatches',
     'lambdaMax',
     'lambdaMin',
     'limits',
@@ -210,7 +211,10 @@ test('the curvature that Adam sees says what Adam allows, and after which warm-u
     );
     assert.match(words.stdout, /\nThe limits assume:\n(- [A-Z][^\n]+\.\n)+$/);
     assert.not.match(words.stdout, /gradient descent/);
-    assert.match(words.stderr, /a product of \d+ rows of \d+ tokens: about [\d.e-]+ GFLOP and [\d.]+ MB\n/);
+    assert.match(
+      words.stderr,
+      /a product of \d+ rows of \d+ tokens: about [\d.e-]+ GFLOP and [\d.]+ [MG]B of memory \([\d.]+ GB are free\)\n/,
+    );
   }));
 
 test('--betas, --momentum, --weight-decay and the schedule of --steps move the limits', () =>

@@ -58,17 +58,17 @@ test('sums count what goes in, element-wise operations what comes out, and views
   assert.is(estimate(graph, 'float32').flops, 24 + 1 + 24);
 });
 
-test('a chain holds two of its values at a time besides what is fed', () => {
+test('a chain holds two of its values at a time besides what is fed, and its result twice at the end', () => {
   const chain = (length: number) =>
     graphOf((b) => {
       let x = b.placeholder('x', { shape: [100], dtype: 'float32' });
       for (let k = 0; k < length; k++) x = b.make('Tanh', [x], none);
       return x;
     });
-  assert.is(estimate(chain(1), 'float32').peakBytes, 2 * 400);
-  for (const length of [2, 3, 50]) {
+  for (const length of [1, 2, 3, 50]) {
     assert.is(estimate(chain(length), 'float32').peakBytes, 3 * 400);
     assert.is(estimate(chain(length), 'float64').peakBytes, 3 * 800);
+    assert.is(estimate(chain(length), 'float64').outputBytes, 800);
   }
 });
 
