@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Precision } from '../../compute/index.ts';
+import { type Precision, roundoff } from '../../compute/tensors.ts';
 import { type Adapter, emptyLayout } from '../../training/adapters/create.ts';
 import { toBatch } from '../../training/data/batches.ts';
 import { evaluate } from '../../training/evaluate.ts';
@@ -24,6 +24,11 @@ import { storedTensors } from '../oracles/storedTensors.ts';
 // rounding and any larger difference is one of mathematics; float32 code agrees to what float32 PyTorch itself reaches.
 const lossTolerance: Record<Precision, number> = { float64: 1e-9, float32: 1e-5 };
 const gradientTolerance: Record<Precision, number> = { float64: 1e-8, float32: 1e-4 };
+/**
+ * The largest difference of a logit, in parts of the largest logit. In float32 it is 50 roundoffs: of phi3, whose logits amplify rounding
+ * most, those of transformers' own float32 are 28 off, and ours 35.
+ */
+const logitTolerance: Record<Precision, number> = { float64: 2e-10, float32: 50 * roundoff.float32 };
 const precisions: readonly Precision[] = ['float64', 'float32'];
 
 for (const architecture of architectures)
@@ -48,11 +53,13 @@ for (const architecture of architectures)
       const logits = (await executable.run(new Map(Object.entries(batch.inputs)))).get('logits')!;
       const { shape, values } = storedTensors(referenceFile('logits.safetensors')).get(architecture)!;
       const perRow = shape[1]! * shape[2]!;
-      let worst = 0;
+      let [worst, largest] = [0, 0];
       for (const [row, { inputIds }] of rows.entries())
-        for (let index = row * perRow; index < row * perRow + inputIds.length * shape[2]!; index++)
+        for (let index = row * perRow; index < row * perRow + inputIds.length * shape[2]!; index++) {
           worst = Math.max(worst, Math.abs(logits[index]! - values[index]!));
-      assert.ok(worst < (precision === 'float64' ? 1e-9 : 1e-5), `largest difference ${worst}`);
+          largest = Math.max(largest, Math.abs(values[index]!));
+        }
+      assert.ok(worst < logitTolerance[precision] * largest, `largest difference ${worst} of ${largest}`);
     });
   }
 
