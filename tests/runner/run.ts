@@ -10,9 +10,10 @@ import { type FileOutcome, runFiles } from './testFiles.ts';
 
 /** The files of each tier, by their paths. The ones that are left out take long, or start many processes. */
 const tiers = {
-  all: () => true,
-  usual: (path) => !path.includes('.slow.'),
-  fast: (path) => !/\.(slow|long)\.|^(cli|bench)\//.test(path),
+  nightly: () => true,
+  all: (path) => !path.includes('.nightly.'),
+  usual: (path) => !/\.(nightly|slow)\./.test(path),
+  fast: (path) => !/\.(nightly|slow|long)\.|^(cli|bench)\//.test(path),
 } satisfies Record<string, (path: string) => boolean>;
 const isTier = (name: string): name is keyof typeof tiers => name in tiers;
 
