@@ -81,20 +81,12 @@ export function decode(bytes: Uint8Array, dtype: Dtype, precision: Precision): V
   const entries = new View(aligned.buffer, aligned.byteOffset, aligned.byteLength / bytesPerEntry[dtype]);
   const Target = precision === 'float64' ? Float64Array : Float32Array;
   if (entries instanceof Target) return entries;
-  if (dtype === 'BF16' && Target === Float32Array) return bfloatToSingles(entries as Uint16Array);
   const values = new Target(entries.length);
   for (let index = 0; index < values.length; index++) {
     const entry = Number(entries[index]);
     values[index] = value === undefined ? entry : value(entry);
   }
   return values;
-}
-
-/** The float32 numbers of which bfloat16 ones are the upper halves: exact, and ten times faster than one by one. */
-function bfloatToSingles(entries: Uint16Array): Float32Array {
-  const bits = new Uint32Array(entries.length);
-  for (let index = 0; index < bits.length; index++) bits[index] = entries[index]! << 16;
-  return new Float32Array(bits.buffer);
 }
 
 /** The bytes of the numbers in a floating-point dtype, rounded to nearest, ties to even. */

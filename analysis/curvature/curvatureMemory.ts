@@ -46,7 +46,7 @@ export function curvatureMemory(
   batches: readonly TokenBatch[],
   { curvature, processes, mostKeptBytes }: CurvatureSizes,
 ): CurvatureMemory {
-  const largest = batches.reduce((most, batch) => (sizeOf(batch) > sizeOf(most) ? batch : most));
+  const largest = batches.reduce((most, batch) => (positionsOf(batch) > positionsOf(most) ? batch : most));
   const program = model.program(adapter.layout, largest);
   const linearise = program.estimate(`linearise ${curvature}`);
   const free = freeBytes();
@@ -54,7 +54,7 @@ export function curvatureMemory(
     processes === 1 ? unreadBytes(linearise.weightBytes, adapter) : processes * (bareBytes + linearise.weightBytes);
   const passing = processes * (linearise.peakBytes - linearise.weightBytes);
   const most = mostKeptBytes ?? shareOfFree * free - ownBytes - passing;
-  const keptOf = (batch: TokenBatch): number => (linearise.outputBytes * sizeOf(batch)) / sizeOf(largest);
+  const keptOf = (batch: TokenBatch): number => (linearise.outputBytes * positionsOf(batch)) / positionsOf(largest);
   let [kept, keptBatches] = [0, 0];
   for (const batch of batches) {
     const isForced = mostKeptBytes !== undefined && mostKeptBytes >= 0 && keptBatches === 0;
@@ -72,6 +72,6 @@ export function curvatureMemory(
   };
 }
 
-function sizeOf({ rows, length }: TokenBatch): number {
+function positionsOf({ rows, length }: TokenBatch): number {
   return rows * length;
 }

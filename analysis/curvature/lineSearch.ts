@@ -110,9 +110,8 @@ function isLower(tried: Tried, { loss, rounding }: Before): boolean {
   return worth(tried) < loss - rounding;
 }
 
-/** Whether a loss is above the one before the step, or with no rounding to speak of at least as high. */
 function isHigher(tried: Tried, { loss, rounding }: Before): boolean {
-  return rounding > 0 ? worth(tried) > loss + rounding : worth(tried) >= loss;
+  return worth(tried) >= loss + rounding;
 }
 
 function bestOf(tried: readonly Tried[]): number {

@@ -1,7 +1,7 @@
 import type { Dash, Data } from 'plotly.js';
 import { fitPowerLaw, geometricMean } from '../../numerics/statistics.ts';
-import { markedName } from '../rates/findings.ts';
 import type { Prediction } from '../rates/prediction.ts';
+import { markedName } from '../rates/verdict/findings.ts';
 import { baseLayout, escapeMarkup, type Figure, formatPower, logAxis } from './figure.ts';
 import { methodStyles } from './methodStyle.ts';
 

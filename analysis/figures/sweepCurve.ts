@@ -1,10 +1,10 @@
 import type { Data, LayoutAxis, PlotData } from 'plotly.js';
 import { standardError } from '../../numerics/statistics.ts';
-import { markedName } from '../rates/findings.ts';
 import { groupsOf } from '../rates/groups.ts';
 import type { PredictionPoint } from '../rates/prediction.ts';
 import { haveOtherScores } from '../rates/settings.ts';
 import { isOffCliff, type RatePoint, ratePoints, type Sweep } from '../rates/sweep.ts';
+import { markedName } from '../rates/verdict/findings.ts';
 import { baseLayout, escapeMarkup, type Figure, logAxis } from './figure.ts';
 import { type MethodStyle, methodStyles } from './methodStyle.ts';
 import { panelled } from './panels.ts';

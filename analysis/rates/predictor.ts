@@ -2,9 +2,6 @@ import { LambdamaxError } from '../../errors.ts';
 import { kendall, spearmanRho } from '../../numerics/rankCorrelation.ts';
 import { fitPowerLaw, foldError, geometricMean, mean, quantile } from '../../numerics/statistics.ts';
 import { knownMethod } from '../../training/adapters/index.ts';
-import { claimsOf } from './claims.ts';
-import { evidenceAtEqualSettings, evidenceOverAll } from './evidence.ts';
-import { predictorNamed } from './findings.ts';
 import { groupsOf, loraOf, type SettingsGroup } from './groups.ts';
 import { limits } from './limits.ts';
 import { divergesAt, findOptimum, holdsAt } from './optimum.ts';
@@ -22,7 +19,10 @@ import { othersOf, type PredictorPoint, type PredictorRule, predictorRules } fro
 import { ratioToLora } from './ratioToLora.ts';
 import { regretAt } from './regret.ts';
 import { ratePoints, type ScoreDirection, type StabilityLimit, type Sweep, shortfall, toldShortfall } from './sweep.ts';
-import { verdictOf } from './verdict.ts';
+import { claimsOf } from './verdict/claims.ts';
+import { evidenceAtEqualSettings, evidenceOverAll } from './verdict/evidence.ts';
+import { predictorNamed } from './verdict/findings.ts';
+import { verdictOf } from './verdict/verdict.ts';
 
 interface Measured extends PredictionPoint {
   readonly resampledPeaks: readonly number[];

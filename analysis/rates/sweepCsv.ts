@@ -1,10 +1,11 @@
 import { LambdamaxError } from '../../errors.ts';
 import { geometricMean } from '../../numerics/statistics.ts';
 import { isMissing, numberReader, type ReadNumber, statusOf } from '../table/cells.ts';
-import { directionWords, isMoment, plainName } from '../table/columnNames.ts';
+import { isMoment, plainName } from '../table/columnNames.ts';
 import { type ColumnChoices, type Roles, rolesOf } from '../table/columns.ts';
 import { type Configurations, configurationsOf } from '../table/configurations.ts';
 import { readTable, type Table, type TableRow } from '../table/readTable.ts';
+import { directionWords } from '../table/wellKnownNames.ts';
 import { isDiverged, ratePoints, type ScoreDirection, type Sweep, type SweepContext, type SweepRun } from './sweep.ts';
 
 /** How a table is read. */

@@ -1,10 +1,10 @@
-import { hasCurvature, limitWords, markedName } from '../rates/findings.ts';
 import { capital, count, formatRate } from '../rates/format.ts';
 import { isLora } from '../rates/groups.ts';
 import type { Optimum } from '../rates/optimum.ts';
 import type { Prediction, PredictionPoint, RatePrediction } from '../rates/prediction.ts';
 import { columnsIn, settingTopic, settingWord, valuesOf } from '../rates/settings.ts';
-import { groupWords } from '../rates/settingsWords.ts';
+import { hasCurvature, limitWords, markedName } from '../rates/verdict/findings.ts';
+import { groupWords } from '../rates/verdict/settingsWords.ts';
 import type { ReportSpectrum } from './reportInput.ts';
 
 /** A table of words: a header, rows of as many cells, what the columns mean, and a line on each term that needs one. */

@@ -1,7 +1,8 @@
 import { ArgumentError, LambdamaxError } from '../../errors.ts';
 import { isMissing } from './cells.ts';
-import { type ColumnRole, columnRoles, isConfig, isLogged, plainName, roleNames } from './columnNames.ts';
+import { isConfig, isLogged, plainName } from './columnNames.ts';
 import type { Table } from './readTable.ts';
+import { type ColumnRole, columnRoles, roleNames } from './wellKnownNames.ts';
 
 /** What the user says of a table's columns: which one has a role, which are settings, which do not count. */
 export interface ColumnChoices extends Partial<Readonly<Record<ColumnRole, string>>> {

@@ -39,7 +39,7 @@ export const command: Command = {
     const { writeFileWhole } = await import('../../training/checkpoint/files.ts');
     const isPage = extname(out).toLowerCase() === '.html';
     await writeFileWhole(out, isPage ? renderFigurePage(name, figure, title) : JSON.stringify(figure));
-    const { progressWords } = await import('../../analysis/rates/findings.ts');
+    const { progressWords } = await import('../../analysis/rates/verdict/findings.ts');
     const words = counts && progressWords(counts);
     output.result({ figure: out, name, ...counts }, () => [...(words ? [words] : []), out]);
   },

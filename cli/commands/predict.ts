@@ -64,7 +64,7 @@ export const command: Command = {
       study !== undefined &&
       others.length === 0 &&
       (await keepPrediction(join(study, 'prediction.json'), prediction, output));
-    const { progressWords } = await import('../../analysis/rates/findings.ts');
+    const { progressWords } = await import('../../analysis/rates/verdict/findings.ts');
     const progress = progressWords(prediction);
     output.result(differences.length > 0 ? { ...prediction, differences } : prediction, () => [
       ...(progress === null ? [] : [progress, '']),

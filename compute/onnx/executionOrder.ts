@@ -4,8 +4,7 @@ import type { OnnxNode } from './schema.ts';
  * The nodes of a model in an order that makes ONNX Runtime hold little at once. The runtime does not execute a model's list as it
  * stands: it takes the nodes that no other node uses, the last of the list first, and executes what each of them needs. So these come
  * last here, the deepest first: each result is then made as soon as what it is made of is there, and what only it needed is freed.
- * (In a list as recorded, all of a gradient's and a curvature's results came after the last step backward: 0.5 to 1.8 GB more at 30
- * layers.) The order of execution is that of `GraphViewer` and `Graph::ReverseDFSFrom` in onnxruntime/core/graph.
+ * (In a list as recorded, all results of a curvature come after the last step backward: resident memory was 0.5 GB more at 30 layers.) The order of execution is that of `GraphViewer` and `Graph::ReverseDFSFrom` in onnxruntime/core/graph.
  */
 export function inExecutionOrder(nodes: readonly OnnxNode[]): OnnxNode[] {
   const used = new Set(nodes.flatMap(({ input }) => input));

@@ -53,10 +53,11 @@ async function withGraph<T>(
   kept.set(key, graph);
   graph.users++;
   try {
-    return await run(await graph.executable);
-  } catch (error) {
-    kept.delete(key);
-    throw error;
+    const executable = await graph.executable.catch((error: unknown) => {
+      kept.delete(key);
+      throw error;
+    });
+    return await run(executable);
   } finally {
     graph.users--;
     await releaseOldest();

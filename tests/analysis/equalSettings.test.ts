@@ -1,11 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { evidenceAtEqualSettings, evidenceOverAll } from '../../analysis/rates/evidence.ts';
 import { groupsOf } from '../../analysis/rates/groups.ts';
 import type { Prediction } from '../../analysis/rates/prediction.ts';
 import { predict } from '../../analysis/rates/predictor.ts';
 import { type PredictorPoint, predictorRules } from '../../analysis/rates/predictorRules.ts';
 import type { Sweep } from '../../analysis/rates/sweep.ts';
+import { evidenceAtEqualSettings, evidenceOverAll } from '../../analysis/rates/verdict/evidence.ts';
 import { randomStream } from '../../compute/random.ts';
 import { grid, type PlantedMethod, plantedProduct, plantedSweep } from '../cases/sweeps.ts';
 

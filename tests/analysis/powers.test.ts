@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { powersOf } from '../../analysis/rates/powers.ts';
-import { powerSentences } from '../../analysis/rates/settingsWords.ts';
+import { powerSentences } from '../../analysis/rates/verdict/settingsWords.ts';
 import { randomStream } from '../../compute/random.ts';
 
 type Point = Parameters<typeof powersOf>[0][number];

@@ -1,4 +1,4 @@
-import type { Findings, PredictionPoint, PredictorSummary } from './prediction.ts';
+import type { Findings, PredictionPoint, PredictorSummary } from '../prediction.ts';
 
 /** Whether runs are still to be made. */
 export function isUnfinished({ runsDone, runsPlanned }: Pick<Findings, 'runsDone' | 'runsPlanned'>): boolean {

@@ -1,7 +1,7 @@
+import { capital, count, listed } from '../format.ts';
+import type { Claim, Findings, Prediction, PredictionPoint } from '../prediction.ts';
+import { haveOtherScores, stepsIn } from '../settings.ts';
 import { hasCurvature, predictorNamed, progressWords } from './findings.ts';
-import { capital, count, listed } from './format.ts';
-import type { Claim, Findings, Prediction, PredictionPoint } from './prediction.ts';
-import { haveOtherScores, stepsIn } from './settings.ts';
 import { groupWords, powerSentences, ratioSentences } from './settingsWords.ts';
 
 /** What each answer to a claim says. */

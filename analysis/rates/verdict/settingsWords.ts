@@ -1,8 +1,8 @@
-import { geometricMean } from '../../numerics/statistics.ts';
-import { count } from './format.ts';
-import { isLora, type SettingsGroup } from './groups.ts';
-import type { PredictionPoint, SettingPower } from './prediction.ts';
-import { settingTopic } from './settings.ts';
+import { geometricMean } from '../../../numerics/statistics.ts';
+import { count } from '../format.ts';
+import { isLora, type SettingsGroup } from '../groups.ts';
+import type { PredictionPoint, SettingPower } from '../prediction.ts';
+import { settingTopic } from '../settings.ts';
 
 /** Groups in words: `4 groups of 3 methods`, of those in which there is something to compare; null without any. */
 export function groupWords(

@@ -1,8 +1,8 @@
-import { geometricMean } from '../../numerics/statistics.ts';
+import { geometricMean } from '../../../numerics/statistics.ts';
+import { count, fold, signed, times } from '../format.ts';
+import type { Claim, Findings } from '../prediction.ts';
 import type { CurvatureEvidence } from './evidence.ts';
 import { isUnfinished, limitWords } from './findings.ts';
-import { count, fold, signed, times } from './format.ts';
-import type { Claim, Findings } from './prediction.ts';
 
 /** A claim before it is said whether it may change. */
 type JudgedClaim = Omit<Claim, 'mayChange'>;

@@ -1,9 +1,9 @@
-import { kendallWithin, spearmanWithin } from '../../numerics/rankCorrelation.ts';
-import { fitLineWithin, foldError, geometricMean, type SharedSlope } from '../../numerics/statistics.ts';
-import { count } from './format.ts';
-import type { SettingsGroup } from './groups.ts';
-import type { PredictorSummary } from './prediction.ts';
-import { type Others, othersAnywhere, type PredictorPoint, type PredictorRule } from './predictorRules.ts';
+import { kendallWithin, spearmanWithin } from '../../../numerics/rankCorrelation.ts';
+import { fitLineWithin, foldError, geometricMean, type SharedSlope } from '../../../numerics/statistics.ts';
+import { count } from '../format.ts';
+import type { SettingsGroup } from '../groups.ts';
+import type { PredictorSummary } from '../prediction.ts';
+import { type Others, othersAnywhere, type PredictorPoint, type PredictorRule } from '../predictorRules.ts';
 
 /** What the claims about order and power rest on. */
 export interface CurvatureEvidence {
