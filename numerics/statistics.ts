@@ -44,6 +44,29 @@ export function ratioOfMeans(
   return { value, standardError: spread === null ? null : spread / Math.abs(mean(denominators)) };
 }
 
+/** A number with its 95 % interval, whose ends are null where there is nothing to judge it by. */
+export interface Interval {
+  readonly value: number;
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/**
+ * The mean of values that go together in clusters (the ranks of one method), with an interval that takes only clusters for independent:
+ * Student's t with clusters - 1 degrees of freedom and the variance G / (G - 1) sum_g (sum of g's deviations)^2 / n^2 (Liang and Zeger 1986).
+ * Where every cluster is one value it is the usual interval of a mean. One cluster has none.
+ */
+export function clusteredMean(values: readonly number[], clusters: readonly unknown[]): Interval {
+  const value = mean(values);
+  const sums = new Map<unknown, number>();
+  for (const [i, cluster] of clusters.entries()) sums.set(cluster, (sums.get(cluster) ?? 0) + values[i]! - value);
+  const count = sums.size;
+  if (count < 2) return { value, low: null, high: null };
+  const squares = [...sums.values()].reduce((sum, deviation) => sum + deviation ** 2, 0);
+  const half = (studentQuantile(count - 1) * Math.sqrt((count / (count - 1)) * squares)) / values.length;
+  return { value, low: value - half, high: value + half };
+}
+
 /** exp(mean(ln v)) of positive values; NaN for no values. */
 export function geometricMean(values: readonly number[]): number {
   return Math.exp(mean(values.map(Math.log)));

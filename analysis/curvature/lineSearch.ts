@@ -8,7 +8,7 @@ export interface LineSearchPoint {
   readonly loss: number | null;
 }
 
-/** Where the mean loss over some directions is least. */
+/** Where the mean loss over some directions is least, and where it is back at its start. */
 export interface LineSearchResult {
   /** The rate of the least loss; null where no rate lowered the loss by more than rounding does. */
   readonly learningRate: number | null;
@@ -17,6 +17,11 @@ export interface LineSearchResult {
    * out leaves no minimum.
    */
   readonly logStandardError: number | null;
+  /**
+   * The critical rate: the smallest one above that at which the loss is back at what it was before the step. Twice the rate of
+   * the least loss where the loss is quadratic. Null where no rate lowered the loss, where none was found, or it was not asked for.
+   */
+  readonly criticalRate: number | null;
   /** Ascending in rate. */
   readonly points: readonly LineSearchPoint[];
   /** How many rates were tried, the loss of each direction at each. */
@@ -33,6 +38,8 @@ export interface LineSearchOptions {
   readonly rounding?: number;
   /** The search ends at so many rates, found or not; default 40: a factor of 2^20 either way. */
   readonly mostRates?: number;
+  /** Whether the critical rate is looked for too, at the price of two rates more or so; default false. */
+  readonly critical?: boolean;
 }
 
 /** The losses of every direction at one rate. */
@@ -48,7 +55,8 @@ const closeEnough = 0.05;
 /**
  * The rate t at which mean_i L_i(theta - t u_i) is least. Rates a constant factor apart are tried from `start` on until the best
  * has a worse one on each side; then the vertex of the parabola in t through these three is tried itself, twice at most, and
- * the last parabola's vertex is the answer. At its minimum a loss is closer to quadratic in t than in ln t.
+ * the last parabola's vertex is the answer. At its minimum a loss is closer to quadratic in t than in ln t. The critical rate, where it is
+ * asked for, is looked for from there upwards.
  *
  * @param lossesAt the loss of each direction, with t = 0 for the loss before the step; a loss that is not finite is worse
  *   than any.
@@ -56,7 +64,7 @@ const closeEnough = 0.05;
  */
 export async function lineSearch(
   lossesAt: (learningRate: number) => Promise<readonly number[]>,
-  { start, factor = 2, rounding = 0, mostRates = 40 }: LineSearchOptions,
+  { start, factor = 2, rounding = 0, mostRates = 40, critical = false }: LineSearchOptions,
 ): Promise<LineSearchResult> {
   if (!(start > 0 && Number.isFinite(start)))
     throw new LambdamaxError({ subject: 'start of a line search', expected: 'a positive rate', got: start });
@@ -76,15 +84,45 @@ export async function lineSearch(
     if (rate === null || Math.abs(rate / tried[bestOf(tried)]!.rate - 1) < closeEnough) break;
     await attempt(rate);
   }
-  const points = tried.map(({ rate, losses }) => ({ learningRate: rate, loss: finiteMean(losses) }));
-  const found = { points, evaluations: tried.length + 1 };
   const best = tried[bestOf(tried)]!;
-  if (!isLower(best, before)) return { ...found, learningRate: null, logStandardError: null };
   const bracket = aroundBest(tried);
+  const isFound = isLower(best, before);
+  const criticalRate = isFound && critical ? await crossing() : null;
+  const points = tried.map(({ rate, losses }) => ({ learningRate: rate, loss: finiteMean(losses) }));
+  const found = { points, evaluations: tried.length + 1, criticalRate };
+  if (!isFound) return { ...found, learningRate: null, logStandardError: null };
   const without = best.losses.map((_, left) =>
     vertex(bracket.map(({ rate, losses }) => ({ rate, losses: losses.filter((_, direction) => direction !== left) }))),
   );
   return { ...found, learningRate: vertex(bracket) ?? best.rate, logStandardError: jackknife(without) };
+
+  /** Outwards until a rate is worse than no step, then between it and the one before. */
+  async function crossing(): Promise<number | null> {
+    const bracketed = (): readonly [Tried, Tried] | null => {
+      const above = tried.findIndex((one) => one.rate > best.rate && worth(one) >= loss);
+      return above === -1 ? null : [tried[above - 1]!, tried[above]!];
+    };
+    while (bracketed() === null && tried.length < mostRates) await attempt(tried.at(-1)!.rate * factor);
+    for (let pass = 0; pass < refinements; pass++) {
+      const ends = bracketed();
+      if (ends === null || ends[1].rate / ends[0].rate < 1 + closeEnough) break;
+      const rate = backAt(loss, ends);
+      if (tried.some((one) => Math.abs(rate / one.rate - 1) < closeEnough / 5)) break;
+      await attempt(rate);
+    }
+    const ends = bracketed();
+    return ends && backAt(loss, ends);
+  }
+}
+
+/**
+ * Where the loss is back at `before`, between a rate where it is lower and one where it is not: the change per unit of the rate is taken
+ * as a straight line, which is exact for a quadratic. Beside a loss that is not finite the geometric mean of the two stands.
+ */
+function backAt(before: number, [below, above]: readonly [Tried, Tried]): number {
+  const [low, high] = [below, above].map((one) => (worth(one) - before) / one.rate) as [number, number];
+  if (!Number.isFinite(high)) return Math.sqrt(below.rate * above.rate);
+  return below.rate + ((above.rate - below.rate) * -low) / (high - low);
 }
 
 /** The loss before the step, and by how much rounding may change it. */

@@ -55,6 +55,8 @@ export interface UpdateCurvatureOptions extends Omit<WarmupOptions, 'steps' | 'l
   readonly directions?: number;
   /** Whether u'Hu and u'Gu are measured by exact products too; default true. */
   readonly exact?: boolean;
+  /** Whether the line search looks for its critical rate too; default true. */
+  readonly critical?: boolean;
 }
 
 /** The price of a forward pass in gradients: the gradient's way back costs as much, as the frozen weights need none. */
@@ -80,7 +82,7 @@ export async function updateCurvature(
   options: UpdateCurvatureOptions,
 ): Promise<UpdateCurvature> {
   const began = performance.now();
-  const { warmup, directions = updateDefaults.directions, exact = true, ...stepping } = options;
+  const { warmup, directions = updateDefaults.directions, exact = true, critical = true, ...stepping } = options;
   const { batchSize, seed, shuffle = true } = stepping;
   if (!(Number.isInteger(directions) && directions >= 2))
     throw new LambdamaxError({
@@ -116,7 +118,10 @@ export async function updateCurvature(
       }
       return losses;
     },
-    { start: quadraticRate?.value ?? warmup.learningRate, rounding: lossRoundoffs * roundoff[model.precision] },
+    {
+      ...{ start: quadraticRate?.value ?? warmup.learningRate, critical },
+      rounding: lossRoundoffs * roundoff[model.precision],
+    },
   );
   const products = exact ? await exactProducts(model, adapter, updates, measuredOn) : null;
   return {

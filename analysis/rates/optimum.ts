@@ -1,5 +1,5 @@
 import { type RandomStream, randomStream } from '../../compute/random.ts';
-import { fitParabola, mean, quantile } from '../../numerics/statistics.ts';
+import { fitParabola, mean, type Parabola, quantile } from '../../numerics/statistics.ts';
 import { bestPoint, isOffCliff, type RatePoint, type ScoreDirection, shortfall } from './sweep.ts';
 
 /** The empirically best learning rate of one configuration. */
@@ -71,7 +71,7 @@ export function findOptimum(
   direction: ScoreDirection,
   { seed = 0, name = '', resamples = 1000 }: { seed?: number; name?: string; resamples?: number } = {},
 ): OptimumResult | null {
-  const found = locate(points, direction);
+  const found = peakOf(points, direction);
   if (found === null) return null;
   const { index, used, learningRate, score } = found;
   const { interval: scoreInterval, loss } = points[index]!;
@@ -105,7 +105,7 @@ function resample(
   noise: readonly number[],
   random: RandomStream,
   times: number,
-): Located[] {
+): Peak[] {
   if (noise.length === 0) return [];
   return Array.from({ length: times }, () => {
     const drawn = points.map((point) => {
@@ -113,19 +113,26 @@ function resample(
       const errors = point.scores.map(() => noise[random.integer(noise.length)]!);
       return { ...point, mean: point.mean + mean(errors) };
     });
-    return locate(drawn, direction)!;
+    return peakOf(drawn, direction)!;
   });
 }
 
-interface Located {
+/** The top of one configuration's curve of scores; see {@link findOptimum}. */
+export interface Peak {
   /** Index of the best measured point. */
   readonly index: number;
+  /** Indices of the points that the parabola goes through, ascending. */
   readonly used: readonly number[];
+  /** The optimum. */
   readonly learningRate: number;
+  /** Best mean score that was measured. */
   readonly score: number;
+  /** In ln rate; null where none opens the right way, so that the best measured rate is the optimum. */
+  readonly parabola: Parabola | null;
 }
 
-function locate(points: readonly RatePoint[], direction: ScoreDirection): Located | null {
+/** The best learning rate as {@link findOptimum} has it, and the parabola that it is the vertex of; null when every rate diverged. */
+export function peakOf(points: readonly RatePoint[], direction: ScoreDirection): Peak | null {
   const best = bestPoint(points, direction);
   if (best === undefined) return null;
   const score = best.mean!;
@@ -140,9 +147,9 @@ function locate(points: readonly RatePoint[], direction: ScoreDirection): Locate
   const opensRight =
     parabola !== null && parabola.vertex !== null && parabola.quadratic > 0 === (direction === 'lower');
   if (!opensRight || used.every((i) => points[i]!.mean === score))
-    return { index, used, score, learningRate: best.learningRate };
+    return { index, used, score, learningRate: best.learningRate, parabola: null };
   const inside = Math.min(Math.max(Math.exp(parabola.vertex!), rates[0]!), rates.at(-1)!);
-  return { index, used, score, learningRate: inside };
+  return { index, used, score, learningRate: inside, parabola };
 }
 
 /** What a mean is worth in a fit. */

@@ -1,6 +1,9 @@
+import type { Interval } from '../../numerics/statistics.ts';
 import type { SettingsGroup } from './groups.ts';
+import type { NoiseFloor } from './noise/noiseFloor.ts';
 import type { Optimum } from './optimum.ts';
 import type { RatioToLora } from './ratioToLora.ts';
+import type { ScaleLaw } from './scaleLaw.ts';
 import type { Settings } from './settings.ts';
 import type { ScoreDirection, StabilityLimit, SweepContext } from './sweep.ts';
 
@@ -9,8 +12,10 @@ export interface RatePrediction {
   readonly learningRate: number;
   /** max(p/e, e/p), at least 1. */
   readonly foldError: number;
-  /** What training there gives up: % of the best loss, or percentage points of accuracy. See `regretAt`. */
+  /** What training there gives up of the best measured score: % of the loss, or percentage points of accuracy. See `regretAt`. */
   readonly regret: number;
+  /** What it gives up read off the fitted curve, against the curve's own best score. See `regretOnCurve`. */
+  readonly curveRegret: number;
   /** The predicted rate lies outside the sweep, so that `regret` is a lower bound. */
   readonly extrapolated: boolean;
 }
@@ -55,14 +60,33 @@ export interface PredictorSummary {
   /** Null, as the next two, when it predicted nothing. */
   readonly geometricMeanFoldError: number | null;
   readonly worstFoldError: number | null;
+  /** 95 % interval of the mean fold error: Student's t, methods taken for independent and no more; null for one method. */
+  readonly low: number | null;
+  readonly high: number | null;
+  /** How many times closer than one constant it comes, in the mean of the same configurations: above 1 it is better. */
+  readonly overConstant: Interval | null;
+  /** Against the best measured scores, which are too good by their noise. */
   readonly meanRegret: number | null;
+  readonly medianRegret: number | null;
+  /** Mean over the configurations of the regret on the fitted curve; its interval follows from the runs' noise, and is null without any. */
+  readonly curveRegret: Interval | null;
   /** Mean price of a prediction in gradients of one batch; null where it is not known. Sweeps of other methods are not counted. */
   readonly price: number | null;
   /** How many configurations it predicted. */
   readonly count: number;
   /** How many predictors predicted anything in this sweep: the best of many flatters itself. */
   readonly tried: number;
+  /** At equal settings alone, and over all as if settings were a part of the method; null where all settings are equal. */
+  readonly equalSettings: PredictorAt | null;
+  readonly overAll: PredictorAt | null;
 }
+
+/** How a predictor did where its constants were learned at equal settings, or over all. */
+export type PredictorAt = Pick<
+  PredictorSummary,
+  | ('slope' | 'slopeLow' | 'slopeHigh')
+  | ('geometricMeanFoldError' | 'worstFoldError' | 'low' | 'high' | 'overConstant' | 'count')
+>;
 
 /** How far apart the configurations' best scores lie: % of the best loss, or percentage points of accuracy. */
 export interface PeakSpread {
@@ -79,6 +103,10 @@ export interface Prediction {
   readonly points: readonly PredictionPoint[];
   readonly predictors: readonly PredictorSummary[];
   readonly peakSpread: PeakSpread;
+  /** How one would do who knew the true best rates; null where the runs' noise cannot be told. */
+  readonly noiseFloor: NoiseFloor | null;
+  /** The power that belongs to the optimizer in use; null where that is not known, or several are. */
+  readonly scaleLaw: ScaleLaw | null;
   /** The claims over all configurations. */
   readonly claims: readonly Claim[];
   /** The claims at equal settings; null where all configurations are, so that `claims` are the same. */
@@ -128,9 +156,9 @@ export interface SettingPower {
 /** What the numbers say about one claim. */
 export type ClaimAnswer = 'yes' | 'no' | 'cannot tell';
 
-/** One of the three claims about curvature and learning rates, judged on its own. */
+/** One of the claims about curvature and learning rates, judged on its own; `power` is 1/lambda_max, `root` 1/sqrt(lambda_max). */
 export interface Claim {
-  readonly name: 'order' | 'power' | 'threshold';
+  readonly name: 'order' | 'power' | 'root' | 'threshold';
   readonly question: string;
   readonly answer: ClaimAnswer;
   /** The numbers behind the answer, a sentence without its full stop. */

@@ -1,23 +1,19 @@
 import { LambdamaxError } from '../../errors.ts';
-import { kendall, spearmanRho } from '../../numerics/rankCorrelation.ts';
-import { fitPowerLaw, foldError, geometricMean, mean, quantile } from '../../numerics/statistics.ts';
+import { foldError, type Interval, mean, quantile } from '../../numerics/statistics.ts';
 import { knownMethod } from '../../training/adapters/index.ts';
 import { groupsOf, loraOf, type SettingsGroup } from './groups.ts';
 import { limits } from './limits.ts';
+import { type FittedCurve, fittedCurve, regretOnCurve } from './noise/fittedCurve.ts';
+import { type NoiseFloor, noiseFloor, type SimulatedSweep, simulatedSweeps } from './noise/noiseFloor.ts';
+import { runNoise } from './noise/runNoise.ts';
 import { divergesAt, findOptimum, holdsAt } from './optimum.ts';
 import { powersOf } from './powers.ts';
-import type {
-  EqualSettings,
-  Findings,
-  PeakSpread,
-  Prediction,
-  PredictionPoint,
-  PredictorSummary,
-  RatePrediction,
-} from './prediction.ts';
-import { othersOf, type PredictorPoint, type PredictorRule, predictorRules } from './predictorRules.ts';
+import type { EqualSettings, Findings, PeakSpread, Prediction, PredictionPoint, RatePrediction } from './prediction.ts';
+import { othersOf, type PredictorPoint, type PredictorRule, predictorRules } from './predictors/rules.ts';
+import { summariesOf } from './predictors/summaries.ts';
 import { ratioToLora } from './ratioToLora.ts';
 import { regretAt } from './regret.ts';
+import { scaleLawOf } from './scaleLaw.ts';
 import { ratePoints, type ScoreDirection, type StabilityLimit, type Sweep, shortfall, toldShortfall } from './sweep.ts';
 import { claimsOf } from './verdict/claims.ts';
 import { evidenceAtEqualSettings, evidenceOverAll } from './verdict/evidence.ts';
@@ -25,6 +21,7 @@ import { predictorNamed } from './verdict/findings.ts';
 import { verdictOf } from './verdict/verdict.ts';
 
 interface Measured extends PredictionPoint {
+  readonly curve: FittedCurve;
   readonly resampledPeaks: readonly number[];
 }
 
@@ -38,24 +35,27 @@ export function predict(sweep: Sweep, { seed = 0 }: { seed?: number } = {}): Pre
   const groups = groupsOf(measured);
   const rulePoints = measured.map((point) => rulePoint(point, sweep));
   const rules = predictorRules(rulePoints);
-  const points = measured.map(({ resampledPeaks: _, ...point }, i): PredictionPoint => {
-    const rates = ratePoints(sweep.runs, point.configuration);
+  const points = measured.map(({ resampledPeaks: _, curve, ...point }, i): PredictionPoint => {
     const others = othersOf(rulePoints[i]!, rulePoints, groups);
     const predictions: Record<string, RatePrediction> = {};
     for (const rule of rules) {
       const learningRate = rule.predict(rulePoints[i]!, others);
       if (learningRate === null) continue;
-      const regret = regretAt(rates, sweep.scoreDirection, learningRate, isShare)!;
+      const regret = regretAt(curve.measured, scoreDirection, learningRate, isShare)!;
       predictions[rule.name] = {
         learningRate,
         foldError: foldError(learningRate, point.optimum.learningRate),
         ...regret,
+        curveRegret: regretOnCurve(curve, learningRate).regret,
       };
     }
     const lora = loraOf(measured[i]!, measured, groups);
     return { ...point, ratioToLora: lora ? ratioToLora(point.optimum, lora.optimum) : null, predictions };
   });
-  const predictors = summaries(rules, points, rulePoints, seed);
+  const curves = measured.map(({ curve }) => curve);
+  const noise = noiseOf(curves, seed);
+  const curveRegret = (name: string): Interval | null => curveRegretOf(name, points, noise?.simulated ?? []);
+  const predictors = summariesOf(rules, { points, rulePoints, groups, seed, curveRegret });
   const peakSpread = spreadOfPeaks(measured, scoreDirection, isShare);
   const context = sweep.context ?? {};
   const known = new Set(points.map((point) => point.configuration));
@@ -64,9 +64,41 @@ export function predict(sweep: Sweep, { seed = 0 }: { seed?: number } = {}): Pre
   const notBegun = unfinished.filter((name) => !known.has(name) && !unusable.includes(name));
   const progress = { runsDone, runsPlanned, notBegun };
   const powers = powersOf(points);
-  const findings = { points, predictors, peakSpread, powers, scoreDirection, isShare, context, unusable, ...progress };
+  const findings = {
+    ...{ points, predictors, peakSpread, powers, scoreDirection, isShare, context, unusable, ...progress },
+    ...{ noiseFloor: noise?.floor ?? null, scaleLaw: scaleLawOf(points, context) },
+  };
   const claims = judged(findings, rulePoints, groups, rules, seed);
   return { ...findings, ...claims, verdict: verdictOf(findings, claims) };
+}
+
+/** What the runs' noise makes of it all, as far as it can be told. */
+function noiseOf(
+  curves: readonly FittedCurve[],
+  seed: number,
+): { floor: NoiseFloor; simulated: readonly SimulatedSweep[] } | null {
+  const noise = runNoise(curves);
+  if (noise === null) return null;
+  const simulated = simulatedSweeps(curves, noise, { seed });
+  return { floor: noiseFloor(curves, simulated, noise), simulated };
+}
+
+/** The mean regret of a predictor's rates on the fitted curves, with the interval that simulated sweeps give it. */
+function curveRegretOf(
+  name: string,
+  points: readonly PredictionPoint[],
+  simulated: readonly SimulatedSweep[],
+): Interval | null {
+  const known = points.flatMap(({ predictions: { [name]: said } }, i) => (said === undefined ? [] : [{ i, ...said }]));
+  if (known.length === 0) return null;
+  const value = mean(known.map(({ curveRegret }) => curveRegret));
+  if (simulated.length === 0) return { value, low: null, high: null };
+  const drawn = simulated.map((sweep) =>
+    mean(known.map(({ i, learningRate }) => regretOnCurve(sweep[i]!, learningRate).regret)),
+  );
+  // What noise adds to a regret it has added to the one that was seen as well (the basic bootstrap).
+  const mirrored = (fraction: number): number => Math.max(0, 2 * value - quantile(drawn, fraction));
+  return { value, low: mirrored(0.975), high: mirrored(0.025) };
 }
 
 /** The claims over all configurations and, where settings differ, at equal ones. */
@@ -78,7 +110,10 @@ function judged(
   seed: number,
 ): { claims: Prediction['claims']; equalSettings: EqualSettings | null } {
   const named = (name: string): PredictorRule => rules.find((rule) => rule.name === name)!;
-  const compared = { calibrated: named('two-over-lambda-calibrated'), constant: named('one-constant') };
+  const compared = {
+    calibrated: { power: named('two-over-lambda-calibrated'), root: named('root-lambda-calibrated') },
+    constant: named('one-constant'),
+  };
   const summary = predictorNamed(findings.predictors, 'two-over-lambda')!;
   const claims = claimsOf(findings, evidenceOverAll(points, summary, compared));
   if (groups.length === 1) return { claims, equalSettings: null };
@@ -110,6 +145,7 @@ function measure(sweep: Sweep, seed: number): Measured[] {
         startsAtZeroB: known?.startsAtZeroB ?? startOf(method),
         predictions: {},
         resampledPeaks: found.resampledPeaks,
+        curve: fittedCurve(points, sweep.scoreDirection, sweep.isShare)!,
       },
     ];
   });
@@ -154,60 +190,6 @@ function rulePoint(point: Measured, sweep: Sweep): PredictorPoint {
     lambdaMax: point.lambdaMax,
     predictedRates: known?.predictedRates ?? {},
     prices: known?.prices ?? {},
-  };
-}
-
-function summaries(
-  rules: readonly PredictorRule[],
-  points: readonly PredictionPoint[],
-  rulePoints: readonly PredictorPoint[],
-  seed: number,
-): PredictorSummary[] {
-  const orders = new Map<PredictorRule['quantity'], ReturnType<typeof orderOf>>();
-  const orderFor = (rule: PredictorRule): ReturnType<typeof orderOf> => {
-    // Several rules share a quantity, and counting all pairings is the costly part.
-    const order = orders.get(rule.quantity) ?? orderOf(rule.quantity, rulePoints, seed);
-    orders.set(rule.quantity, order);
-    return order;
-  };
-  const tried = rules.filter((rule) => points.some((point) => point.predictions[rule.name] !== undefined)).length;
-  return rules.map((rule) => {
-    const predictions = points.flatMap((point) => point.predictions[rule.name] ?? []);
-    const folds = predictions.map((one) => one.foldError);
-    const none = predictions.length === 0;
-    return {
-      name: rule.name,
-      meaning: rule.meaning,
-      ...orderFor(rule),
-      geometricMeanFoldError: none ? null : geometricMean(folds),
-      worstFoldError: none ? null : Math.max(...folds),
-      meanRegret: none ? null : mean(predictions.map((one) => one.regret)),
-      price: none ? null : priceOf(rule, rulePoints),
-      count: predictions.length,
-      tried,
-    };
-  });
-}
-
-function priceOf({ paidFor }: PredictorRule, points: readonly PredictorPoint[]): number | null {
-  if (paidFor === null) return 0;
-  const prices = points.flatMap((point) => point.prices[paidFor] ?? []);
-  return prices.length === 0 ? null : mean(prices);
-}
-
-function orderOf(quantity: PredictorRule['quantity'], points: readonly PredictorPoint[], seed: number) {
-  const known = quantity === null ? [] : points.filter((point) => quantity(point) !== null);
-  const rates = known.map((point) => quantity!(point)!);
-  const optima = known.map((point) => point.optimum);
-  const line = fitPowerLaw(rates, optima);
-  const tau = kendall(rates, optima, seed);
-  return {
-    slope: line?.slope ?? null,
-    slopeLow: line?.slopeLow ?? null,
-    slopeHigh: line?.slopeHigh ?? null,
-    spearman: spearmanRho(rates, optima),
-    kendall: tau?.value ?? null,
-    pValue: tau?.pValue ?? null,
   };
 }
 

@@ -22,8 +22,18 @@ export function regretAt(
   isShare = false,
 ): Regret | null {
   const best = bestPoint(points, direction);
-  if (best === undefined) return null;
-  const told = (score: number): number => toldShortfall(score, best.mean!, direction, isShare);
+  return best === undefined ? null : givenUp(points, best.mean!, direction, learningRate, isShare);
+}
+
+/** What {@link regretAt} says, against another best score than the best measured one. */
+export function givenUp(
+  points: readonly RatePoint[],
+  best: number,
+  direction: ScoreDirection,
+  learningRate: number,
+  isShare: boolean,
+): Regret {
+  const told = (score: number): number => toldShortfall(score, best, direction, isShare);
   const everything = direction === 'lower' ? 100 : Math.abs(told(0));
   const cost = (point: RatePoint): number =>
     point.mean === null ? everything : Math.min(told(point.mean), everything);

@@ -120,7 +120,7 @@ async function byCurvature(
   options: RecommendOptions,
 ): Promise<Found> {
   requireRows(rows, 1, 'a row to train on');
-  const alongUpdate = await measureUpdate(model, adapter, rows, options, directions.curvature);
+  const alongUpdate = await measureUpdate(model, adapter, rows, options, 'curvature');
   const prior = priorOf(model, adapter, options);
   const rate = extrapolate([optimumAlong(alongUpdate)], options.steps, prior);
   const basis = basisOfCurvature(alongUpdate, options.steps, prior);
@@ -136,8 +136,7 @@ async function byProbes(
 ): Promise<Found> {
   const { steps, batchSize, budget = recommendDefaults.budget, start: given, validation, onProgress } = options;
   const { training, scored } = split(rows, validation);
-  const alongUpdate =
-    given === undefined ? await measureUpdate(model, adapter, training, options, directions.probes) : null;
+  const alongUpdate = given === undefined ? await measureUpdate(model, adapter, training, options, 'probes') : null;
   const spent = alongUpdate?.gradientEvaluations ?? 0;
   const scorePrice = (forwardPrice * scored.length) / batchSize;
   const prior = priorOf(model, adapter, options);
@@ -196,7 +195,7 @@ async function measureUpdate(
   adapter: Adapter,
   rows: readonly TokenRow[],
   options: RecommendOptions,
-  count: number,
+  by: keyof typeof directions,
 ): Promise<UpdateCurvature> {
   const {
     optimizer,
@@ -216,7 +215,9 @@ async function measureUpdate(
   onProgress?.({ words: "line search along Adam's update", gradientEvaluations: 0 });
   const { betas, eps, loraPlusRatio } = optimizerOptions;
   return updateCurvature(model, adapter, rows, {
-    ...{ warmup, directions: count, batchSize, seed, shuffle, exact: false },
+    ...{ warmup, directions: directions[by], batchSize, seed, shuffle, exact: false },
+    // Probes need none, and pay for what is spent before them.
+    critical: by === 'curvature',
     adam: { ...(betas && { betas }), ...(eps !== undefined && { eps }) },
     ...(optimizer === 'lora+' && { loraPlusRatio: loraPlusRatio ?? loraPlusDefaults.loraPlusRatio }),
   });

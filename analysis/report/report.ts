@@ -9,8 +9,9 @@ import { columnsIn, stepsIn } from '../rates/settings.ts';
 import { byLoss } from '../rates/sweep.ts';
 import { hasCurvature, isUnfinished, limitWords, progressWords } from '../rates/verdict/findings.ts';
 import { renderPage } from './page.ts';
+import { predictorTables } from './predictorTables.ts';
 import type { ReportInput } from './reportInput.ts';
-import { claimTables, methodTable, powerTable, predictorTable, scoreName, spectrumTable } from './tables.ts';
+import { claimTables, methodTable, powerTable, scoreName, spectrumTable } from './tables.ts';
 
 /** All figures of a report, by name. */
 const drawings: Drawings<ReportInput> = {
@@ -64,7 +65,7 @@ export function studyContent(input: ReportInput, figures: Readonly<Record<string
     hasOptimumBySetting: 'optimum-by-setting' in figures,
     hasPanels: (figures['sweep-curve']?.layout.annotations ?? []).length > 0,
     methods: methodTable(prediction),
-    predictors: predictorTable(prediction),
+    predictors: predictorTables(prediction),
     spectrum: spectra.length > 0 ? spectrumTable(spectra) : null,
     hasCurvature: hasCurvature(prediction),
     hasLosses: 'loss-curve' in figures,

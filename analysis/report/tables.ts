@@ -133,7 +133,7 @@ export function methodTable(prediction: Prediction): WordTable {
       (limit === null ? '' : ` Limit: ${limit} the largest learning rate at which that is stable near the start.`) +
       (curvature
         ? ' Fold error: how many times too large or too small the prediction is. Regret: what training at the predicted ' +
-          'rate gives up, read off the measured curve; ≥ where the rate lies outside the sweep. c/λmax has its constant ' +
+          'rate gives up, read off the fitted curve; ≥ where the rate lies outside the sweep. c/λmax has its constant ' +
           'fitted on the other methods, at equal settings where there are any.'
         : ''),
   };
@@ -143,45 +143,6 @@ export function methodTable(prediction: Prediction): WordTable {
 const cliffOfScores = 'below three quarters of the best score';
 const cliffOfShares =
   'a loss 0.4 above that at the optimum, or less than half of what is solved there, with confidence intervals that do not overlap';
-
-/** Every predictor, the baseline of one constant among them. */
-export function predictorTable({ predictors, scoreDirection, equalSettings }: Prediction): WordTable {
-  const used = predictors.filter((predictor) => predictor.count > 0);
-  return {
-    header: [
-      'Predictor',
-      'Slope',
-      'Spearman',
-      'Kendall',
-      'p',
-      'Fold error',
-      'Worst',
-      `Mean regret, ${regretUnit(scoreDirection)}`,
-      'Price',
-      'Predicted',
-    ],
-    rows: used.map((one) => [
-      one.name === 'one-constant' ? 'one-constant (baseline)' : one.name,
-      one.slope === null ? missing : `${one.slope.toFixed(2)}${intervalOf(one.slopeLow, one.slopeHigh)}`,
-      one.spearman?.toFixed(2) ?? missing,
-      one.kendall?.toFixed(2) ?? missing,
-      one.pValue === null ? missing : one.pValue < 0.001 ? '< 0.001' : one.pValue.toFixed(3),
-      formatFold(one.geometricMeanFoldError),
-      formatFold(one.worstFoldError),
-      one.meanRegret?.toFixed(2) ?? missing,
-      one.price === null ? missing : String(Math.round(one.price)),
-      String(one.count),
-    ]),
-    note:
-      `${used.length} predictors were tried, and the best of several flatters itself. Slope: d ln optimum / d ln prediction ` +
-      'with its 95 % interval; the theory says 1. p: permutation test of Kendall’s tau, two-sided. Fold error: geometric ' +
-      'mean. Price: gradients of one batch for a prediction, sweeps of other methods not counted. Slope and ranks belong to the quantity before anything is fitted, so predictors made from λmax share them.' +
-      (equalSettings === null
-        ? ''
-        : ' They are over all configurations; constants are learned from the other methods at equal settings where there are any.'),
-    terms: used.map((one) => [one.name, one.meaning]),
-  };
-}
 
 /** Both ends of each spectrum, with the errors of the sample and of Lanczos, and the thresholds. */
 export function spectrumTable(spectra: readonly ReportSpectrum[]): WordTable {
@@ -254,16 +215,15 @@ function ratioCell(point: PredictionPoint): string {
   return `${value} (${low} to ${high})`;
 }
 
-function regretUnit(direction: 'lower' | 'higher'): string {
+/** In what a regret is told. */
+export function regretUnit(direction: 'lower' | 'higher'): string {
   return direction === 'lower' ? '%' : 'points';
 }
 
 function regretCell(prediction: RatePrediction | undefined): string {
-  return prediction === undefined ? missing : `${prediction.extrapolated ? '≥ ' : ''}${prediction.regret.toFixed(2)}`;
-}
-
-function intervalOf(low: number | null, high: number | null): string {
-  return low === null || high === null ? '' : ` (${low.toFixed(2)} to ${high.toFixed(2)})`;
+  return prediction === undefined
+    ? missing
+    : `${prediction.extrapolated ? '≥ ' : ''}${prediction.curveRegret.toFixed(2)}`;
 }
 
 /** `61.5 % (54.6 to 68.0)` of a share and its confidence interval. */
@@ -272,7 +232,8 @@ export function formatShare({ score, scoreInterval }: Optimum): string {
   return `${share} %${low === undefined ? '' : ` (${low} to ${high})`}`;
 }
 
-function formatFold(value: number | null): string {
+/** A fold error to two decimals, or in powers of ten where it is very large. */
+export function formatFold(value: number | null): string {
   return value === null ? missing : value < 1000 ? value.toFixed(2) : value.toExponential(1);
 }
 

@@ -1,4 +1,4 @@
-import { recommend, ruleOfThumb, trainingRangeTest } from 'lambdamax/analysis';
+import { type Recommendation, recommend, ruleOfThumb, trainingRangeTest } from 'lambdamax/analysis';
 import { type Experiment, type Sought, trainingOf } from './experiment.ts';
 import type { PredictionRecord } from './records.ts';
 
@@ -18,26 +18,36 @@ export async function predictionOf(
 ): Promise<PredictionRecord> {
   const { method, rank } = configuration;
   const began = performance.now();
-  const { learningRate, low, high, gradientEvaluations } = await ask(experiment, configuration, by);
-  const interval = low === undefined || high === undefined ? {} : { low, high };
+  const answer = await ask(experiment, configuration, by);
   const seconds = Number(((performance.now() - began) / 1000).toFixed(1));
-  return { kind: 'prediction', method, rank, by, learningRate, ...interval, gradientEvaluations, seconds };
+  return { kind: 'prediction', method, rank, by, ...answer, seconds };
 }
 
-/** A rate, its interval if it has one, and its price. */
-interface Answer {
-  readonly learningRate: number | null;
-  readonly low?: number;
-  readonly high?: number;
-  readonly gradientEvaluations: number;
-}
+/** A rate, its interval if it has one, its price, and what it was made from. */
+type Answer = Omit<PredictionRecord, 'kind' | 'method' | 'rank' | 'by' | 'seconds'>;
 
 async function ask(experiment: Experiment, configuration: Sought, by: PredictorName): Promise<Answer> {
   const { model, rows } = experiment;
   const run = trainingOf(configuration.steps);
   if (by === 'rule-of-thumb') return { learningRate: ruleOfThumb(model.config), gradientEvaluations: 0 };
   const adapter = await experiment.start(configuration);
-  if (by === 'range-test') return trainingRangeTest(model, adapter, rows, run);
+  if (by === 'range-test') {
+    const { learningRate, gradientEvaluations } = await trainingRangeTest(model, adapter, rows, run);
+    return { learningRate, gradientEvaluations };
+  }
   // Probes keep rows of their own for scoring, and never see those that the sweep is scored on.
-  return recommend(model, adapter, rows, { ...run, by, budget: probeBudget / configuration.steps });
+  const found = await recommend(model, adapter, rows, { ...run, by, budget: probeBudget / configuration.steps });
+  return answerOf(found);
+}
+
+/** What of a recommendation is kept, so that it can be read again with other constants and no new run. */
+function answerOf(found: Recommendation): Answer {
+  const { learningRate, low, high, gradientEvaluations, probes, rounds, alongUpdate, prior } = found;
+  const { learningRate: least, logStandardError, criticalRate } = alongUpdate!.lineSearch;
+  return {
+    ...{ learningRate, low, high, gradientEvaluations },
+    ...(rounds.length > 0 && { probes: [...probes], rounds: [...rounds] }),
+    lineSearch: { learningRate: least, logStandardError, criticalRate },
+    ...(prior && { prior }),
+  };
 }

@@ -28,6 +28,21 @@ const prediction = z.object({
   /** In gradients of one batch. */
   gradientEvaluations: z.number(),
   seconds: z.number(),
+  /** The probe runs in the order in which they were made, and the best rate at each of their lengths; records before November 2026 have none. */
+  probes: z.array(z.object({ learningRate: z.number(), steps: z.number(), score: z.number().nullable() })).optional(),
+  rounds: z
+    .array(z.object({ steps: z.number(), learningRate: z.number(), logError: z.number(), bracketed: z.boolean() }))
+    .optional(),
+  /** Along Adam's update: where the loss is least, and where it is back at its start. */
+  lineSearch: z
+    .object({
+      learningRate: z.number().nullable(),
+      logStandardError: z.number().nullable(),
+      criticalRate: z.number().nullable(),
+    })
+    .optional(),
+  /** The rule of thumb at this adapter. */
+  prior: z.object({ learningRate: z.number(), logError: z.number() }).optional(),
 });
 
 const record = z.discriminatedUnion('kind', [run, prediction]);

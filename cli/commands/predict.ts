@@ -100,21 +100,37 @@ async function keepPrediction(path: string, prediction: Prediction, output: Outp
   }
 }
 
-/** A line for each predictor that had anything to predict from. */
-function predictorTable({ predictors }: Prediction, output: Output): string[] {
+/** A line for each predictor that had anything to predict from, and for one who knew the true best rates. */
+function predictorTable({ predictors, noiseFloor }: Prediction, output: Output): string[] {
+  const used = predictors.filter(({ count }) => count > 0);
+  const isGrouped = used.some(({ equalSettings }) => equalSettings !== null);
   return output.table(
-    ['predictor', 'slope', 'Spearman', 'mean fold', 'worst fold', 'mean regret', 'price'],
-    predictors
-      .filter(({ count }) => count > 0)
-      .map(({ name, slope, spearman, geometricMeanFoldError, worstFoldError, meanRegret, price }) => [
-        name,
-        slope,
-        spearman,
-        geometricMeanFoldError,
-        worstFoldError,
-        meanRegret,
-        price,
+    [
+      ...[
+        'predictor',
+        'slope',
+        'Spearman',
+        ...(isGrouped ? ['fold, equal settings', 'fold, over all'] : ['mean fold']),
+      ],
+      ...['low', 'high', 'worst fold', 'regret', 'regret of the best measured', 'price'],
+    ],
+    [
+      ...used.map((one) => [
+        ...[one.name, one.slope, one.spearman],
+        ...(isGrouped
+          ? [one.equalSettings!.geometricMeanFoldError, one.overAll!.geometricMeanFoldError]
+          : [one.geometricMeanFoldError]),
+        ...[one.low, one.high, one.worstFoldError, one.curveRegret?.value ?? null, one.meanRegret, one.price],
       ]),
+      ...(noiseFloor === null
+        ? []
+        : [
+            [
+              ...['true optimum', null, null, ...(isGrouped ? [noiseFloor.foldError] : []), noiseFloor.foldError],
+              ...[noiseFloor.low, noiseFloor.high, null, noiseFloor.regret, null, null],
+            ],
+          ]),
+    ],
   );
 }
 

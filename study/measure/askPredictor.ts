@@ -50,6 +50,7 @@ async function measure(
       ? {}
       : {
           'line-search': alongUpdate.lineSearch.learningRate,
+          'critical-rate': alongUpdate.lineSearch.criticalRate,
           'update-curvature': alongUpdate.quadraticRate?.value ?? null,
         };
   return { rates: { [predictor]: learningRate, ...along }, gradientEvaluations };

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { groupsOf } from '../../analysis/rates/groups.ts';
 import type { Prediction } from '../../analysis/rates/prediction.ts';
 import { predict } from '../../analysis/rates/predictor.ts';
-import { type PredictorPoint, predictorRules } from '../../analysis/rates/predictorRules.ts';
+import { type PredictorPoint, predictorRules } from '../../analysis/rates/predictors/rules.ts';
 import type { Sweep } from '../../analysis/rates/sweep.ts';
 import { evidenceAtEqualSettings, evidenceOverAll } from '../../analysis/rates/verdict/evidence.ts';
 import { randomStream } from '../../compute/random.ts';
@@ -155,7 +155,10 @@ for (let seed = 0; seed < 20; seed++)
     );
     const rules = predictorRules(points);
     const find = (name: string) => rules.find((rule) => rule.name === name)!;
-    const compared = { calibrated: find('two-over-lambda-calibrated'), constant: find('one-constant') };
+    const compared = {
+      calibrated: { power: find('two-over-lambda-calibrated'), root: find('root-lambda-calibrated') },
+      constant: find('one-constant'),
+    };
     const within = evidenceAtEqualSettings(points, groupsOf(points), compared, 0);
     const sweep = plantedSweep(
       points.map(({ method, lambdaMax, optimum }) => ({ method, optimum, lambdaMax: lambdaMax! })),
@@ -163,7 +166,8 @@ for (let seed = 0; seed < 20; seed++)
     );
     const over = evidenceOverAll(points, predict(sweep).predictors[0]!, compared);
     assert.is(within.orders, over.orders);
-    for (const key of ['calibrated', 'constant'] as const) near(within[key], over[key]);
+    near(within.constant, over.constant);
+    for (const key of ['power', 'root'] as const) near(within.calibrated[key], over.calibrated[key]);
   });
 
 test('the order in which configurations stand changes nothing', () => {

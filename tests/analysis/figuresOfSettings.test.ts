@@ -153,7 +153,7 @@ test('the page has the claims at equal settings first, a column for each setting
   );
   assert.equal(
     claimTables(prediction).map(({ table }) => table.rows.length),
-    [3, 2],
+    [4, 3],
   );
 });
 
@@ -162,7 +162,7 @@ test('a sweep at one setting has one table of claims, without a heading, and not
   const single = predict(plantedSweep(planted, { rates: grid(1e-4, 2, 8) }));
   assert.equal(
     claimTables(single).map(({ heading, table }) => [heading, table.rows.length]),
-    [['', 3]],
+    [['', 4]],
   );
   assert.equal(methodTable(single).header.slice(0, 2), ['Configuration', 'Optimum']);
 });

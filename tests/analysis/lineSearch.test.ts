@@ -91,6 +91,48 @@ test('a loss that falls for ever ends at the largest number of rates', async () 
   assert.is(learningRate, 2 ** 9);
 });
 
+for (const start of [1e-7, 4e-3, 1, 1e4])
+  test(`the critical rate of a quadratic is twice that of its minimum, from ${start}`, async () => {
+    const { learningRate, criticalRate } = await lineSearch(quadratics([1, 100], [3, 500]), { start, critical: true });
+    assertClose([learningRate!, criticalRate!], [4 / 600, 8 / 600], 1e-6, 'rates');
+  });
+
+test('the critical rate of another loss is where it is back at its start, to 5 %, for two or three rates more', async () => {
+  // 3 - 2 t exp(-100 t) + 8 t^2: back at 3 where exp(-100 t) = 4 t.
+  const loss = async (t: number) => [3 - 2 * t * Math.exp(-100 * t) + 8 * t ** 2];
+  for (const start of [1e-3, 7e-3, 5e-2]) {
+    const alone = await lineSearch(loss, { start });
+    const { criticalRate, learningRate, evaluations } = await lineSearch(loss, { start, critical: true });
+    assert.is(alone.criticalRate, null);
+    assert.is(learningRate, alone.learningRate);
+    assert.ok(Math.abs(Math.exp(-100 * criticalRate!) / (4 * criticalRate!) - 1) < 0.15, `${criticalRate}`);
+    assert.ok(evaluations <= alone.evaluations + 4, `${evaluations} for ${alone.evaluations}`);
+  }
+});
+
+test('beside a cliff the critical rate lies within a step of it, and without a lower loss or an end there is none', async () => {
+  const cliff = async (t: number) => [t > 8.5e-3 ? Number.NaN : 3 - t];
+  const { criticalRate } = await lineSearch(cliff, { start: 1e-3, critical: true });
+  assertClose([criticalRate!], [8.5e-3], 0.25, 'cliff');
+  for (const loss of [quadratics([-1, 100]), async (t: number) => [-t]])
+    assert.is((await lineSearch(loss, { start: 1e-2, mostRates: 12, critical: true })).criticalRate, null);
+});
+
+test('the rates of a step along Adam in other units are those rates in other units: a change of scale', async () => {
+  const scale = 4;
+  const loss = async (t: number) => [3 - 2 * t * Math.exp(-100 * t) + 8 * t ** 2];
+  const [one, other] = [
+    await lineSearch(loss, { start: 1e-3, critical: true }),
+    await lineSearch((t) => loss(t * scale), { start: 1e-3 / scale, critical: true }),
+  ];
+  assertClose(
+    [other.learningRate! * scale, other.criticalRate! * scale],
+    [one.learningRate!, one.criticalRate!],
+    1e-12,
+    'rates',
+  );
+});
+
 for (const start of [0, -1e-3, Number.NaN, Number.POSITIVE_INFINITY])
   test(`a start of ${start} is refused`, () =>
     throwsClearly(() => lineSearch(quadratics([1, 1]), { start }), /start of a line search/, /a positive rate/));

@@ -43,7 +43,7 @@ test('one page with the verdict, three figures, all tables and the command, and 
   for (const name of names) assert.ok(own.includes(`<th scope="row">${name}</th>`));
   for (const one of input.prediction.predictors) assert.ok(own.includes(one.name));
   assert.ok(own.includes('one-constant (baseline)'));
-  assert.ok(own.includes('6 predictors were tried'));
+  assert.ok(own.includes('9 predictors were tried'));
   assert.ok(own.includes('npx lambdamax study') && own.includes('fixtures/base') && own.includes('0.1.0'));
   assert.equal(faultsOf(html), []);
   assert.ok(html.length > 3e6, 'plotly.js is inside');

@@ -55,6 +55,7 @@ test('each predictor is asked once, and again only if what it depends on has cha
     assert.ok(rates.probes! > 0);
     assert.ok(gradientEvaluations <= 4 * 16);
     assert.equal(Object.keys(first.by.get('curvature')!.rates).sort(), [
+      'critical-rate',
       'curvature',
       'line-search',
       'update-curvature',

@@ -1,6 +1,7 @@
 import { geometricMean } from '../../../numerics/statistics.ts';
 import { count, fold, signed, times } from '../format.ts';
 import type { Claim, Findings } from '../prediction.ts';
+import type { ScaleLaw } from '../scaleLaw.ts';
 import type { CurvatureEvidence } from './evidence.ts';
 import { isUnfinished, limitWords } from './findings.ts';
 
@@ -14,13 +15,19 @@ const significance = 0.05;
 const agreementFactor = 2;
 
 /**
- * The three claims, each judged by its own numbers: one can hold while another fails. Order and power are judged by this evidence, over
+ * The claims, each judged by its own numbers: one can hold while another fails. Order and powers are judged by this evidence, over
  * all configurations or at equal settings; the threshold is judged for each configuration by itself.
  */
 export function claimsOf(findings: Findings, evidence: CurvatureEvidence): Claim[] {
   // Each rests on the optima or the breaking rates of all configurations.
   const mayChange = isUnfinished(findings);
-  return [orderClaim(evidence), powerClaim(evidence), thresholdClaim(findings)].map((claim) => ({
+  const { scaleLaw } = findings;
+  return [
+    orderClaim(evidence),
+    powerClaim(evidence, 'power', scaleLaw),
+    powerClaim(evidence, 'root', scaleLaw),
+    thresholdClaim(findings),
+  ].map((claim) => ({
     ...claim,
     mayChange,
   }));
@@ -52,22 +59,39 @@ function orderClaim(evidence: CurvatureEvidence): JudgedClaim {
     : { ...common, answer: 'no', evidence: numbers };
 }
 
-function powerClaim(evidence: CurvatureEvidence): JudgedClaim {
-  const { line, calibrated, constant, configurations, groups, constantWords } = evidence;
-  const common = {
-    name: 'power',
+/** The two powers of 1 / lambda_max that a change of scale allows: gradient descent's and Adam's. */
+const laws = {
+  power: {
+    exponent: 1,
     question: 'Does the best rate go as 1/lambda_max?',
+    formula: 'c/lambda_max',
     meaning:
-      'Whether the exponent is -1: the slope of ln optimum against ln(1/lambda_max) should be 1, and c/lambda_max should predict a method left out better than one constant for all does.',
-  } as const;
+      'Whether the exponent is -1: the slope of ln optimum against ln(1/lambda_max) should be 1, and c/lambda_max should predict a method left out better than one constant for all does. A change of scale allows it for gradient descent.',
+  },
+  root: {
+    exponent: 0.5,
+    question: 'Does the best rate go as 1/sqrt(lambda_max)?',
+    formula: 'c/sqrt(lambda_max)',
+    meaning:
+      'Whether the exponent is -1/2: that slope should be 0.5, and c/sqrt(lambda_max) should predict a method left out better than one constant for all does. A change of scale allows no other exponent for Adam and AdamW.',
+  },
+} as const;
+
+function powerClaim(evidence: CurvatureEvidence, name: keyof typeof laws, law: ScaleLaw | null): JudgedClaim {
+  const { line, constant, configurations, groups, constantWords } = evidence;
+  const calibrated = evidence.calibrated[name];
+  const { exponent, formula, question, meaning } = laws[name];
+  const common = { name, question, meaning };
   if (line === null || calibrated === null || constant === null) {
     return { ...common, answer: 'cannot tell', evidence: tooFewCurvatures(evidence) };
   }
   const { slope, slopeLow, slopeHigh } = line;
   const interval = slopeLow === null ? '' : ` (95 % interval ${slopeLow.toFixed(2)} to ${slopeHigh!.toFixed(2)})`;
   const than = calibrated < constant ? 'better than' : 'no better than';
+  const belongs =
+    law === null ? '' : law.exponent === exponent ? ' of this optimizer' : ', which is not this optimizer’s,';
   const numbers =
-    `the optimum goes as (1/lambda_max)^${slope.toFixed(2)}${interval} where the theory says 1, and c/lambda_max predicts ` +
+    `the optimum goes as (1/lambda_max)^${slope.toFixed(2)}${interval} where this law${belongs} says ${exponent}, and ${formula} predicts ` +
     `a method left out to a factor ${fold(calibrated)}, ${than} ${constantWords} (${fold(constant)})`;
   if (configurations - (groups - 1) < fewestToJudge)
     return {
@@ -77,7 +101,7 @@ function powerClaim(evidence: CurvatureEvidence): JudgedClaim {
     };
   if (slopeLow === null || slopeHigh === null) return { ...common, answer: 'cannot tell', evidence: numbers };
   const rounding = 1e-6; // an exact law has an interval of no width
-  const holds = slopeLow - rounding <= 1 && 1 <= slopeHigh + rounding;
+  const holds = slopeLow - rounding <= exponent && exponent <= slopeHigh + rounding;
   const isTold = slopeLow > rounding;
   const answer = !holds ? 'no' : isTold && calibrated < constant ? 'yes' : 'cannot tell';
   return { ...common, answer, evidence: numbers };

@@ -3,7 +3,7 @@ import { fitLineWithin, foldError, geometricMean, type SharedSlope } from '../..
 import { count } from '../format.ts';
 import type { SettingsGroup } from '../groups.ts';
 import type { PredictorSummary } from '../prediction.ts';
-import { type Others, othersAnywhere, type PredictorPoint, type PredictorRule } from '../predictorRules.ts';
+import { type Others, othersAnywhere, type PredictorPoint, type PredictorRule } from '../predictors/rules.ts';
 
 /** What the claims about order and power rest on. */
 export interface CurvatureEvidence {
@@ -18,16 +18,16 @@ export interface CurvatureEvidence {
   readonly order: { readonly spearman: number; readonly kendall: number; readonly pValue: number } | null;
   /** d ln optimum / d ln(1/lambda_max). */
   readonly line: SharedSlope | null;
-  /** How far off c / lambda_max and a constant are for a method left out: geometric means of fold errors. */
-  readonly calibrated: number | null;
+  /** How far off c / lambda_max, c / sqrt(lambda_max) and a constant are for a method left out: geometric means of fold errors. */
+  readonly calibrated: Readonly<Record<'power' | 'root', number | null>>;
   readonly constant: number | null;
   /** `one constant for all`. */
   readonly constantWords: string;
 }
 
-/** The rules that the power claim compares. */
+/** The rules that the claims about powers compare. */
 interface ComparedRules {
-  readonly calibrated: PredictorRule;
+  readonly calibrated: Readonly<Record<'power' | 'root', PredictorRule>>;
   readonly constant: PredictorRule;
 }
 
@@ -48,7 +48,10 @@ export function evidenceOverAll(
     ...{ configurations: n, groups: 1, where: `over ${count(n, 'configuration')}`, orders: factorial(n) },
     order: kendall === null || spearman === null || pValue === null ? null : { kendall, spearman, pValue },
     line: slope === null ? null : { slope, slopeLow, slopeHigh },
-    calibrated: meanFold(rules.calibrated, points, others),
+    calibrated: {
+      power: meanFold(rules.calibrated.power, points, others),
+      root: meanFold(rules.calibrated.root, points, others),
+    },
     constant: meanFold(rules.constant, points, others),
     constantWords: 'one constant for all',
   };
@@ -88,7 +91,10 @@ export function evidenceAtEqualSettings(
     orders: compared.reduce((product, { length }) => product * factorial(length), 1),
     order: tau === null || rho === null ? null : { kendall: tau.value, spearman: rho, pValue: tau.pValue },
     line: fitLineWithin(logs),
-    calibrated: meanFold(rules.calibrated, members, others),
+    calibrated: {
+      power: meanFold(rules.calibrated.power, members, others),
+      root: meanFold(rules.calibrated.root, members, others),
+    },
     constant: meanFold(rules.constant, members, others),
     constantWords: 'one constant for each group',
   };

@@ -39,6 +39,9 @@ export function withCurvature(points: readonly PredictionPoint[]): PredictionPoi
 }
 
 /** How the predictor of this name did. */
-export function predictorNamed(predictors: readonly PredictorSummary[], name: string): PredictorSummary | undefined {
+export function predictorNamed<Named extends Pick<PredictorSummary, 'name'>>(
+  predictors: readonly Named[],
+  name: string,
+): Named | undefined {
   return predictors.find((predictor) => predictor.name === name);
 }

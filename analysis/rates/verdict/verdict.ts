@@ -1,5 +1,5 @@
 import { capital, count, listed } from '../format.ts';
-import type { Claim, Findings, Prediction, PredictionPoint } from '../prediction.ts';
+import type { Claim, Findings, Prediction, PredictionPoint, PredictorSummary } from '../prediction.ts';
 import { haveOtherScores, stepsIn } from '../settings.ts';
 import { hasCurvature, predictorNamed, progressWords } from './findings.ts';
 import { groupWords, powerSentences, ratioSentences } from './settingsWords.ts';
@@ -16,6 +16,11 @@ const lead: Record<Claim['name'], Record<Claim['answer'], string>> = {
     no: 'the best rate does not go as 1/lambda_max',
     'cannot tell': 'whether the best rate goes as 1/lambda_max cannot be told',
   },
+  root: {
+    yes: 'the best rate goes as 1/sqrt(lambda_max)',
+    no: 'the best rate does not go as 1/sqrt(lambda_max)',
+    'cannot tell': 'whether the best rate goes as 1/sqrt(lambda_max) cannot be told',
+  },
   threshold: {
     yes: 'the limit of stability is where training breaks',
     no: 'the limit of stability is not where training breaks',
@@ -24,13 +29,14 @@ const lead: Record<Claim['name'], Record<Claim['answer'], string>> = {
 };
 
 /**
- * One paragraph: the setting, the three claims, first at equal settings and then over all where that differs, how the optima move with
+ * One paragraph: the setting, the law of the optimizer in use, the claims, first at equal settings and then over all where that differs, how the optima move with
  * the settings, what the optima and peaks are, and what limits all this.
  */
 export function verdictOf(findings: Findings, judged: Pick<Prediction, 'claims' | 'equalSettings'>): string {
   return [
     setting(findings),
     ...unfinished(findings),
+    ...(hasCurvature(findings) ? lawSentences(findings) : []),
     ...(hasCurvature(findings)
       ? claimSentences(findings, judged)
       : ['No lambda_max was given, so that nothing is said about curvature.']),
@@ -68,6 +74,16 @@ function claimSentences({ points }: Findings, { claims, equalSettings }: Pick<Pr
   ];
 }
 
+/** Which power the optimizer in use can have at all. */
+function lawSentences({ scaleLaw }: Findings): string[] {
+  if (scaleLaw === null) return [];
+  const { exponent, optimizers } = scaleLaw;
+  const [law, not] = exponent === 1 ? ['1/lambda_max', '1/sqrt(lambda_max)'] : ['1/sqrt(lambda_max)', '1/lambda_max'];
+  return [
+    `Where nothing but the scale of the parameters changes, the best rate of ${optimizers.join(' and ')} goes as ${law} and not as ${not}.`,
+  ];
+}
+
 /** How far the study is, and what may still change. */
 function unfinished(findings: Findings): string[] {
   const words = progressWords(findings);
@@ -75,24 +91,54 @@ function unfinished(findings: Findings): string[] {
   const { notBegun, points } = findings;
   const open = points.filter((point) => point.isUnfinished).map(({ configuration }) => configuration);
   return [
-    `${words}, and grids may still be extended: ${hasCurvature(findings) ? 'all three claims' : 'all that is said here'} may still change` +
+    `${words}, and grids may still be extended: ${hasCurvature(findings) ? 'all claims' : 'all that is said here'} may still change` +
       `${open.length === 0 ? '' : `, and the best rates of ${listed(open)}`}.`,
     ...(notBegun.length === 0 ? [] : [`No run is done of ${listed(notBegun)}.`]),
   ];
 }
 
-/** Which predictor came closest, beside the baseline, and among how many: the best of many flatters itself. */
-function closest({ predictors, points }: Findings, { equalSettings }: Pick<Prediction, 'equalSettings'>): string[] {
+/**
+ * Which predictor came closest, at equal settings first and then over all, beside the baseline, and among how many: the best of many
+ * flatters itself. Then how close one could come who knew the true best rates.
+ */
+function closest(findings: Findings, { equalSettings }: Pick<Prediction, 'equalSettings'>): string[] {
+  const { predictors, points, noiseFloor } = findings;
+  const isAtEqual = equalSettings !== null && groupWords(equalSettings.groups, points) !== null;
+  const said = isAtEqual
+    ? [
+        ...closestAmong(
+          predictors.map((one) => ({ ...one, ...one.equalSettings })),
+          ' at equal settings',
+        ),
+        ...closestAmong(
+          predictors.map((one) => ({ ...one, ...one.overAll })),
+          ' over all',
+        ),
+      ]
+    : closestAmong(predictors, ' for all');
+  if (said.length === 0 || noiseFloor === null) return said;
+  const { foldError, low, high } = noiseFloor;
+  return [
+    ...said,
+    `One who knew the true best rates would be ${foldError.toFixed(2)} off (${low.toFixed(2)} to ${high.toFixed(2)}), by the noise of these runs.`,
+  ];
+}
+
+function closestAmong(
+  predictors: readonly Pick<PredictorSummary, 'name' | 'geometricMeanFoldError' | 'overConstant'>[],
+  where: string,
+): string[] {
   const judged = predictors.filter(({ geometricMeanFoldError }) => geometricMeanFoldError !== null);
   const best = judged.toSorted((a, b) => a.geometricMeanFoldError! - b.geometricMeanFoldError!)[0];
-  const constant = predictorNamed(predictors, 'one-constant')?.geometricMeanFoldError;
+  const constant = predictorNamed(judged, 'one-constant')?.geometricMeanFoldError;
   if (best === undefined || constant == null || judged.length < 2) return [];
-  const isAtEqual = equalSettings !== null && groupWords(equalSettings.groups, points) !== null;
-  const oneConstant = !isAtEqual ? 'one constant for all' : 'one constant at equal settings';
-  if (best.name === 'one-constant') return [`None of ${judged.length} predictors came closer than ${oneConstant}.`];
-  const [off, baseline] = [best.geometricMeanFoldError!, constant].map((fold) => fold.toFixed(2));
+  if (best.name === 'one-constant')
+    return [`None of ${judged.length} predictors came closer than one constant${where}.`];
+  const [off, baseline] = [best.geometricMeanFoldError!, constant].map((one) => one.toFixed(2));
+  const { low, high } = best.overConstant ?? { low: null, high: null };
+  const doubt = low === null || high === null || low > 1 ? '' : ', a difference that may be chance';
   return [
-    `Of ${judged.length} predictors tried ${best.name} came closest: a factor ${off} off in the mean, where ${oneConstant} is ${baseline} off.`,
+    `Of ${judged.length} predictors tried ${best.name} came closest${where === ' for all' ? '' : where}: a factor ${off} off in the mean, where one constant${where} is ${baseline} off${doubt}.`,
   ];
 }
 

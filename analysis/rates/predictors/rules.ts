@@ -1,5 +1,5 @@
-import { fitLine, fitLineWithin, geometricMean, mean } from '../../numerics/statistics.ts';
-import { type Configured, groupsOf, isLora, loraOf, otherMethodsAt, type SettingsGroup } from './groups.ts';
+import { fitLine, fitLineWithin, geometricMean, mean } from '../../../numerics/statistics.ts';
+import { type Configured, groupsOf, isLora, loraOf, otherMethodsAt, type SettingsGroup } from '../groups.ts';
 
 /** What the rules know of a configuration: its measured optimum, its curvature and further predicted rates. */
 export interface PredictorPoint extends Configured {
@@ -50,6 +50,9 @@ const lambdaMaxPrice = 'lambda-max';
 const twoOverLambda = (point: PredictorPoint): number | null =>
   point.lambdaMax !== null && point.lambdaMax > 0 ? 2 / point.lambdaMax : null;
 
+const rootOfLambda = (point: PredictorPoint): number | null =>
+  point.lambdaMax !== null && point.lambdaMax > 0 ? 1 / Math.sqrt(point.lambdaMax) : null;
+
 const curvatureRules: readonly PredictorRule[] = [
   {
     name: 'two-over-lambda',
@@ -59,20 +62,18 @@ const curvatureRules: readonly PredictorRule[] = [
     paidFor: lambdaMaxPrice,
   },
   calibrated('two-over-lambda', 'c / lambda_max', twoOverLambda, lambdaMaxPrice),
-  {
-    name: 'relative-to-lora',
-    meaning:
-      "the paper's rule, optimum(lora) lambda_max(lora) / lambda_max(method). LoRA itself, at the same settings, is its anchor and is not counted.",
+  toLora('relative-to-lora', "the paper's rule, optimum(lora) lambda_max(lora) / lambda_max(method)", {
     quantity: twoOverLambda,
     paidFor: lambdaMaxPrice,
-    predict: (point, { lora }) => {
-      const own = twoOverLambda(point);
-      const anchor = lora && twoOverLambda(lora);
-      return lora === undefined || anchor == null || own === null || isLora(point)
-        ? null
-        : (lora.optimum * own) / anchor;
-    },
+  }),
+  {
+    ...calibrated('1/sqrt(lambda_max)', 'c / sqrt(lambda_max)', rootOfLambda, lambdaMaxPrice),
+    name: 'root-lambda-calibrated',
   },
+  toLora('root-lambda-to-lora', 'optimum(lora) sqrt(lambda_max(lora) / lambda_max(method))', {
+    quantity: rootOfLambda,
+    paidFor: lambdaMaxPrice,
+  }),
   {
     name: 'fitted-exponent',
     meaning:
@@ -87,6 +88,9 @@ const curvatureRules: readonly PredictorRule[] = [
   },
 ];
 
+/** The further rates that come from curvature: each is held against LoRA's too, where settings that it does not see drop out. */
+const curvatureRates: readonly string[] = ['adam-threshold', 'critical-rate', 'line-search', 'update-curvature'];
+
 const constantRules: readonly PredictorRule[] = [
   {
     name: 'one-constant',
@@ -98,6 +102,14 @@ const constantRules: readonly PredictorRule[] = [
       const known = nearest(others, () => true);
       return known.length === 0 ? null : geometricMean(known.map((other) => other.optimum));
     },
+  },
+  {
+    name: 'same-as-lora',
+    meaning:
+      "the baseline of all that is set against LoRA: LoRA's best rate at the same settings, no curvature. LoRA itself is not counted.",
+    quantity: null,
+    paidFor: null,
+    predict: (point, { lora }) => (lora === undefined || isLora(point) ? null : lora.optimum),
   },
   {
     name: 'default-2e-4',
@@ -113,6 +125,7 @@ const meanings: Readonly<Record<string, string>> = {
   'adam-threshold':
     "Adam's limit of stability, 38 / lambda_max(P^-1/2 H P^-1/2) at beta1 = 0.9, P after a warm-up. Nothing is fitted.",
   curvature: "recommend by curvature: from a line search along Adam's update, and the rule of thumb. No run.",
+  'critical-rate': "the rate at which one step of Adam's leaves the loss where it was. Nothing is fitted.",
   'line-search': "the rate at which one step of Adam's lowers the loss most. Nothing is fitted.",
   'update-curvature': "g'u / u'Gu along Adam's update u: where the Gauss-Newton model of the loss is least.",
   probes: 'recommend by probes: from short runs of the same schedule, extrapolated to the length of the run.',
@@ -131,6 +144,9 @@ export function predictorRules(points: readonly PredictorPoint[]): PredictorRule
       return [
         { name, meaning, quantity, predict: quantity, paidFor: name },
         calibrated(name, `c times ${name}`, quantity, name),
+        ...(curvatureRates.includes(name)
+          ? [toLora(`${name}-to-lora`, `optimum(lora) ${name}(method) / ${name}(lora)`, { quantity, paidFor: name })]
+          : []),
       ];
     }),
     ...constantRules,
@@ -203,6 +219,27 @@ function calibrated(
       const known = nearest(others, (other) => quantity(other) !== null);
       if (own === null || known.length === 0) return null;
       return own * geometricMean(known.map((other) => other.optimum / quantity(other)!));
+    },
+  };
+}
+
+/** LoRA's best rate at the same settings times what a quantity is over LoRA's. */
+function toLora(
+  name: string,
+  formula: string,
+  { quantity, paidFor }: { readonly quantity: (point: PredictorPoint) => number | null; readonly paidFor: string },
+): PredictorRule {
+  return {
+    name,
+    meaning: `${formula}. LoRA itself, at the same settings, is its anchor and is not counted.`,
+    quantity,
+    paidFor,
+    predict: (point, { lora }) => {
+      const own = quantity(point);
+      const anchor = lora && quantity(lora);
+      return lora === undefined || anchor == null || own === null || isLora(point)
+        ? null
+        : (lora.optimum * own) / anchor;
     },
   };
 }
