@@ -91,11 +91,12 @@ export async function measureSpectrum(
     ...(warmed && loraPlusRatio !== undefined ? { rateFactors: warmed.rateFactors } : {}),
     onStage: (stage) => stages.show(stage),
     onMemory: (memory) => sayMemory(memory, output),
-    onStep: ({ products, lambdaMax, expected }) =>
-      stages.show(
-        { name: 'products', done: products, total: expected() + productsAfter },
-        `lambda_max ${shortNumber(lambdaMax.value)}`,
-      ),
+    onStep({ products, lambdaMax, expected }) {
+      // What nobody sees need not be foreseen, which takes as long as some products.
+      if (output.quiet) return;
+      const total = expected() + productsAfter;
+      stages.show({ name: 'products', done: products, total }, `lambda_max ${shortNumber(lambdaMax.value)}`);
+    },
   }).finally(stages.stop);
   const { requireFiniteLoss } = await import('../../training/finiteLoss.ts');
   await requireFiniteLoss(model, 'loss whose curvature is measured', result.loss);

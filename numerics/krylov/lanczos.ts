@@ -1,5 +1,5 @@
 import { lanczosDefaults } from './defaults.ts';
-import { expectedSteps } from './expectedProducts.ts';
+import { forecast } from './expectedProducts.ts';
 import { explore } from './explore.ts';
 import type { SymmetricOperator } from './operator.ts';
 import type { Outcome } from './outcome.ts';
@@ -18,7 +18,7 @@ export interface LanczosProgress {
   readonly products: number;
   readonly lambdaMax: EndValue;
   readonly lambdaMin: EndValue;
-  /** The products that the search will have taken in the end, as `expectedSteps` foresees it; worked out when it is asked for. */
+  /** The products that the search will have taken in the end, as `forecast` foresees it; worked out when it is asked for. */
   expected(): number;
 }
 
@@ -86,6 +86,7 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
     const krylov = new Tridiagonalisation(operator, start, previous);
     if (!krylov.canStep) break;
     let ritz: Record<End, EndCoordinates> | undefined;
+    const expectedSteps = forecast({ wanted, tolerance, most: maxSteps - products });
     const explored = await explore(krylov, {
       before: products,
       maxSteps,
@@ -103,7 +104,7 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
           expected: () =>
             isEnough || !krylov.canStep
               ? soFar
-              : before + expectedSteps(krylov, { wanted, tolerance, most: maxSteps - before }),
+              : before + expectedSteps(krylov),
         });
         return isEnough;
       },
