@@ -12,7 +12,7 @@ import { type FileOutcome, runFiles } from './testFiles.ts';
 const tiers = {
   nightly: () => true,
   all: (path) => !path.includes('.nightly.'),
-  usual: (path) => !/\.(nightly|slow)\./.test(path),
+  usual: (path) => !/\.(nightly|slow|long)\./.test(path),
   fast: (path) => !/\.(nightly|slow|long)\.|^(cli|bench)\//.test(path),
 } satisfies Record<string, (path: string) => boolean>;
 const isTier = (name: string): name is keyof typeof tiers => name in tiers;
