@@ -101,10 +101,7 @@ export async function lanczos(operator: SymmetricOperator, options: LanczosOptio
           products: soFar,
           lambdaMax: progressOf(ends.largest),
           lambdaMin: progressOf(ends.smallest),
-          expected: () =>
-            isEnough || !krylov.canStep
-              ? soFar
-              : before + expectedSteps(krylov),
+          expected: () => (isEnough || !krylov.canStep ? soFar : before + expectedSteps(krylov)),
         });
         return isEnough;
       },
