@@ -24,6 +24,8 @@ export function parse(argv: readonly string[]) {
         dir: text,
         stored: flag,
         steps: text,
+        set: text,
+        seeds: text,
         methods: text,
         ranks: text,
         model: text,

@@ -14,6 +14,7 @@ import { profile, profiled, profileLines } from './profile.ts';
 import { real } from './real/real.ts';
 import { realLines } from './real/rows.ts';
 import { type Part, parts } from './real/subjects.ts';
+import { type SetName, setNamed } from './recommend/configurations.ts';
 import { recommended, recommendLines } from './recommend.ts';
 import { tables } from './rows.ts';
 import { soak, soakLines } from './soak.ts';
@@ -39,8 +40,11 @@ interface BenchOptions extends HvpOptions {
   readonly folder: string | undefined;
   readonly stored: boolean;
   readonly steps: readonly number[];
-  readonly methods: readonly string[];
-  readonly ranks: readonly number[];
+  readonly set: SetName;
+  readonly seeds: readonly number[];
+  /** Undefined: all of the set. */
+  readonly methods: readonly string[] | undefined;
+  readonly ranks: readonly number[] | undefined;
   readonly model: string | undefined;
   readonly data: string | undefined;
   readonly parts: readonly string[];
@@ -136,8 +140,11 @@ const benches: Readonly<Record<string, Bench>> = {
   },
   recommend: {
     threads: '1',
-    async run({ folder, stored, steps, methods, ranks, threads, model }, say) {
-      const options = { stored, steps, methods, ranks, threads: threads[0]!, ...(model !== undefined && { model }) };
+    async run({ folder, stored, set, seeds, steps, methods, ranks, threads, model }, say) {
+      const options = {
+        ...{ stored, set, seeds, steps, threads: threads[0]! },
+        ...{ ...(methods && { methods }), ...(ranks && { ranks }), ...(model !== undefined && { model }) },
+      };
       const found = await recommended({ ...options, folder: folder ?? own('fixtures/results') }, say);
       return { json: found, lines: recommendLines(found) };
     },
@@ -200,8 +207,10 @@ async function main(argv: readonly string[]): Promise<void> {
       folder: values.dir,
       stored: values.stored === true,
       steps: list(values.steps ?? '100,1000').map((steps) => number('steps', steps)),
-      methods: list(values.methods ?? 'lora,dora,pissa,olora,lora-ga'),
-      ranks: list(values.ranks ?? '2,8,32').map((rank) => number('ranks', rank)),
+      set: setNamed(values.set ?? 'tuned'),
+      seeds: list(values.seeds ?? '1').map((seed) => number('seeds', seed)),
+      methods: values.methods === undefined ? undefined : list(values.methods),
+      ranks: values.ranks === undefined ? undefined : list(values.ranks).map((rank) => number('ranks', rank)),
       model: values.model,
       data: values.data,
       parts: list(values.parts ?? parts.join(',')),

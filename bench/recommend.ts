@@ -1,19 +1,32 @@
 import { join } from 'node:path';
-import { runStudy } from 'lambdamax/study';
 import { bundledModel } from './bundledModel.ts';
-import { alpha, batchSize, type Experiment, openExperiment, type Sought, seed } from './recommend/experiment.ts';
+import {
+  configurationsOf,
+  fileNames,
+  nameOf,
+  type SetName,
+  type Sought,
+  type SoughtAdapter,
+} from './recommend/configurations.ts';
+import { curvatureOf } from './recommend/curvature.ts';
+import { type Experiment, openExperiment } from './recommend/experiment.ts';
 import { type Findings, findingsOf } from './recommend/findings.ts';
 import { predictionOf, predictors } from './recommend/predictions.ts';
 import { ofConfiguration, RecordFile } from './recommend/records.ts';
+import { sweepFirst, sweepFurther } from './recommend/sweeps.ts';
 import { aligned } from './rows.ts';
 
 /** What is asked of `bench -- recommend`. */
 export interface RecommendBenchOptions {
   /** Where the runs are written down, and found again. */
   readonly folder: string;
+  readonly set: SetName;
   readonly steps: readonly number[];
-  readonly methods: readonly string[];
-  readonly ranks: readonly number[];
+  /** Only configurations with one of these; absent: all of the set. */
+  readonly methods?: readonly string[];
+  readonly ranks?: readonly number[];
+  /** The first one is that of the predictions and of the whole sweep, the others run near its best rate. */
+  readonly seeds: readonly number[];
   readonly threads: number;
   /** Only what lies in the folder counts; nothing is run. */
   readonly stored: boolean;
@@ -22,34 +35,52 @@ export interface RecommendBenchOptions {
 }
 
 /**
- * `recommend` against full sweeps: for each method, rank and length the predictions, then a study of each length. What the folder
- * has is not made again, so that it may be stopped at any time.
+ * `recommend` against full sweeps: for each configuration of a set and each length curvature and predictions, then the sweep. What
+ * the folder has is not made again, so that it may be stopped at any time.
  */
 export async function recommended(options: RecommendBenchOptions, say: (line: string) => void): Promise<Findings[]> {
   if (!options.stored) await makeMissing(options, say);
   const found: Findings[] = [];
   for (const steps of options.steps) {
-    const { runs, predictions } = await new RecordFile(options.folder, steps).read();
-    if (runs.length > 0) found.push(findingsOf(steps, { runs, predictions }));
+    const records = await new RecordFile(options.folder, fileNames[options.set], steps).read();
+    if (records.runs.length > 0) found.push(findingsOf(steps, records));
   }
   return found;
 }
 
 async function makeMissing(
-  { folder, steps: lengths, methods, ranks, threads, model = bundledModel }: RecommendBenchOptions,
+  { folder, set, steps: lengths, methods, ranks, seeds, threads, model = bundledModel }: RecommendBenchOptions,
   say: (line: string) => void,
 ): Promise<void> {
-  await using experiment = await openExperiment(model, join(folder, 'runs'), threads);
-  for (const steps of lengths) {
-    const file = new RecordFile(folder, steps);
-    const all = ranks.flatMap((rank) => methods.map((method) => ({ method, rank, steps })));
-    for (const sought of all) await ask(experiment, sought, file, say);
-    const { runs } = await file.read();
-    const unswept = all.filter((sought) => ofConfiguration(runs, sought).length === 0);
-    if (unswept.length === 0) continue;
-    const study = join(folder, 'runs', `recommend-${steps}`);
-    await sweep(experiment, unswept, { study, threads, file, say });
+  const all = configurationsOf(set, { ...(methods && { methods }), ...(ranks && { ranks }) });
+  for (const task of new Set(all.map((one) => one.task))) {
+    const runs = join(folder, 'runs');
+    await using experiment = await openExperiment({ model, task, folder: join(runs, task), threads });
+    for (const steps of lengths) {
+      const file = new RecordFile(folder, fileNames[set], steps);
+      const options = { folder: runs, threads, file, say };
+      const own = all.filter((one) => one.task === task).map((one) => ({ ...one, steps }));
+      for (const sought of own) {
+        await measure(experiment, sought, file, say);
+        await ask(experiment, sought, file, say);
+        await sweepFirst(experiment, sought, options);
+      }
+      for (const sought of own) await sweepFurther(experiment, sought, seeds, options);
+    }
   }
+}
+
+/** Measures the curvature of a configuration, if that was not done yet. */
+async function measure(
+  experiment: Experiment,
+  sought: SoughtAdapter,
+  file: RecordFile,
+  say: (line: string) => void,
+): Promise<void> {
+  if (ofConfiguration((await file.read()).curvatures, sought).length > 0) return;
+  const found = await curvatureOf(experiment, sought);
+  await file.add(found);
+  say(`${nameOf(sought)}: lambda_max ${found.lambdaMax}, as Adam sees it ${found.lambdaPre}`);
 }
 
 /** Asks those predictors about a configuration that were not asked yet: all of them before any run. */
@@ -62,43 +93,8 @@ async function ask(
   const known = ofConfiguration((await file.read()).predictions, sought);
   for (const by of predictors) {
     if (known.some((one) => one.by === by)) continue;
-    const prediction = await predictionOf(experiment, sought, by);
-    await file.add(prediction);
-    const { method, rank, steps } = sought;
-    say(`${method} r${rank}, ${steps} steps: ${by} ${prediction.learningRate?.toExponential(2) ?? 'has no answer'}`);
-  }
-}
-
-interface SweepOptions {
-  readonly study: string;
-  readonly threads: number;
-  readonly file: RecordFile;
-  readonly say: (line: string) => void;
-}
-
-/** A study of some configurations, and its runs as records. No predictor has a say in its rates: 1e-3 times powers of 2 and of its root. */
-async function sweep(
-  { model, files }: Experiment,
-  configurations: readonly Sought[],
-  { study, threads, file, say }: SweepOptions,
-): Promise<void> {
-  const { runs } = await runStudy(
-    {
-      ...{ model, ...files, study, threads, configurations },
-      ...{ alphas: [alpha], batchSizes: [batchSize], seeds: [seed], initSeed: seed },
-      ...{ grid: [2e-3, 4e-3, 8e-3], spectra: null, predictors: null },
-    },
-    {
-      onProgress: ({ configuration, done, planned, run }) => {
-        if (run?.event === 'finished')
-          say(`${done} of ${planned}: ${configuration} at ${run.run.learningRate}: ${run.result?.status}`);
-      },
-    },
-  );
-  for (const { configuration, learningRate, result } of runs) {
-    const { method, rank } = configuration;
-    const loss = result.status === 'finished' ? Number(result.validationLoss?.toPrecision(6)) : null;
-    await file.add({ kind: 'run', method, rank, learningRate, loss });
+    await file.add(await predictionOf(experiment, sought, by));
+    say(`${nameOf(sought)}, ${sought.steps} steps: ${by} was asked`);
   }
 }
 

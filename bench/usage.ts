@@ -35,8 +35,10 @@ of yours and your rows, against PEFT, PyTorch, JAX, transformers and the searche
   --dir PATH            where large keeps its checkpoint (.cache/bench/large), recommend its runs (fixtures/results)
   --stored              recommend: only what --dir has, nothing is run
   --steps N,N           of recommend's runs (100,1000)
-  --methods NAME,NAME   of recommend (lora,dora,pissa,olora,lora-ga)
-  --ranks N,N           of recommend (2,8,32)
+  --set NAME            of recommend's configurations: tuned, on which its constants were chosen, or new (tuned)
+  --seeds N,N           of recommend: the first runs whole sweeps, the others near its best rates (1)
+  --methods NAME,NAME   of recommend: only these of the set
+  --ranks N,N           of recommend: only these of the set
   --model DIR           of recommend (the bundled base) and real (none)
   --data FILE           of real: rows, in the model's chat template unless they are tokenised
   --parts NAME,NAME     of real (${parts.join(',')})

@@ -1,6 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Configuration } from 'lambdamax/study';
 import {
   type Adapter,
   createAdapter,
@@ -12,34 +11,47 @@ import {
   type TokenRow,
   taskTokenRows,
 } from 'lambdamax/training';
+import type { SoughtAdapter } from './configurations.ts';
 
-/** What a best learning rate is sought for: all else is the same in all runs. */
-export type Sought = Pick<Configuration, 'method' | 'rank' | 'steps'>;
-
-/** The model, what it trains on and what it is scored on. */
+/** The model, what it trains on and what it is scored on: problems of one task. */
 export interface Experiment extends AsyncDisposable {
   readonly model: Model;
   readonly rows: readonly TokenRow[];
   /** Rows as files, for studies. */
   readonly files: { readonly data: readonly string[]; readonly validation: readonly string[] };
-  /** The adapter that every run starts from. */
-  start(sought: Sought): Promise<Adapter>;
+  /** The adapter that runs of the first seed start from. */
+  start(sought: SoughtAdapter): Promise<Adapter>;
 }
 
-/** Rows of `math`: a thousand steps of four rows see each row once, so that none of the runs is held back by learning by heart. */
-const data = { task: 'math', trained: 4000, scored: 200 } as const;
+/** A thousand steps of four rows see each row once, so that none of the runs is held back by learning by heart. */
+const data = { trained: 4000, scored: 200 } as const;
 
 /** The command's own, at any rank. */
 export const alpha = 16;
 
+/** The first seed: that of the predictions. */
 export const seed = 1;
 
 export const batchSize = 4;
 
-/** Loads the model and its problems, and writes their rows into a folder. */
-export async function openExperiment(checkpoint: string, folder: string, threads: number): Promise<Experiment> {
+/** What an experiment is made of. */
+export interface ExperimentOptions {
+  readonly model: string;
+  readonly task: string;
+  /** Where its rows are written, for studies. */
+  readonly folder: string;
+  readonly threads: number;
+}
+
+/** Loads the model and the problems of a task, and writes their rows into a folder. */
+export async function openExperiment({
+  model: checkpoint,
+  task,
+  folder,
+  threads,
+}: ExperimentOptions): Promise<Experiment> {
   const model = await loadModel(checkpoint, { threads });
-  const family = await loadTask(data.task);
+  const family = await loadTask(task);
   const rowsOf = async (split: 'train' | 'validation', limit: number): Promise<TokenRow[]> =>
     (await taskTokenRows(model, family, await readProblems(family, { split, limit }))).flatMap(({ row }) => row ?? []);
   const fileOf = async (name: string, rows: readonly TokenRow[]): Promise<string> => {

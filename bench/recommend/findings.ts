@@ -1,5 +1,6 @@
 import { predict, type Sweep } from 'lambdamax/analysis';
-import type { Records } from './records.ts';
+import { nameOf } from './configurations.ts';
+import { ofConfiguration, type Records } from './records.ts';
 
 /** A configuration's best rate, and what the predictors said. */
 export interface FoundConfiguration {
@@ -52,15 +53,21 @@ export function findingsOf(steps: number, { runs, predictions }: Records): Findi
   const sweep: Sweep = {
     scoreDirection: 'lower',
     context: { steps },
-    runs: runs.map(({ method, rank, learningRate, loss }) => ({
-      ...{ configuration: nameOf({ method, rank }), method, learningRate, seed: 1, score: loss },
-      status: loss === null ? ('diverged' as const) : ('finished' as const),
+    runs: runs.map((run) => ({
+      ...{
+        configuration: nameOf(run),
+        method: run.method,
+        learningRate: run.learningRate,
+        seed: run.seed,
+        score: run.loss,
+      },
+      status: run.loss === null ? ('diverged' as const) : ('finished' as const),
     })),
-    configurations: [...new Map(runs.map((one) => [nameOf(one), one])).values()].map(({ method, rank }) => {
-      const own = predictions.filter((one) => one.method === method && one.rank === rank);
+    configurations: [...new Map(runs.map((one) => [nameOf(one), one])).values()].map((one) => {
+      const own = ofConfiguration(predictions, one);
       return {
-        configuration: nameOf({ method, rank }),
-        method,
+        configuration: nameOf(one),
+        method: one.method,
         predictedRates: Object.fromEntries(
           own.flatMap(({ by, learningRate }) => (learningRate === null ? [] : [[by, learningRate]])),
         ),
@@ -106,9 +113,4 @@ export function findingsOf(steps: number, { runs, predictions }: Records): Findi
       ];
     }),
   };
-}
-
-/** `pissa r8` */
-function nameOf({ method, rank }: { readonly method: string; readonly rank: number }): string {
-  return `${method} r${rank}`;
 }

@@ -1,5 +1,7 @@
 import { type Recommendation, recommend, ruleOfThumb, trainingRangeTest } from 'lambdamax/analysis';
-import { type Experiment, type Sought, trainingOf } from './experiment.ts';
+import { LambdamaxError } from '../../errors.ts';
+import type { Sought } from './configurations.ts';
+import { type Experiment, trainingOf } from './experiment.ts';
 import type { PredictionRecord } from './records.ts';
 
 /** What is held against the sweeps; `predict` adds the rules that cost nothing. */
@@ -16,15 +18,21 @@ export async function predictionOf(
   configuration: Sought,
   by: PredictorName,
 ): Promise<PredictionRecord> {
-  const { method, rank } = configuration;
+  const { task, method, rank } = configuration;
   const began = performance.now();
-  const answer = await ask(experiment, configuration, by);
+  const found = await ask(experiment, configuration, by).catch(nothingToSay);
   const seconds = Number(((performance.now() - began) / 1000).toFixed(1));
-  return { kind: 'prediction', method, rank, by, ...answer, seconds };
+  return { kind: 'prediction', task, method, rank, by, ...found, seconds };
 }
 
 /** A rate, its interval if it has one, its price, and what it was made from. */
-type Answer = Omit<PredictionRecord, 'kind' | 'method' | 'rank' | 'by' | 'seconds'>;
+type Answer = Omit<PredictionRecord, 'kind' | 'by' | 'seconds' | keyof Sought>;
+
+/** A predictor that has no answer is no reason to give up the bench. */
+function nothingToSay(error: unknown): Answer {
+  if (error instanceof LambdamaxError) return { learningRate: null, gradientEvaluations: 0 };
+  throw error;
+}
 
 async function ask(experiment: Experiment, configuration: Sought, by: PredictorName): Promise<Answer> {
   const { model, rows } = experiment;

@@ -2,13 +2,18 @@ import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
-import type { Sought } from './experiment.ts';
+import { nameOf, type SoughtAdapter } from './configurations.ts';
+import { seed as firstSeed } from './experiment.ts';
+
+/** Files of before there was another task say none. */
+const configuration = { task: z.string().default('math'), method: z.string(), rank: z.number() };
 
 const run = z.object({
   kind: z.literal('run'),
-  method: z.string(),
-  rank: z.number(),
+  ...configuration,
   learningRate: z.number(),
+  /** Of the order of its rows and of its initial values; files of before there was another say none. */
+  seed: z.number().default(firstSeed),
   /** On the scored rows, after training; null: it diverged. */
   loss: z.number().nullable(),
   /** Seconds of a run; only runs that a sweep of the bench's own made, before studies did, have it. */
@@ -17,8 +22,7 @@ const run = z.object({
 
 const prediction = z.object({
   kind: z.literal('prediction'),
-  method: z.string(),
-  rank: z.number(),
+  ...configuration,
   by: z.string(),
   /** Null: it could not say. */
   learningRate: z.number().nullable(),
@@ -45,7 +49,18 @@ const prediction = z.object({
   prior: z.object({ learningRate: z.number(), logError: z.number() }).optional(),
 });
 
-const record = z.discriminatedUnion('kind', [run, prediction]);
+const curvature = z.object({
+  kind: z.literal('curvature'),
+  ...configuration,
+  /** Largest eigenvalue of the Hessian where the first seed's training starts. */
+  lambdaMax: z.number(),
+  /** The same as Adam sees it, after a few steps: of P^-1/2 H P^-1/2. */
+  lambdaPre: z.number(),
+  /** Of the loss, over the same rows where training starts. */
+  gradientNorm: z.number(),
+});
+
+const record = z.discriminatedUnion('kind', [run, prediction, curvature]);
 
 /** One training run of a sweep. */
 export type RunRecord = Readonly<z.infer<typeof run>>;
@@ -53,23 +68,30 @@ export type RunRecord = Readonly<z.infer<typeof run>>;
 /** What one predictor said of one configuration. */
 export type PredictionRecord = Readonly<z.infer<typeof prediction>>;
 
+/** How sharp the loss is where a configuration's training starts. */
+export type CurvatureRecord = Readonly<z.infer<typeof curvature>>;
+
+export type AnyRecord = RunRecord | PredictionRecord | CurvatureRecord;
+
 /** What was found at one length. */
 export interface Records {
   readonly runs: readonly RunRecord[];
   readonly predictions: readonly PredictionRecord[];
+  readonly curvatures: readonly CurvatureRecord[];
 }
 
 /** Everything that was found at one length, as lines of JSON; several processes may add to it. */
 export class RecordFile {
   readonly #path: string;
 
-  constructor(folder: string, steps: number) {
-    this.#path = join(folder, `recommend-${steps}.jsonl`);
+  /** `name`: what the file of a set of configurations begins with. */
+  constructor(folder: string, name: string, steps: number) {
+    this.#path = join(folder, `${name}-${steps}.jsonl`);
   }
 
   /**
-   * A run or a prediction that is there twice counts once, as it was found first; no file yet is nothing found. Throws a
-   * LambdamaxError that names a line that is neither.
+   * What is there twice counts once, as it was found first; no file yet is nothing found. Throws a
+   * LambdamaxError that names a line that is no record.
    */
   async read(): Promise<Records> {
     const lines = (await this.#text()).split('\n');
@@ -77,6 +99,7 @@ export class RecordFile {
     return {
       runs: first(all.flatMap((one) => (one.kind === 'run' ? [one] : []))),
       predictions: first(all.flatMap((one) => (one.kind === 'prediction' ? [one] : []))),
+      curvatures: first(all.flatMap((one) => (one.kind === 'curvature' ? [one] : []))),
     };
   }
 
@@ -94,7 +117,7 @@ export class RecordFile {
     }
   }
 
-  #parse(line: string, number: number): RunRecord | PredictionRecord {
+  #parse(line: string, number: number): AnyRecord {
     try {
       return record.parse(JSON.parse(line));
     } catch (cause) {
@@ -109,25 +132,28 @@ export class RecordFile {
   }
 
   /** Adds a line at the end, at once. */
-  async add(found: RunRecord | PredictionRecord): Promise<void> {
+  async add(found: AnyRecord): Promise<void> {
     await mkdir(dirname(this.#path), { recursive: true });
     await appendFile(this.#path, `${JSON.stringify(found)}\n`);
   }
 }
 
-/** Those of one method at one rank. */
-export function ofConfiguration<Found extends RunRecord | PredictionRecord>(
-  found: readonly Found[],
-  { method, rank }: Pick<Sought, 'method' | 'rank'>,
-): Found[] {
-  return found.filter((one) => one.method === method && one.rank === rank);
+/** Those of one configuration. */
+export function ofConfiguration<Found extends AnyRecord>(found: readonly Found[], sought: SoughtAdapter): Found[] {
+  return found.filter((one) => nameOf(one) === nameOf(sought));
 }
 
-function first<Found extends RunRecord | PredictionRecord>(found: readonly Found[]): Found[] {
+function first<Found extends AnyRecord>(found: readonly Found[]): Found[] {
   const keyed = new Map<string, Found>();
   for (const one of found) {
-    const key = [one.method, one.rank, one.kind === 'run' ? one.learningRate : one.by].join(' ');
+    const key = `${nameOf(one)} ${detailOf(one)}`;
     if (!keyed.has(key)) keyed.set(key, one);
   }
   return [...keyed.values()];
+}
+
+/** What tells records of one kind and one configuration apart. */
+function detailOf(one: AnyRecord): string {
+  if (one.kind === 'run') return `${one.learningRate} ${one.seed}`;
+  return one.kind === 'prediction' ? one.by : '';
 }
