@@ -35,7 +35,7 @@ export interface RecommendBenchOptions {
 }
 
 /**
- * `recommend` against full sweeps: for each configuration of a set and each length curvature and predictions, then the sweep. What
+ * `recommend` against full sweeps: for each configuration of a set and each length a sweep, predictions, further seeds and the curvature. What
  * the folder has is not made again, so that it may be stopped at any time.
  */
 export async function recommended(options: RecommendBenchOptions, say: (line: string) => void): Promise<Findings[]> {
@@ -60,12 +60,10 @@ async function makeMissing(
       const file = new RecordFile(folder, fileNames[set], steps);
       const options = { folder: runs, threads, file, say };
       const own = all.filter((one) => one.task === task).map((one) => ({ ...one, steps }));
-      for (const sought of own) {
-        await measure(experiment, sought, file, say);
-        await ask(experiment, sought, file, say);
-        await sweepFirst(experiment, sought, options);
-      }
+      for (const sought of own) await sweepFirst(experiment, sought, options);
+      for (const sought of own) await ask(experiment, sought, file, say);
       for (const sought of own) await sweepFurther(experiment, sought, seeds, options);
+      for (const sought of own) await measure(experiment, sought, file, say);
     }
   }
 }
@@ -83,7 +81,7 @@ async function measure(
   say(`${nameOf(sought)}: lambda_max ${found.lambdaMax}, as Adam sees it ${found.lambdaPre}`);
 }
 
-/** Asks those predictors about a configuration that were not asked yet: all of them before any run. */
+/** Asks those predictors about a configuration that were not asked yet. */
 async function ask(
   experiment: Experiment,
   sought: Sought,

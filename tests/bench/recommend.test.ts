@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { configurationsOf, nameOf, type SoughtAdapter } from '../../bench/recommend/configurations.ts';
 import { findingsOf } from '../../bench/recommend/findings.ts';
 import { RecordFile } from '../../bench/recommend/records.ts';
+import { repeatedRates } from '../../bench/recommend/sweeps.ts';
 import { recommended, recommendLines } from '../../bench/recommend.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
@@ -14,16 +16,26 @@ function lossAt(learningRate: number, best: number): number {
   return 1 + 0.1 * Math.log(learningRate / best) ** 2;
 }
 
+function configuration(method: string): SoughtAdapter {
+  return { task: 'math', method, rank: 8 };
+}
+
 test('findings count folds, intervals and prices of what lies in the folder', () =>
   inTemporaryFolder(async (folder) => {
-    const file = new RecordFile(folder, 100);
+    const file = new RecordFile(folder, 'recommend', 100);
     const best = { lora: 4e-3, pissa: 1e-3 };
     for (const [method, optimum] of Object.entries(best)) {
       for (const learningRate of [0.25, 0.5, 1, 2, 4].map((factor) => factor * optimum))
-        await file.add({ kind: 'run', method, rank: 8, learningRate, loss: lossAt(learningRate, optimum), seconds: 1 });
+        await file.add({
+          ...configuration(method),
+          kind: 'run',
+          learningRate,
+          seed: 1,
+          loss: lossAt(learningRate, optimum),
+        });
       const interval = method === 'lora' ? { low: 3e-3, high: 6e-3 } : { low: 1.5e-3, high: 3e-3 };
       const said = { learningRate: method === 'lora' ? 4e-3 : 2e-3, gradientEvaluations: 80 };
-      await file.add({ kind: 'prediction', method, rank: 8, by: 'probes', ...said, ...interval, seconds: 1 });
+      await file.add({ ...configuration(method), kind: 'prediction', by: 'probes', ...said, ...interval, seconds: 1 });
     }
     // What is there twice counts once, as it was found first.
     const again = { kind: 'run', method: 'lora', rank: 8, learningRate: 4e-3, loss: 0.5, seconds: 1 };
@@ -44,7 +56,7 @@ test('findings count folds, intervals and prices of what lies in the folder', ()
     // The best rate of the other method: off by a factor of 4, both times.
     assert.ok(Math.abs(predictors.find(({ by }) => by === 'one-constant')!.fold - 4) < 1e-6);
 
-    const settings = { folder, steps: [100, 1000], methods: [], ranks: [], threads: 1, stored: true };
+    const settings = { folder, set: 'tuned', steps: [100, 1000], seeds: [1], threads: 1, stored: true } as const;
     const lines = recommendLines(await recommended(settings, () => assert.unreachable()));
     assert.match(lines[0]!, /^runs of 100 steps: 2 configurations, 10 runs$/);
     assert.match(lines.find((line) => line.startsWith('probes'))!, /^probes +1\.41 +2\.00 +1 of 2 /);
@@ -52,9 +64,9 @@ test('findings count folds, intervals and prices of what lies in the folder', ()
 
 test('a line that was cut off is named, with its file', () =>
   inTemporaryFolder(async (folder) => {
-    const file = new RecordFile(folder, 100);
-    assert.equal(await file.read(), { runs: [], predictions: [] });
-    await file.add({ kind: 'run', method: 'lora', rank: 8, learningRate: 4e-3, loss: 1, seconds: 1 });
+    const file = new RecordFile(folder, 'recommend', 100);
+    assert.equal(await file.read(), { runs: [], predictions: [], curvatures: [] });
+    await file.add({ ...configuration('lora'), kind: 'run', learningRate: 4e-3, seed: 1, loss: 1 });
     await appendFile(join(folder, 'recommend-100.jsonl'), '{"kind":"run","meth');
     const failure = await file.read().then(
       () => assert.unreachable(),
@@ -64,9 +76,27 @@ test('a line that was cut off is named, with its file', () =>
     assert.match((failure as Error).message, /line 2 of .*recommend-100\.jsonl: expected a run or a prediction/);
   }));
 
+test('nothing new was tuned on, and a task that is not math is part of the name', () => {
+  const tuned = configurationsOf('tuned').map(nameOf);
+  const fresh = configurationsOf('new').map(nameOf);
+  assert.is(tuned.length, 15);
+  assert.is(new Set([...tuned, ...fresh]).size, 15 + fresh.length);
+  assert.ok(fresh.includes('pissa r8 code') && fresh.includes('gralora r8'));
+  assert.equal(configurationsOf('new', { methods: ['lora'], ranks: [4] }).map(nameOf), ['lora r4']);
+  assert.throws(() => configurationsOf('new', { methods: ['dora'] }), /set new: expected a method and a rank of it/);
+});
+
+test('further seeds run at the best rate and a factor 2 away, and not where the first one diverged', () => {
+  const sweep = [1, 2, 2.83, 4, 5.66, 8, 16].map((learningRate) => ({ learningRate, loss: lossAt(learningRate, 4) }));
+  assert.equal(repeatedRates(sweep), [2, 4, 8]);
+  assert.equal(repeatedRates(sweep.map((run) => (run.learningRate < 8 ? run : { ...run, loss: null }))), [2, 4, 5.66]);
+  assert.equal(repeatedRates(sweep.filter(({ learningRate }) => learningRate >= 4)), [4, 8]);
+  assert.equal(repeatedRates([{ learningRate: 1, loss: null }]), []);
+});
+
 test('the stored results are what their README says', async () => {
   const folder = fileURLToPath(new URL('../../fixtures/results', import.meta.url));
-  const settings = { folder, steps: [100, 1000], methods: [], ranks: [], threads: 1, stored: true };
+  const settings = { folder, set: 'tuned', steps: [100, 1000], seeds: [1], threads: 1, stored: true } as const;
   const lines = recommendLines(await recommended(settings, () => assert.unreachable()));
   const told = (await readFile(join(folder, 'README.md'), 'utf8')).split('\n').map((line) => line.trim());
   for (const line of lines) assert.ok(told.includes(line), line);
