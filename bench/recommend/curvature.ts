@@ -7,7 +7,7 @@ import type { CurvatureRecord } from './records.ts';
 /** Rows that the Hessian is a mean over, the first ones: some thousand scored tokens. */
 const measuredRows = 32;
 
-/** As a study does it. */
+/** How ends of spectra are found: what a study does. */
 const search = { tolerance: 1e-2, maxSteps: 200, batchSize, seed } as const;
 const warmup = { steps: 10, learningRate: 1e-3, batchSize, seed } as const;
 

@@ -12,7 +12,7 @@ const run = z.object({
   kind: z.literal('run'),
   ...configuration,
   learningRate: z.number(),
-  /** Of the order of its rows and of its initial values; files of before there was another say none. */
+  /** What the order of its rows and its initial values come from; files of before there was another seed say none. */
   seed: z.number().default(firstSeed),
   /** On the scored rows, after training; null: it diverged. */
   loss: z.number().nullable(),
@@ -54,9 +54,9 @@ const curvature = z.object({
   ...configuration,
   /** Largest eigenvalue of the Hessian where the first seed's training starts. */
   lambdaMax: z.number(),
-  /** The same as Adam sees it, after a few steps: of P^-1/2 H P^-1/2. */
+  /** Largest eigenvalue of P^-1/2 H P^-1/2, the Hessian that Adam sees, after a few steps. */
   lambdaPre: z.number(),
-  /** Of the loss, over the same rows where training starts. */
+  /** Norm of the loss's gradient over those rows, where training starts. */
   gradientNorm: z.number(),
 });
 

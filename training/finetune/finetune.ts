@@ -148,7 +148,11 @@ export async function finetune(
       options.onStep?.({ ...metrics, seconds: elapsed() });
       return ended(null, unscored, reason);
     }
-    optimizer.step(adapter.parameters, gradient, learningRate);
+    const { parameters } = adapter;
+    const lossAt = async (point: Vector): Promise<number> =>
+      (await evaluate(model, chosen, { adapter: { ...adapter, parameters: point }, batchSize: atOnce })).loss;
+    await optimizer.lookAhead?.({ parameters, gradient, learningRate, loss: value, lossAt });
+    optimizer.step(parameters, gradient, learningRate);
     const isDue = validation !== undefined && taken % validateEvery === 0;
     score = isDue ? await validate(model, adapter, validation, batchSize) : undefined;
     const isMeasured = measureSharpness !== undefined && taken % sharpnessEvery === 0;
@@ -157,7 +161,6 @@ export async function finetune(
       : {};
     options.onStep?.({ ...metrics, ...stepScore(score ?? unscored), ...measured, seconds: elapsed() });
     if (taken % saveEvery === 0 || taken === steps) {
-      const { parameters } = adapter;
       const state = { steps: taken, tokens, initialLoss, seconds: elapsed(), parameters, optimizer: optimizer.state() };
       await options.onSave?.(state);
     }

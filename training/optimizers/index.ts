@@ -1,15 +1,17 @@
 import type { TensorSpec } from '../../compute/tensors.ts';
 import { ArgumentError } from '../../errors.ts';
 import { adam, adamDefaults, adamw } from './adamw.ts';
+import { type GenOptions, genAdamw } from './genAdamw.ts';
 import { groupDefaults } from './groups.ts';
 import { lion, lionDefaults } from './lion.ts';
 import { type LoftOptions, loft, loftDefaults } from './loft.ts';
 import { type LoraPlusOptions, loraPlus } from './loraPlus.ts';
 import type { Optimizer, OptimizerSettings } from './optimizer.ts';
+import { type ProdigyOptions, prodigy } from './prodigy.ts';
 import { type SgdOptions, sgd, sgdDefaults } from './sgd.ts';
 
 /** Settings of every optimizer together; each takes its own and leaves the rest. */
-export interface OptimizerOptions extends LoraPlusOptions, LoftOptions, SgdOptions {}
+export interface OptimizerOptions extends LoraPlusOptions, LoftOptions, SgdOptions, GenOptions, ProdigyOptions {}
 
 /** What settings are where neither the user nor the optimizer itself says otherwise: PyTorch's, but no decay. */
 export const usualSettings: OptimizerSettings = { ...adamDefaults, ...groupDefaults, ...sgdDefaults };
@@ -29,9 +31,11 @@ const adamSettings = ['betas', 'eps', 'weightDecay'] as const;
 const optimizers: Readonly<Record<string, OptimizerDefinition>> = {
   adam: { create: adam, settings: adamSettings },
   adamw: { create: adamw, settings: adamSettings },
+  'gen-adamw': { create: genAdamw, settings: adamSettings },
   lion: { create: lion, settings: ['betas', 'weightDecay'], defaults: lionDefaults },
   loft: { create: loft, settings: adamSettings, defaults: loftDefaults },
   'lora+': { create: loraPlus, settings: adamSettings },
+  prodigy: { create: prodigy, settings: adamSettings },
   sgd: { create: sgd, settings: ['momentum', 'weightDecay'] },
 };
 

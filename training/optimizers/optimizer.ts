@@ -33,6 +33,18 @@ export interface StepRule {
   readonly decay: Float64Array;
 }
 
+/** Where an optimizer stands before a step, and the loss of the step's batch wherever it asks. */
+export interface Outlook {
+  /** Not to be changed. */
+  readonly parameters: Vector;
+  readonly gradient: Vector;
+  /** The schedule's. */
+  readonly learningRate: number;
+  readonly loss: number;
+  /** A forward pass at other parameters; it changes nothing. */
+  lossAt(parameters: Vector): Promise<number>;
+}
+
 /** A rule that moves parameters along a gradient. */
 export interface Optimizer {
   readonly name: string;
@@ -42,6 +54,11 @@ export interface Optimizer {
    * @throws LambdamaxError if a vector has the wrong length, or the rate is negative or not finite.
    */
   step(parameters: Vector, gradient: Vector, learningRate: number): void;
+  /**
+   * To be waited for before each step, with the same gradient and rate: an optimizer that finds its own rate looks at the loss
+   * nearby. Absent where it need not.
+   */
+  lookAhead?(outlook: Outlook): Promise<void>;
   /** A copy of the memory. */
   state(): OptimizerState;
   /**
