@@ -11,6 +11,8 @@ export interface ErrorParts {
   readonly got?: unknown;
   /** What the reader can do about it. */
   readonly remedy?: string;
+  /** The names of which one was wanted, where `got` may be a slip of one: the command line offers the closest. */
+  readonly choices?: readonly string[];
   /** The error underneath, for `--debug`. */
   readonly cause?: unknown;
 }
@@ -23,8 +25,9 @@ export class LambdamaxError extends Error {
   /** What was found, as the message has it. */
   readonly got: string | undefined;
   readonly remedy: string | undefined;
+  readonly choices: readonly string[];
 
-  constructor({ subject, expected, got, remedy, cause }: ErrorParts) {
+  constructor({ subject, expected, got, remedy, choices = [], cause }: ErrorParts) {
     const described = got === undefined ? undefined : describe(got);
     const found = described === undefined ? '' : `, got ${described}`;
     const advice = remedy === undefined ? '' : `; ${remedy}`;
@@ -36,6 +39,7 @@ export class LambdamaxError extends Error {
     this.expected = expected;
     this.got = described;
     this.remedy = remedy;
+    this.choices = choices;
   }
 }
 

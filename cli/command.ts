@@ -7,9 +7,13 @@ export type Arguments = Readonly<Record<string, unknown>>;
 /** What the help says of an option; a function where that takes a heavy module, which is imported when the help is shown. */
 export type Description = string | (() => Promise<string>);
 
-/** An option, as yargs takes it but for its description. */
-export interface OptionDefinition extends Omit<Options, 'describe'> {
+/** An option, as yargs takes it but for what is shown of it. */
+export interface OptionDefinition extends Omit<Options, 'describe' | 'choices'> {
   readonly describe?: Description;
+  /** Whether its value is a number, which is parsed from a text all the same. */
+  readonly isNumber?: boolean;
+  /** Names of values, which a shell's completion offers; others may be taken too. */
+  readonly choices?: readonly string[] | (() => Promise<readonly string[]>);
 }
 
 /** Definitions of options by the names that the user types. */

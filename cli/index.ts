@@ -1,18 +1,17 @@
 import { parentPort } from 'node:worker_threads';
-import yargs, { type Options } from 'yargs';
 import { ArgumentError, LambdamaxError } from '../errors.ts';
 import { fileFault } from '../training/checkpoint/files.ts';
-import { packageVersion } from '../training/package.ts';
-import type { Arguments, Command, OptionGroup } from './command.ts';
+import type { Arguments, Command } from './command.ts';
 import { inOptions } from './options/fields.ts';
-import { outputOptions } from './options/options.ts';
-import { UsageError } from './options/usageError.ts';
+import { completionKey, nameOf, parse, typedFrom } from './parse.ts';
+import { closest } from './words/closest.ts';
 import { createOutput, type OutputSurroundings } from './words/output.ts';
 import { standardStream } from './words/standardStream.ts';
 import type { OutputStream } from './words/stream.ts';
 
 /** All commands, sorted by name; a new one is a file and a line. Only what a command line names is loaded. */
 const commandFiles: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
+  completion: () => import('./commands/completion.ts'),
   convert: () => import('./commands/convert.ts'),
   data: () => import('./commands/data.ts'),
   doctor: () => import('./commands/doctor.ts'),
@@ -37,9 +36,12 @@ export async function allCommands(): Promise<readonly Command[]> {
   return files.map(({ command }) => command);
 }
 
-/** The commands that a command line which begins with this word may need. */
-async function commandsFor(word = ''): Promise<readonly Command[]> {
-  if (word === '--version') return [];
+/** The commands that a command line may need: the one that it names, else all. */
+async function commandsFor(argv: readonly string[]): Promise<readonly Command[]> {
+  const [first = ''] = argv;
+  if (['--version', '-v'].includes(first)) return [];
+  const word =
+    first === completionKey ? (argv.slice(1, -1).find((one) => Object.hasOwn(commandFiles, one)) ?? '') : first;
   return Object.hasOwn(commandFiles, word) ? [(await commandFiles[word]!()).command] : allCommands();
 }
 
@@ -54,15 +56,16 @@ export interface Surroundings extends OutputSurroundings {
 }
 
 /** Carries out one command line (without node and script) and returns its exit code. It throws nothing. */
-export async function main(argv: readonly string[], surroundings: Surroundings = {}): Promise<number> {
+export async function main(typed: readonly string[], surroundings: Surroundings = {}): Promise<number> {
   const { stdout = process.stdout, stderr = process.stderr } = surroundings;
   const { began = performance.now() } = surroundings;
+  const argv = typedFrom(typed);
   const isDebug = argv.includes('--debug');
   let commands: readonly Command[] = [];
   let chosen: { command: Command; args: Arguments } | undefined;
   try {
-    commands = surroundings.commands ?? (await commandsFor(argv[0]));
-    const help = await parse(argv, commands, stderr, (command, args) => {
+    commands = surroundings.commands ?? (await commandsFor(argv));
+    const help = await parse(argv, commands, (stderr as { columns?: number }).columns, (command, args) => {
       chosen = { command, args };
     });
     if (help !== '') stdout.write(`${help}\n`);
@@ -112,81 +115,6 @@ export async function start(): Promise<void> {
   });
 }
 
-/** Parses with yargs; returns the text of `--help` or `--version` if that was asked for, else ''. */
-async function parse(
-  argv: readonly string[],
-  commands: readonly Command[],
-  stderr: OutputStream,
-  choose: (command: Command, args: Arguments) => void,
-): Promise<string> {
-  const width = (stderr as { columns?: number }).columns ?? 110;
-  const isHelp = argv.some((word) => /^--help(=|$)/.test(word));
-  let parser = yargs([...argv])
-    .scriptName('lambdamax')
-    .usage('lambdamax COMMAND\n\nSecond-order analysis for LoRA fine-tuning.')
-    .locale('en')
-    .parserConfiguration({
-      'parse-numbers': false,
-      'parse-positional-numbers': false,
-      'dot-notation': false,
-      'duplicate-arguments-array': false,
-      'short-option-groups': false,
-      'camel-case-expansion': false,
-    })
-    .wrap(Math.min(width, 120))
-    .version(packageVersion())
-    .help()
-    .demandCommand(1, 'no command')
-    .strict()
-    .strictCommands()
-    .exitProcess(false)
-    .fail(false);
-  for (const command of commands) {
-    parser = parser.command(
-      command.usage,
-      command.summary,
-      async (builder) =>
-        builder
-          .usage(`lambdamax ${command.usage}\n\n${command.summary}.`)
-          .options(await described({ ...command.options, ...outputOptions }, isHelp))
-          .example(isHelp ? examplesOf(command) : []),
-      // Only noted: what is thrown in here would look like wrong usage.
-      (args) => choose(command, args),
-    );
-  }
-  let help = '';
-  try {
-    await parser.parseAsync([...argv], {}, (_error, _args, output) => {
-      help = output;
-    });
-  } catch (error) {
-    throw new UsageError({
-      subject: 'command line',
-      expected: 'a command and its options',
-      got: inOneLine((error as Error).message).replace(/^[A-Z]/, (letter) => letter.toLowerCase()),
-      cause: error,
-    });
-  }
-  return help;
-}
-
-/**
- * Options as yargs takes them; long descriptions are made only where they are shown. yargs lays out the help of every command that it
- * carries out, which takes a tenth of a second for the options that are not hidden.
- */
-async function described(options: OptionGroup, isShown: boolean): Promise<Record<string, Options>> {
-  const entries = Object.entries(options).map(async ([name, { describe, ...option }]): Promise<[string, Options]> => {
-    if (!isShown) return [name, { ...option, hidden: true }];
-    const words = typeof describe === 'function' ? await describe() : describe;
-    return [name, { ...option, ...(words && { describe: words }) }];
-  });
-  return Object.fromEntries(await Promise.all(entries));
-}
-
-function examplesOf({ examples = [] }: Command): [string, string][] {
-  return examples.map(([line, does]) => [`lambdamax ${line}`, does]);
-}
-
 /** What went wrong first, where something else went wrong while resources were given back. */
 function firstOf(error: unknown): unknown {
   const isSecond = error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error;
@@ -196,8 +124,11 @@ function firstOf(error: unknown): unknown {
 function message(error: unknown, command: Command | undefined): string {
   if (error instanceof LambdamaxError) {
     const words = inOptions(error, command?.options ?? {});
-    if (!(error instanceof ArgumentError)) return words;
-    return `${words}; try 'lambdamax ${command === undefined ? '' : `${nameOf(command)} `}--help'`;
+    const meant = closest(error.got ?? '', error.choices);
+    const offered = meant === undefined ? words : `${words}; did you mean ${meant}?`;
+    if (!(error instanceof ArgumentError)) return offered;
+    const help = `'lambdamax ${command === undefined ? '' : `${nameOf(command)} `}--help'`;
+    return meant === undefined ? `${words}; try ${help}` : `${offered} ${help} lists all`;
   }
   const said = error instanceof Error ? error.message || error.name : String(error);
   return `${inOneLine(said)} (unexpected; --debug shows where)`;
@@ -207,10 +138,6 @@ function stack(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? '' : `\ncaused by ${stack(error.cause)}`;
   return `${error.stack ?? error.message}${cause}`;
-}
-
-function nameOf(command: Command): string {
-  return command.usage.split(' ')[0]!;
 }
 
 function inOneLine(text: string): string {

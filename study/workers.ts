@@ -49,13 +49,22 @@ export async function openStudyWork(
   });
 }
 
-/** One for each core, as far as memory allows and there is work to begin with. */
-async function usualWorkers(model: Model, { configurations, grid }: StudyPlan, { rows }: SweepData): Promise<number> {
+/** How many processes a study has: one for each core, as far as memory allows and there is work to begin with. */
+export async function usualWorkers(model: Model, plan: StudyPlan, data: SweepData): Promise<number> {
+  const fitting = Math.floor(process.availableMemory() / (await processBytesOf(model, plan, data)));
+  return Math.max(1, Math.min(availableParallelism(), fitting, plan.configurations.length * plan.grid.length));
+}
+
+/** Memory that a process of a study takes at most, in bytes. */
+export async function processBytesOf(
+  model: Model,
+  { configurations }: StudyPlan,
+  { rows }: SweepData,
+): Promise<number> {
   const peakBytes = Math.max(...(await Promise.all(configurations.map((one) => stepBytes(model, one, rows)))));
   const entries = model.decoder.weights.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   const weightBytes = entries * (model.precision === 'float64' ? 8 : 4);
-  const fitting = Math.floor(process.availableMemory() / (weightBytes + peakBytes + processBytes));
-  return Math.max(1, Math.min(availableParallelism(), fitting, configurations.length * grid.length));
+  return weightBytes + peakBytes + processBytes;
 }
 
 /** What the curvature of one configuration takes, linearised anew while it is kept; methods of one form have the same graphs. */

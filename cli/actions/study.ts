@@ -1,13 +1,58 @@
+import type { StudyCost } from '../../study/cost.ts';
 import type { OpenStudy } from '../../study/folder/record.ts';
 import type { PlannedStudy } from '../../study/planStudy.ts';
 import type { StudyEvent } from '../../study/study.ts';
 import type { SweepRecord } from '../../study/sweep/sweep.ts';
 import type { StudyWork } from '../../study/work.ts';
+import type { WorkOptions } from '../../study/workers.ts';
+import type { StudyInputs } from '../options/studyInputs.ts';
+import { megabytes } from '../words/cost.ts';
 import { type Output, shortNumber } from '../words/output.ts';
+import { clock } from '../words/progress.ts';
 
 /** What came of several studies, by their tasks. */
 export function byTask<Result>(studies: readonly PlannedStudy[], results: readonly Result[]): Record<string, Result> {
   return Object.fromEntries(studies.map(({ plan }, index) => [plan.task!.name, results[index]!]));
+}
+
+/** Says what studies will take, instead of carrying them out: `--dry-run`. */
+export async function sayStudyCosts(
+  { model, studies }: StudyInputs,
+  options: Pick<WorkOptions, 'workers'>,
+  output: Output,
+): Promise<void> {
+  const { studyCost } = await import('../../study/cost.ts');
+  output.stage('timing steps and answers');
+  const costs: (StudyCost & { readonly study: string })[] = [];
+  for (const study of studies) costs.push({ study: study.folder, ...(await studyCost(model, study, options)) });
+  const [first, ...others] = costs;
+  output.result({ dryRun: true, ...(others.length === 0 ? first : { tasks: byTask(studies, costs) }) }, () => [
+    ...costs.flatMap(costLines),
+    'Nothing was written. A grid is extended where its best rate lies at an end, which adds runs.',
+  ]);
+}
+
+function costLines({
+  study,
+  runs,
+  done,
+  spectra,
+  predictions,
+  hours,
+  processes,
+  ...memory
+}: StudyCost & { readonly study: string }): string[] {
+  const parts = [
+    `${runs} runs`,
+    ...(spectra ? [`${spectra} spectra`] : []),
+    ...(predictions ? [`${predictions} predictions`] : []),
+  ];
+  const width = processes === 1 ? 'one process' : `${processes} processes`;
+  return [
+    `${study}: ${parts.join(', ')}${done > 0 ? `; ${done} runs are done` : ''}`,
+    `time: about ${clock(3600 * hours)} with ${width}, by steps of ${shortNumber(memory.secondsPerStep, 2)} s each`,
+    `memory: about ${megabytes(memory.bytes)} in all (${megabytes(memory.freeBytes)} are free)`,
+  ];
 }
 
 /**

@@ -13,8 +13,11 @@ export const command: Command = {
   usage: 'data',
   summary: "Write a task's problems",
   options: {
-    task: value('Data', 'NAME|FILE.ts', async () => `${await taskNames()}, or your own`, 'math'),
-    split: value('Data', 'NAME', `${splits.join(', ')}; disjoint whatever the seed`, 'train'),
+    task: {
+      ...value('Data', 'NAME|FILE.ts', async () => `${(await taskNames()).join(', ')}, or your own`, 'math'),
+      choices: taskNames,
+    },
+    split: { ...value('Data', 'NAME', `${splits.join(', ')}; disjoint whatever the seed`, 'train'), choices: splits },
     count: {
       ...value(
         'Data',

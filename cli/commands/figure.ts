@@ -33,8 +33,10 @@ export const command: Command = {
     );
     const { title, figures, counts } = await (run === undefined ? ofStudies(folders) : ofRun(run));
     const figure = figures[name];
-    if (figure === undefined)
-      throw new UsageError({ subject: '--name', expected: `one of ${Object.keys(figures).join(', ')}`, got: name });
+    if (figure === undefined) {
+      const choices = Object.keys(figures);
+      throw new UsageError({ subject: '--name', expected: `one of ${choices.join(', ')}`, got: name, choices });
+    }
     const { renderFigurePage } = await import('../../analysis/report/figurePage.ts');
     const { writeFileWhole } = await import('../../training/checkpoint/files.ts');
     const isPage = extname(out).toLowerCase() === '.html';

@@ -7,6 +7,7 @@ import type { Arguments, Command } from '../command.ts';
 import { commandLine } from '../commandLine.ts';
 import { adapterOptions, parseAdapter } from '../options/adapterOptions.ts';
 import { demandAdapter, openModel } from '../options/inputs.ts';
+import { methodNames } from '../options/names.ts';
 import {
   dataOptions,
   engineOptions,
@@ -35,6 +36,9 @@ import { comparisonLines } from '../words/comparisonLines.ts';
 import type { Output } from '../words/output.ts';
 import { spectrumLines } from '../words/spectrumWords.ts';
 
+// Here the plural is an option of its own.
+const { alias: _, ...oneMethod } = adapterOptions.method!;
+
 /** `lambdamax spectrum`: how sharp the loss is. */
 export const command: Command = {
   usage: 'spectrum',
@@ -42,7 +46,11 @@ export const command: Command = {
   options: {
     ...modelOptions,
     ...adapterOptions,
-    methods: value('Adapter', 'NAMES', 'several variants instead of --method, each set against vanilla lora'),
+    method: oneMethod,
+    methods: {
+      ...value('Adapter', 'NAMES', 'several variants instead of --method, each set against vanilla lora'),
+      choices: methodNames,
+    },
     ...dataOptions,
     ...modulesOption,
     'per-module': { type: 'boolean', group: 'Curvature:', describe: "each module's own block besides" },

@@ -11,7 +11,7 @@ import {
 import type { PlannedStudy } from '../../study/planStudy.ts';
 import type { Model } from '../../training/model.ts';
 import { writeReport } from '../actions/report.ts';
-import { byTask, showStudy } from '../actions/study.ts';
+import { byTask, sayStudyCosts, showStudy } from '../actions/study.ts';
 import type { Arguments, Command } from '../command.ts';
 import { commandLine } from '../commandLine.ts';
 import { parseWarmup, value, warmupOptions } from '../options/options.ts';
@@ -62,6 +62,7 @@ export const command: Command = {
     const { conclude } = await import('../../study/study.ts');
     const inputs = await openStudyInputs(options, commandLine(), output);
     await using _model = inputs.model;
+    if (args['dry-run'] === true) return await sayStudyCosts(inputs, options, output);
     const results: StudyResult[] = [];
     for (const study of inputs.studies) {
       await using work = await openStudyWork(inputs.model, study, { ...options, onSilence: output.warn });

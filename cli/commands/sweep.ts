@@ -1,6 +1,6 @@
 import { configurationNames } from '../../study/configurations/names.ts';
 import type { SweepRecord } from '../../study/sweep/sweep.ts';
-import { byTask, showStudy } from '../actions/study.ts';
+import { byTask, sayStudyCosts, showStudy } from '../actions/study.ts';
 import type { Command } from '../command.ts';
 import { commandLine } from '../commandLine.ts';
 import { openStudyInputs, parseStudy } from '../options/studyInputs.ts';
@@ -22,6 +22,7 @@ export const command: Command = {
     const { openStudyWork } = await import('../../study/workers.ts');
     const inputs = await openStudyInputs(options, commandLine(), output);
     await using _model = inputs.model;
+    if (args['dry-run'] === true) return await sayStudyCosts(inputs, options, output);
     const results: SweepResult[] = [];
     for (const study of inputs.studies) {
       await using work = await openStudyWork(inputs.model, study, { ...options, onSilence: output.warn });

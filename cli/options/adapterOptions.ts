@@ -21,13 +21,17 @@ import {
 /** `--adapter`, or `--method` and its size */
 export const adapterOptions: OptionGroup = {
   adapter: value('Adapter', 'DIR', 'PEFT adapter folder, used as it is, instead of --method'),
-  method: value(
-    'Adapter',
-    'NAME',
-    async () =>
-      `LoRA variant: ${await methodNames()}; with settings behind it (lora-ga:direction=ArBr); ` +
-      'or a file of your own, ./NAME.ts',
-  ),
+  method: {
+    ...value(
+      'Adapter',
+      'NAME',
+      async () =>
+        `LoRA variant: ${(await methodNames()).join(', ')}; with settings behind it (lora-ga:direction=ArBr); ` +
+        'or a file of your own, ./NAME.ts',
+    ),
+    alias: 'methods',
+    choices: methodNames,
+  },
   // Without defaults of yargs: what was given beside --adapter must be told from what was not.
   rank: value('Adapter', 'N', `rank r of the update (${adapterDefaults.rank} if not given)`),
   alpha: value('Adapter', 'X', `the update is scaled by alpha / rank (${adapterDefaults.alpha} if not given)`),

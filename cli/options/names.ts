@@ -1,9 +1,9 @@
 // Names for the help, from the registries themselves. Heavy ones are imported when a help is shown.
 
 /** All LoRA variants. */
-export async function methodNames(): Promise<string> {
+export async function methodNames(): Promise<string[]> {
   const { adapterMethods } = await import('../../training/adapters/index.ts');
-  return adapterMethods.map(({ name }) => name).join(', ');
+  return adapterMethods.map(({ name }) => name);
 }
 
 /** The LoRA variants that stand on residual weights. */
@@ -14,9 +14,9 @@ export async function residualMethodNames(): Promise<string> {
 }
 
 /** All families of tasks. */
-export async function taskNames(): Promise<string> {
+export async function taskNames(): Promise<string[]> {
   const { taskFamilies } = await import('../../training/tasks/index.ts');
-  return taskFamilies.map(({ name }) => name).join(', ');
+  return taskFamilies.map(({ name }) => name);
 }
 
 /** All figures of a study, and those of a run. */

@@ -22,6 +22,9 @@ import {
 // An option means the same in every command. Each group has its definitions, and a function that makes a typed object of
 // what was given; a field that was not given and has no default is absent, for the library to choose.
 
+/** What stands in the help for a value that is a number. */
+const numbers: readonly string[] = ['N', 'X', 'K', 'P', 'RATE', 'SECONDS'];
+
 /** `--model` */
 export const modelOptions: OptionGroup = {
   model: value(
@@ -46,11 +49,15 @@ export const dataOptions: OptionGroup = {
     'FILE[,FILE]',
     '.jsonl or .json, also .gz, with question/answer, instruction/output, prompt/completion, messages, text, or input_ids',
   ),
-  task: value(
-    'Data',
-    'NAME|FILE.ts',
-    async () => `${await taskNames()}, or your own: it reads --data, or without it has problems of its own`,
-  ),
+  task: {
+    ...value(
+      'Data',
+      'NAME|FILE.ts',
+      async () =>
+        `${(await taskNames()).join(', ')}, or your own: it reads --data, or without it has problems of its own`,
+    ),
+    choices: taskNames,
+  },
   template: value(
     'Data',
     'TEXT',
@@ -165,15 +172,23 @@ export function parseWarmup(args: Arguments): WarmupSettings {
   };
 }
 
+const precisions = ['float32', 'float64'] as const;
+
 /** What computes, and how */
 export const engineOptions: OptionGroup = {
-  precision: value('Engine', 'NAME', 'float32, float64', engineDefaults.precision),
-  backend: value(
-    'Engine',
-    'NAME',
-    `${backendNames.join(', ')}; the others than onnx have float32 only`,
-    engineDefaults.backend,
-  ),
+  precision: {
+    ...value('Engine', 'NAME', precisions.join(', '), engineDefaults.precision),
+    choices: precisions,
+  },
+  backend: {
+    ...value(
+      'Engine',
+      'NAME',
+      `${backendNames.join(', ')}; the others than onnx have float32 only`,
+      engineDefaults.backend,
+    ),
+    choices: backendNames,
+  },
   threads: value('Engine', 'N', 'threads within one operation; 0 leaves it to the backend', engineDefaults.threads),
 };
 
@@ -185,7 +200,7 @@ export interface EngineOptions {
 
 /** @throws UsageError for float64 on a backend that does not have it. */
 export function parseEngine(args: Arguments): EngineOptions {
-  const precision = required(args, 'precision', choice(['float32', 'float64']));
+  const precision = required(args, 'precision', choice(precisions));
   const engine = parseFloat32Engine(args);
   if (precision === 'float64' && engine.backend !== 'onnx')
     throw new UsageError({
@@ -233,6 +248,7 @@ export function value(
   const words = (text: string): string => `${placeholder}  ${text}`;
   return {
     ...option,
+    ...(numbers.includes(placeholder) && { isNumber: true }),
     describe: typeof describe === 'string' ? words(describe) : async () => words(await describe()),
     ...(standard !== undefined && { default: typed(standard) }),
   };

@@ -34,7 +34,10 @@ export const optimizerOptions: OptionGroup = {
 
 /** How the learning rate goes, over however many steps */
 export const scheduleOptions: OptionGroup = {
-  schedule: value('Training', 'NAME', scheduleNames.join(', '), scheduleDefaults.schedule),
+  schedule: {
+    ...value('Training', 'NAME', scheduleNames.join(', '), scheduleDefaults.schedule),
+    choices: scheduleNames,
+  },
   'warmup-steps': value('Training', 'N', 'steps of linear warm-up'),
   'warmup-ratio': value(
     'Training',
@@ -47,7 +50,7 @@ export const scheduleOptions: OptionGroup = {
 export const trainingOptions: OptionGroup = {
   steps: value('Training', 'N', 'optimizer steps'),
   epochs: value('Training', 'X', 'passes over the data, instead of --steps (1 if neither is given)'),
-  optimizer: value('Training', 'NAME', optimizerNames.join(', '), 'adamw'),
+  optimizer: { ...value('Training', 'NAME', optimizerNames.join(', '), 'adamw'), choices: optimizerNames },
   ...optimizerOptions,
   ...scheduleOptions,
   'max-grad-norm': value('Training', 'X', 'gradients are scaled down to this norm; not if not given'),

@@ -51,7 +51,7 @@ export async function parseStudy(args: Arguments): Promise<StudyChoices> {
   const one = {
     ...named,
     ...{ 'batch-size': String(batchSize), optimizer, schedule, seed: '0' },
-    ...{ steps: undefined, rank: undefined, alpha: undefined, 'target-modules': undefined },
+    ...{ method: undefined, steps: undefined, rank: undefined, alpha: undefined, 'target-modules': undefined },
   };
   const { task: _, batchSize: _batch, seed: _seed, ...data } = parseData(one);
   atMostOne(args, 'steps', 'epochs');

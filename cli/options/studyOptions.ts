@@ -7,7 +7,7 @@ import { trainingOptions } from './runOptions.ts';
 import { sweepOptions } from './sweepOptions.ts';
 import { examinationOptions } from './taskInputs.ts';
 
-// A study makes adapters of its own, and has several methods.
+// A study makes adapters of its own; `--method` is one of its `--methods`.
 const { adapter: _adapter, method: _method, ...adapterSizeOptions } = adapterOptions;
 
 const single: OptionGroup = { ...dataOptions, ...trainingOptions };
@@ -25,13 +25,16 @@ export const studyOptions: OptionGroup = {
   ...modelOptions,
   ...adapterSizeOptions,
   ...dataOptions,
-  task: value(
-    'Data',
-    'NAMES',
-    async () =>
-      `${await taskNames()}, or your own ./FILE.ts: runs are compared by its metric; several are studied one by ` +
-      `one; ${usualStudy.task} if neither this nor --data is given`,
-  ),
+  task: {
+    ...value(
+      'Data',
+      'NAMES',
+      async () =>
+        `${(await taskNames()).join(', ')}, or your own ./FILE.ts: runs are compared by its metric; several are studied ` +
+        `one by one; ${usualStudy.task} if neither this nor --data is given`,
+    ),
+    choices: taskNames,
+  },
   ...examinationOptions,
   ...trainingOptions,
   ...withoutDefaults,

@@ -1,4 +1,5 @@
 import {
+  type Axis,
   type AxisLists,
   type AxisName,
   type AxisValues,
@@ -6,10 +7,12 @@ import {
   axisNames,
   checkLists,
 } from '../../study/configurations/axes.ts';
+import { optimizerMethods } from '../../study/configurations/configuration.ts';
 import { checkedRows } from '../../study/configurations/product.ts';
 import { usualStudy } from '../../study/options.ts';
 import type { Arguments, OptionGroup } from '../command.ts';
 import { hyphenated } from './fields.ts';
+import { methodNames } from './names.ts';
 import { value } from './options.ts';
 import { parseWorkerTimeout, workerTimeoutOption } from './runOptions.ts';
 import { UsageError } from './usageError.ts';
@@ -26,19 +29,31 @@ function optionOf(name: AxisName): string {
 
 /** The options of all axes */
 const axisOptions: OptionGroup = Object.fromEntries(
-  axisNames.map((name) => [
-    optionOf(name),
-    value('Axes', axes[name].separator === undefined ? 'LIST' : 'LIST;..', axes[name].describe),
-  ]),
+  axisNames.map((name) => {
+    const { describe, separator, choices }: Axis<unknown> = axes[name];
+    const option = value('Axes', separator === undefined ? 'LIST' : 'LIST;..', describe);
+    return [optionOf(name), { ...option, ...(choices && { choices }) }];
+  }),
 );
+
+/** The LoRA variants, with the optimizers that a study counts among them. */
+async function studyMethodNames(): Promise<string[]> {
+  return [...(await methodNames()), ...optimizerMethods];
+}
 
 /** Which runs a sweep makes */
 export const sweepOptions: OptionGroup = {
   study: value('Sweep', 'DIR', 'study folder; one that is there already is continued, and may grow'),
   ...axisOptions,
   methods: {
-    ...value('Axes', 'LIST', `${axes.method.describe}, loft and lora+ among them`),
+    ...value(
+      'Axes',
+      'LIST',
+      async () => `${axes.method.describe}: ${(await studyMethodNames()).join(', ')}, or ./FILE.ts`,
+    ),
+    alias: 'method',
     defaultDescription: usualStudy.methods.join(),
+    choices: studyMethodNames,
   },
   configurations: value(
     'Axes',
@@ -71,6 +86,11 @@ export const sweepOptions: OptionGroup = {
     'processes that work side by side, each with a model of its own; if not given one for each core that memory allows',
   ),
   ...workerTimeoutOption('Sweep'),
+  'dry-run': {
+    type: 'boolean',
+    group: 'Sweep:',
+    describe: 'say how many runs there will be, and what hours and memory they will take; nothing is written',
+  },
 };
 
 export type SweepChoices = AxisLists & {
@@ -120,9 +140,9 @@ function parseAxes(args: Arguments): AxisLists {
   for (const name of axisNames) {
     const single = hyphenated(name);
     const plural = optionOf(name);
-    // A study has no single method.
+    // yargs gives both names of the methods the same value.
     if (single !== plural && name !== 'method') atMostOne(args, single, plural);
-    const option = args[plural] !== undefined ? plural : name === 'method' ? plural : single;
+    const option = args[plural] !== undefined ? plural : single;
     const values = optional(args, option, (given) => parseList(name, given, `--${option}`));
     if (values !== undefined) lists[axes[name].list] = values;
   }
@@ -130,7 +150,7 @@ function parseAxes(args: Arguments): AxisLists {
 }
 
 function parseList(name: AxisName, given: string, option: string): unknown[] {
-  const { separator = ',', value: schema, expected } = axes[name];
+  const { separator = ',', value: schema, expected, choices = [] }: Axis<unknown> = axes[name];
   const values = given.split(separator).map((part) => {
     const words = part.trim();
     // A number where the axis has numbers, else the words themselves.
@@ -138,7 +158,7 @@ function parseList(name: AxisName, given: string, option: string): unknown[] {
       const parsed = schema.safeParse(candidate);
       if (parsed.success) return parsed.data;
     }
-    throw new UsageError({ subject: option, expected, got: words === '' ? 'nothing' : words });
+    throw new UsageError({ subject: option, expected, got: words === '' ? 'nothing' : words, choices });
   });
   return [...new Set(values)];
 }

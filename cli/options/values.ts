@@ -82,7 +82,8 @@ export function choice<const Name extends string>(names: readonly Name[], note =
   const expected = names.length === 1 ? `${names[0]}` : `one of ${names.join(', ')}`;
   return (given, option) => {
     const found = names.find((name) => name === given);
-    if (found === undefined) throw new UsageError({ subject: option, expected: `${expected}${note}`, got: given });
+    if (found === undefined)
+      throw new UsageError({ subject: option, expected: `${expected}${note}`, got: given, choices: names });
     return found;
   };
 }

@@ -77,6 +77,7 @@ function warnOfMemory(
   output.warn(`${megabytes(moreBytes)} more of memory are needed, and ${megabytes(freeBytes)} are free: ${remedy}`);
 }
 
-function megabytes(bytes: number): string {
+/** An amount of memory in MB, or in GB. */
+export function megabytes(bytes: number): string {
   return bytes < 1e9 ? `${shortNumber(bytes / 1e6, 2)} MB` : `${shortNumber(bytes / 1e9, 2)} GB`;
 }

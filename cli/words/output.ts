@@ -53,7 +53,9 @@ export function createOutput(
   stderr: OutputStream = process.stderr,
   { keep = () => {}, doing = () => {}, began = performance.now() }: OutputSurroundings = {},
 ): Output {
-  const paint = colors.createColors(stdout.isTTY === true && colors.isColorSupported);
+  // picocolors itself looks at a stream that a thread does not have.
+  const { NO_COLOR, TERM } = process.env;
+  const paint = colors.createColors(stdout.isTTY === true && !NO_COLOR && TERM !== 'dumb');
   const line = (text: string): unknown => stderr.write(`${printable(text)}\n`);
   let isDone = false;
   const elapsed = (): number => (performance.now() - began) / 1000;

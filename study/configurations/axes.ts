@@ -13,6 +13,8 @@ export interface Axis<Value, List extends string = string> {
   readonly separator?: string;
   /** What a value must be, for errors. */
   readonly expected: string;
+  /** The names that a value can have, where they are few. */
+  readonly choices?: readonly string[];
   /** Checks one value. */
   readonly value: z.ZodType<Value>;
   /** A value in a configuration's name, `rank 32`. */
@@ -63,6 +65,7 @@ export const axes = {
     list: 'optimizers',
     describe: optimizerNames.join(', '),
     expected: `one of ${optimizerNames.join(', ')}`,
+    choices: optimizerNames,
     value: z.enum(optimizerNames as [string, ...string[]]),
     words: (name) => name,
   }),
@@ -70,6 +73,7 @@ export const axes = {
     list: 'schedules',
     describe: scheduleNames.join(', '),
     expected: `one of ${scheduleNames.join(', ')}`,
+    choices: scheduleNames,
     value: z.enum(scheduleNames),
     words: (name) => name,
   }),

@@ -106,12 +106,12 @@ function grown(stored: StudyPlan, wanted: StudyPlan): StudyPlan {
 export async function readStudy(folder: string): Promise<StudyRecord> {
   const path = join(folder, 'study.json');
   const plan = parsePlan(path, await readJson(path));
-  const runs = await runsOfPlan(folder, plan);
+  const runs = await finishedRuns(folder, plan);
   return { folder, plan, runs: inOrder(plan, plan.version === 1 ? runs : runs.filter(askedFor(plan, runs))) };
 }
 
-/** All finished runs of a plan's configurations, whatever their rates and seeds. */
-async function runsOfPlan(folder: string, plan: StudyPlan): Promise<FinishedRun[]> {
+/** All finished runs of a plan's configurations in a study's folder, whatever their rates and seeds. */
+export async function finishedRuns(folder: string, plan: StudyPlan): Promise<FinishedRun[]> {
   const runs: FinishedRun[] = [];
   for (const key of await entries(join(folder, 'runs'))) {
     const run = await readConfiguration(folder, key);
@@ -152,7 +152,7 @@ function askedRuns(plan: StudyPlan, configuration: Configuration, runs: readonly
 async function countOthers(folder: string, plan: StudyPlan): Promise<number> {
   const keys = await entries(join(folder, 'runs'));
   const done = keys.filter((key) => existsSync(join(runFolder(folder, key), 'result.json')));
-  const runs = await runsOfPlan(folder, plan);
+  const runs = await finishedRuns(folder, plan);
   return done.length - runs.filter(askedFor(plan, runs)).length;
 }
 

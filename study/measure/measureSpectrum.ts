@@ -13,6 +13,11 @@ import type { MeasureSpectrum, SpectrumChoice, StudySpectrum } from './spectra.t
 /** A linearised product in gradients of the same batch: 1.1 to 1.4, as `npm run bench -- hvp` measures them. */
 const productPrice = 1.4;
 
+/** What a spectrum of so many rows costs, in gradients of a batch: what rounding does is seen by a second linearisation and two products. */
+export function spectrumPrice(products: number, rows: number, batchSize: number): number {
+  return (2 + productPrice * (products + 2)) * (rows / batchSize);
+}
+
 /** Measures the spectra of a plan in this process, on the rows that its runs train on. */
 export function measureOn(model: Model, plan: StudyPlan, rows: readonly TokenRow[]): MeasureSpectrum {
   return (choice, options, onProducts) => measure(model, plan, rows, choice, options, onProducts);
@@ -47,8 +52,7 @@ async function measure(
     onStep: ({ products }) => onProducts(products),
     ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),
   });
-  // What rounding does is seen at both ends: a second linearisation, and a product each.
-  const passes = (2 + productPrice * (found.products + 2)) * (measured.length / batchSize);
+  const passes = spectrumPrice(found.products, measured.length, batchSize);
   const gradientEvaluations = passes + (operator === 'adam' ? warmup.steps : 0);
   return { ...found, gradientEvaluations, startsAtZeroB: startsAtZeroB(start) };
 }

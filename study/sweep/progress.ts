@@ -26,8 +26,8 @@ export function studyProgress(plan: StudyPlan, runs: readonly FinishedRun[]): St
   };
 }
 
-/** How many runs of a configuration are still to be made, as far as can be told. */
-function missingRuns(plan: StudyPlan, configuration: Configuration, runs: readonly FinishedRun[]): number {
+/** How many runs of a configuration are still to be made, as far as can be told from those that are done. */
+export function missingRuns(plan: StudyPlan, configuration: Configuration, runs: readonly FinishedRun[]): number {
   const results = new Map(runs.map(({ learningRate, seed, result }) => [`${learningRate} ${seed}`, result]));
   const batches = configurationRuns(plan, configuration);
   let next = batches.next();

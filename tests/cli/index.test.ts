@@ -16,7 +16,6 @@ const failing = (error: unknown): Command[] =>
   });
 
 const misused: readonly string[][] = [
-  [],
   ['nonsense'],
   ['predict', '--nonsense', '1'],
   ['predict', 'one', 'two'],

@@ -184,7 +184,7 @@ for (const [options, parse, argv, message] of refused) {
     assert.is(value, undefined);
     assert.is(code, 2);
     assert.match(stderr, message);
-    assert.match(stderr, /; try 'lambdamax try --help'\n$/);
+    assert.match(stderr, /(; try|\?) 'lambdamax try --help'( lists all)?\n$/);
     assert.is(stderr.split('\n').length, 2, 'one line');
     assert.is(stdout, '');
   });

@@ -88,8 +88,8 @@ test('the pages name every command and every entry, and no command or option tha
   const options = new Map<string, Set<string>>();
   for (const name of names) {
     const { stdout } = await commandLine([name, '--help']);
-    const lines = stdout.split('\n').filter((line) => line.startsWith('  --'));
-    const known = lines.flatMap((line) => line.match(/^ {2}(--[a-z-]+(?:, --[a-z-]+)*)/)![1]!.split(', '));
+    const lines = [...stdout.matchAll(/^ {2}(?:-[a-z], | {4})(--[a-z-]+(?:, --[a-z-]+)*)/gm)];
+    const known = lines.flatMap(([, names]) => names!.split(', '));
     options.set(name, new Set(known));
   }
   const all = new Set([...options.values()].flatMap((known) => [...known]));

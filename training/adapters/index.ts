@@ -59,8 +59,13 @@ export const adapterMethods: readonly AdapterMethod[] = Object.keys(registry).ma
 export function adapterMethod(name: string, field = 'method'): AdapterMethod {
   const [, base, rest] = /^([^:]*):?(.*)$/s.exec(Object.hasOwn(presets, name) ? presets[name]! : name)!;
   if (!Object.hasOwn(registry, base!)) {
-    const known = Object.keys(registry).join(', ');
-    throw new ArgumentError({ subject: field, expected: `one of ${known}, or ./FILE.ts`, got: name });
+    const choices = Object.keys(registry);
+    throw new ArgumentError({
+      subject: field,
+      expected: `one of ${choices.join(', ')}, or ./FILE.ts`,
+      got: name,
+      choices,
+    });
   }
   const made = registry[base!]!;
   const settings = new Settings(base!, rest);

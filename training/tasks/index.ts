@@ -22,8 +22,9 @@ export async function loadTask(name: string): Promise<TaskFamily> {
   if (known !== undefined) return known;
   const subject = `\`task: ${name}\``;
   if (!/\.[cm]?[jt]s$/.test(name)) {
-    const names = taskFamilies.map((family) => family.name).join(', ');
-    throw new ArgumentError({ subject: 'task', expected: `${names} or a file of your own, ./NAME.ts`, got: name });
+    const choices = taskFamilies.map((family) => family.name);
+    const expected = `${choices.join(', ')} or a file of your own, ./NAME.ts`;
+    throw new ArgumentError({ subject: 'task', expected, got: name, choices });
   }
   const { exported: family, contentHash } = await importModule(name, subject);
   for (const [field, type] of Object.entries(demanded)) {
