@@ -23,8 +23,8 @@ if grep ':CONSOLE' "$study/log"; then
   echo 'the report wrote to the console of the browser' >&2
   exit 1
 fi
-figures=$(count '<div class="figure')
-drawn=$(count '<div class="figure js-plotly-plot"')
+figures=$(count '<figure class="figure')
+drawn=$(count '<figure class="figure interactive"')
 layers=$(count '<g class="scatterlayer mlayer"><g class="trace')
 echo "$figures figures, $drawn drawn, $layers with marks"
 ((figures == 4 && drawn == 4 && layers == 4))

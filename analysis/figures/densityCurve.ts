@@ -1,5 +1,6 @@
 import type { Data } from 'plotly.js';
 import { baseLayout, type Figure, logAxis } from './figure.ts';
+import { told } from './findingWords.ts';
 
 /** A spectral density with the ends of the spectrum, as far as they are known. */
 export interface DensityOfSpectrum {
@@ -43,6 +44,7 @@ export function densityCurve({ density, parameters, lambdaMax, lambdaMin }: Dens
   });
   const ends = [lambdaMin, lambdaMax].filter(Number.isFinite);
   return {
+    title: titleOf(ends),
     data: [
       ...(standardError === null ? [] : [edge(-1, 'none'), edge(1, 'tonexty')]),
       {
@@ -70,4 +72,12 @@ export function densityCurve({ density, parameters, lambdaMax, lambdaMin }: Dens
       400,
     ),
   };
+}
+
+function titleOf(ends: readonly number[]): string {
+  const [low, high] = [Math.min(...ends), Math.max(...ends)];
+  if (ends.length < 2) return 'The eigenvalues lie close to 0, and few far from it';
+  return low < 0 && high > 0
+    ? `Eigenvalues reach from ${told(low)} to ${told(high)}: the loss curves both ways`
+    : `Eigenvalues reach from ${told(low)} to ${told(high)}`;
 }

@@ -1,7 +1,11 @@
 import type { Config, Data, Layout, LayoutAxis } from 'plotly.js';
 
-/** A plotly specification: what `Plotly.newPlot(element, data, layout, config)` takes. */
+/** A plotly specification, `Plotly.newPlot(element, data, layout, config)`, and what it shows in words. */
 export interface Figure {
+  /** What is found, in one sentence without a full stop: `The best rates differ 3.6-fold`. */
+  readonly title: string;
+  /** What else is to be known, as that runs are still to be made. */
+  readonly note?: string;
   readonly data: Data[];
   readonly layout: Partial<Layout>;
 }
@@ -18,18 +22,30 @@ export function drawn<Input>(drawings: Drawings<Input>, input: Input): Record<st
 /** How figures behave in a page: they follow its width, and keep their tools out of the way. */
 export const figureConfig: Partial<Config> = { responsive: true, displaylogo: false, displayModeBar: false };
 
-const ink = '#222222';
-const gridColor = '#e6e6e6';
+/** Colours that are no data: a dark page exchanges them for its own, wherever they stand. */
+export const palette = {
+  ink: '#222222',
+  quiet: '#555555',
+  faint: '#888888',
+  grid: '#e6e6e6',
+  ground: 'white',
+} as const;
 
 /** The layout shared by all figures: white ground, legend below the axes where it can cover no data. */
 export function baseLayout(xaxis: Partial<LayoutAxis>, yaxis: Partial<LayoutAxis>, height: number): Partial<Layout> {
-  const lines = { gridcolor: gridColor, zeroline: false, linecolor: ink, ticks: 'outside', automargin: true } as const;
+  const lines = {
+    gridcolor: palette.grid,
+    zeroline: false,
+    linecolor: palette.ink,
+    ticks: 'outside',
+    automargin: true,
+  } as const;
   return {
     height,
     autosize: true,
-    paper_bgcolor: 'white',
-    plot_bgcolor: 'white',
-    font: { family: 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif', size: 14, color: ink },
+    paper_bgcolor: palette.ground,
+    plot_bgcolor: palette.ground,
+    font: { family: 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif', size: 14, color: palette.ink },
     margin: { l: 64, r: 16, t: 16, b: 56 },
     hovermode: 'closest',
     xaxis: { ...lines, ...xaxis },
@@ -40,19 +56,15 @@ export function baseLayout(xaxis: Partial<LayoutAxis>, yaxis: Partial<LayoutAxis
   };
 }
 
-/** The figure with a line of text above it. */
-export function withNote({ data, layout }: Figure, text: string): Figure {
-  const title = {
-    text: escapeMarkup(text),
-    font: { size: 14 },
-    x: 0,
-    xref: 'paper',
-    y: 1,
-    yref: 'paper',
-    yanchor: 'bottom',
-    pad: { b: 8 },
-  } as const;
-  return { data, layout: { ...layout, title, margin: { ...layout.margin, t: 40 } } };
+/** The specification for plotly alone, with the figure's words in it as its title. */
+export function withPlotlyTitle({ data, layout, title, note }: Figure): Pick<Figure, 'data' | 'layout'> {
+  const text = [`<b>${escapeMarkup(title)}</b>`, ...(note === undefined ? [] : [escapeMarkup(note)])].join('<br>');
+  const place = { x: 0, xref: 'paper', y: 1, yref: 'paper', yanchor: 'bottom', pad: { b: 8 } } as const;
+  const top = note === undefined ? 40 : 60;
+  return {
+    data,
+    layout: { ...layout, title: { text, font: { size: 14 }, ...place }, margin: { ...layout.margin, t: top } },
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Data } from 'plotly.js';
-import { baseLayout, escapeMarkup, type Figure, logAxis } from './figure.ts';
+import { baseLayout, escapeMarkup, type Figure, logAxis, palette } from './figure.ts';
+import { foldWords, told } from './findingWords.ts';
 import { methodStyles } from './methodStyle.ts';
 
 /** One end of a spectrum with its uncertainty over batches; null with one batch. */
@@ -35,11 +36,11 @@ export function lambdaMaxByMethod(spectra: readonly SpectrumEnds[]): Figure {
       y: [name],
       error_x: { type: 'data', array: [standardError ?? 0], visible: standardError !== null, color, thickness: 1.5 },
       // The open one is larger: at B = 0 the two ends mirror each other, and it would be covered.
-      marker: { color: fill, symbol, size: fill === 'white' ? 17 : 11, line: { color, width: 2 } },
+      marker: { color: fill, symbol, size: fill === palette.ground ? 17 : 11, line: { color, width: 2 } },
       hovertemplate: `${name}<br>${label} %{x:.4g}${standardError === null ? '' : ` ± ${standardError.toPrecision(2)}`}<extra></extra>`,
     });
     return [
-      ...(lambdaMin !== null && lambdaMin.value < 0 ? [end(lambdaMin, '|lambda_min|', 'white')] : []),
+      ...(lambdaMin !== null && lambdaMin.value < 0 ? [end(lambdaMin, '|lambda_min|', palette.ground)] : []),
       end(lambdaMax, 'lambda_max', color),
     ];
   });
@@ -50,6 +51,7 @@ export function lambdaMaxByMethod(spectra: readonly SpectrumEnds[]): Figure {
     ]),
   );
   return {
+    title: titleOf(ordered),
     data,
     layout: baseLayout(
       logAxis('λmax (filled) and |λmin| (open)', shown),
@@ -57,4 +59,13 @@ export function lambdaMaxByMethod(spectra: readonly SpectrumEnds[]): Figure {
       110 + (ordered.length > 12 ? 28 : 44) * Math.max(ordered.length, 2),
     ),
   };
+}
+
+function titleOf(ascending: readonly SpectrumEnds[]): string {
+  const [least, most] = [ascending[0], ascending.at(-1)];
+  if (least === undefined || most === undefined) return 'No λmax was measured';
+  const apart = foldWords([least, most].map(({ lambdaMax }) => lambdaMax.value).filter((value) => value > 0));
+  return least === most || apart === null
+    ? `λmax of ${most.configuration} is ${told(most.lambdaMax.value)}`
+    : `λmax differs ${apart}: smallest of ${least.configuration}; largest of ${most.configuration}`;
 }

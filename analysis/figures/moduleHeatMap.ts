@@ -1,5 +1,7 @@
 import type { Data } from 'plotly.js';
+import { quantile } from '../../numerics/statistics.ts';
 import { baseLayout, escapeMarkup, type Figure, logAxis } from './figure.ts';
+import { told } from './findingWords.ts';
 import { kindsOf, modulePlaces } from './moduleGrid.ts';
 
 /** Both ends of the spectrum of one module's own block. */
@@ -32,6 +34,7 @@ export function moduleHeatMap(modules: readonly ModuleEnds[], all = modules.map(
   const { range, tickvals, ticktext } = logAxis('', all);
   const data: Data = {
     type: 'heatmap',
+    name: 'log10 λmax',
     x: kinds.map(escapeMarkup),
     y: layers.map((layer) => (layer === null ? 'others' : `layer ${layer}`)),
     z: cells.map((row) => row.map((cell) => (cell && cell.lambdaMax > 0 ? Math.log10(cell.lambdaMax) : null))),
@@ -58,6 +61,7 @@ export function moduleHeatMap(modules: readonly ModuleEnds[], all = modules.map(
     },
   };
   return {
+    title: titleOf(modules),
     data: [data],
     layout: baseLayout(
       { type: 'category', showgrid: false, tickangle: kinds.length > 4 ? -45 : 0 },
@@ -73,4 +77,19 @@ function shown(value: number): string {
 
 function hoverOf({ name, lambdaMax, lambdaMin }: ModuleEnds): string {
   return `${name}: λmax ${lambdaMax.toPrecision(4)}, λmin ${lambdaMin.toPrecision(4)}`;
+}
+
+function titleOf(modules: readonly ModuleEnds[]): string {
+  const sharpest = modules.reduce<ModuleEnds | undefined>(
+    (most, one) => (most === undefined || one.lambdaMax > most.lambdaMax ? one : most),
+    undefined,
+  );
+  if (sharpest === undefined) return 'No module was measured';
+  const median = quantile(
+    modules.map(({ lambdaMax }) => lambdaMax),
+    0.5,
+  );
+  const { layer, kind } = modulePlaces(modules.map(({ name }) => name)).get(sharpest.name)!;
+  const times = median > 0 ? `, ${told(sharpest.lambdaMax / median)} times the median module’s` : '';
+  return `${kind}${layer === null ? '' : ` of layer ${layer}`} is the sharpest module: λmax ${told(sharpest.lambdaMax)}${times}`;
 }

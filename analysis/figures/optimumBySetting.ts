@@ -37,6 +37,8 @@ export function optimumBySetting(points: readonly PredictionPoint[], powers: rea
           name: escapeMarkup(method),
           legendgroup: escapeMarkup(method),
           x: line.map(({ settings }) => Number(settings[setting]) * shift),
+          // Where they stand indeed.
+          customdata: line.map(({ settings }) => Number(settings[setting])),
           y: line.map(({ optimum }) => optimum.learningRate),
           error_y: {
             type: 'data',
@@ -54,14 +56,27 @@ export function optimumBySetting(points: readonly PredictionPoint[], powers: rea
       const ticks = { tickvals: values.map(Number), ticktext: values };
       const ends = values.flatMap((value) => [Number(value) / 1.2, Number(value) * 1.2]);
       const words = [setting, ...power.movesWith].map(settingTopic).join(', ');
-      return { title: titleOf(power), data, xaxis: { ...logAxis(words, ends), ...ticks } };
+      return { title: panelTitle(power), data, xaxis: { ...logAxis(words, ends), ...ticks } };
     });
   const shown = points.flatMap(({ optimum }) => [optimum.low, optimum.high]);
-  return panelled(panels, logAxis('best learning rate', shown), { columns: 2, plotHeight: 300 });
+  return panelled(titleOf(powers), panels, logAxis('best learning rate', shown), { columns: 2, plotHeight: 300 });
+}
+
+/** Each power in words. */
+function titleOf(powers: readonly SettingPower[]): string {
+  const words = powers.flatMap(({ setting, power, low, high }) => {
+    if (power === null) return [];
+    const topic = settingTopic(setting);
+    const isNone = low !== null && high !== null && low <= 0 && high >= 0;
+    return [isNone ? `not told to move with ${topic}` : `${topic} to the power ${power.toFixed(2)}`];
+  });
+  return `The best rate goes as ${words.join(', ')}`
+    .replace(/ goes as not/, ' is not')
+    .replaceAll(', not', ', and is not');
 }
 
 /** `Rank^-0.40 (-0.70 to -0.10)`. */
-function titleOf({ setting, power, low, high }: SettingPower): string {
+function panelTitle({ setting, power, low, high }: SettingPower): string {
   const interval = low === null || high === null ? '' : ` (${low.toFixed(2)} to ${high.toFixed(2)})`;
   return `${capital(settingTopic(setting))}^${power!.toFixed(2)}${interval}`;
 }

@@ -17,9 +17,10 @@ const axisHeight = 60;
 
 /**
  * Small plots side by side, row by row, at most `columns` in one, `plotHeight` pixels high; the vertical scale that they share has its labels at the left. A trace's
- * legend entry belongs to all panels.
+ * legend entry belongs to all panels. `title` says what the whole figure shows.
  */
 export function panelled(
+  title: string,
   panels: readonly Panel[],
   yaxis: Partial<LayoutAxis>,
   { columns, plotHeight }: { readonly columns: number; readonly plotHeight: number },
@@ -41,22 +42,23 @@ export function panelled(
     const number = i === 0 ? '' : String(i + 1);
     return { ...panel, number, column, x: [left, left + width], y: [top - plotHeight / inner, top] };
   });
-  const { title, ...unnamed } = yaxis;
+  const { title: axisTitle, ...unnamed } = yaxis;
   const axes = placed.map(({ number, column, x, y, xaxis, yaxis: own }) => {
     const { title: _, ...shared } = own ?? { ...unnamed, showticklabels: column === 0 };
-    const lines = baseLayout(xaxis, column === 0 && title ? { title, ...shared } : shared, 0);
+    const lines = baseLayout(xaxis, column === 0 && axisTitle ? { title: axisTitle, ...shared } : shared, 0);
     return {
       [`xaxis${number}`]: { ...lines.xaxis, domain: x, anchor: `y${number}` },
       [`yaxis${number}`]: { ...lines.yaxis, domain: y, anchor: `x${number}` },
     };
   });
   const annotations = placed.map(({ title, x, y }) => ({
-    ...{ text: `<b>${escapeMarkup(title)}</b>`, font: { size: 13 }, showarrow: false },
+    ...{ text: `<b>${escapeMarkup(title)}</b>`, font: { size: 14 }, showarrow: false },
     ...({ xref: 'paper', yref: 'paper', xanchor: 'left', yanchor: 'bottom' } as const),
     ...{ x: x[0]!, y: y[1]!, yshift: 8 },
   }));
   const shared = baseLayout({}, {}, inner + axisHeight + 90);
   return {
+    title,
     data: placed.flatMap(({ data, number }) =>
       data.map((trace) => ({ ...(trace as Partial<PlotData>), xaxis: `x${number}`, yaxis: `y${number}` }) as Data),
     ),

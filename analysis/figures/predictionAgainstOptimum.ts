@@ -1,8 +1,9 @@
 import type { Dash, Data } from 'plotly.js';
-import { fitPowerLaw, geometricMean } from '../../numerics/statistics.ts';
+import { fitPowerLaw, foldError, geometricMean } from '../../numerics/statistics.ts';
 import type { Prediction } from '../rates/prediction.ts';
 import { markedName } from '../rates/verdict/findings.ts';
-import { baseLayout, escapeMarkup, type Figure, formatPower, logAxis } from './figure.ts';
+import { baseLayout, escapeMarkup, type Figure, formatPower, logAxis, palette } from './figure.ts';
+import { told } from './findingWords.ts';
 import { methodStyles } from './methodStyle.ts';
 
 /**
@@ -37,6 +38,7 @@ export function predictionAgainstOptimum(prediction: Prediction, predictor = 'tw
   const yaxis = logAxis('measured learning rate', [...measured, ...across]);
   const ends = xaxis.range.map((exponent) => 10 ** exponent) as [number, number];
   return {
+    title: titleOf(points, predictor),
     data: [
       ...guides(points, ends),
       ...points.flatMap((point): Data[] => {
@@ -74,7 +76,7 @@ export function predictionAgainstOptimum(prediction: Prediction, predictor = 'tw
                   showlegend: false,
                   x: [limit.learningRate],
                   y: [divergesAt],
-                  marker: { color: 'white', symbol, size: 11, line: { color, width: 2 } },
+                  marker: { color: palette.ground, symbol, size: 11, line: { color, width: 2 } },
                   hovertemplate: `${name}<br>limit %{x:.3g}<br>breaks at %{y:.3g}<extra></extra>`,
                 },
               ]),
@@ -90,13 +92,26 @@ interface Measured {
   readonly optimum: { readonly learningRate: number };
 }
 
+/** What the fitted line says, and how far off the predictions are. */
+function titleOf(points: readonly Measured[], predictor: string): string {
+  if (points.length === 0) return `No rate is predicted by ${predictor}`;
+  const off = geometricMean(points.map(({ predicted, optimum }) => foldError(predicted, optimum.learningRate)));
+  const law = lawOf(points);
+  const slope = law === null ? '' : `: their slope is ${law.slope.toFixed(2)}, where 1 is expected`;
+  return `The best rates are ${told(off)}-fold off the predicted ones${slope}`;
+}
+
+function lawOf(points: readonly Measured[]) {
+  return fitPowerLaw(
+    points.map((point) => point.predicted),
+    points.map((point) => point.optimum.learningRate),
+  );
+}
+
 function guides(points: readonly Measured[], ends: [number, number]): Data[] {
   if (points.length === 0) return [];
   const optima = points.map((point) => point.optimum.learningRate);
-  const law = fitPowerLaw(
-    points.map((point) => point.predicted),
-    optima,
-  );
+  const law = lawOf(points);
   const guide = (name: string, y: number[], dash: Dash, color: string): Data => ({
     type: 'scatter',
     mode: 'lines',
@@ -109,12 +124,12 @@ function guides(points: readonly Measured[], ends: [number, number]): Data[] {
   const constant = geometricMean(optima);
   const scale = geometricMean(points.map((point) => point.optimum.learningRate / point.predicted));
   return [
-    guide('predicted = measured', [...ends], 'solid', '#999999'),
+    guide('predicted = measured', [...ends], 'solid', palette.faint),
     guide(
       `right up to a constant, slope 1 (times ${formatPower(scale)})`,
       ends.map((x) => scale * x),
       'dashdot',
-      '#999999',
+      palette.faint,
     ),
     ...(law === null
       ? []
@@ -123,9 +138,9 @@ function guides(points: readonly Measured[], ends: [number, number]): Data[] {
             `fitted power law, slope ${law.slope.toFixed(2)}`,
             ends.map((x) => Math.exp(law.intercept + law.slope * Math.log(x))),
             'dash',
-            '#555555',
+            palette.quiet,
           ),
         ]),
-    guide('one constant for all', [constant, constant], 'dot', '#555555'),
+    guide('one constant for all', [constant, constant], 'dot', palette.quiet),
   ];
 }

@@ -1,5 +1,7 @@
 import type { Data } from 'plotly.js';
-import { baseLayout, escapeMarkup, type Figure, logAxis } from './figure.ts';
+import { quantile } from '../../numerics/statistics.ts';
+import { baseLayout, escapeMarkup, type Figure, logAxis, palette } from './figure.ts';
+import { told } from './findingWords.ts';
 import { kindsOf, modulePlaces } from './moduleGrid.ts';
 
 /** One method's lambda_max over vanilla LoRA's, by module. */
@@ -30,7 +32,7 @@ export function ratioStrip(methods: readonly MethodRatios[]): Figure {
       width: 0.84,
       boxpoints: false,
       fillcolor: 'rgba(120, 120, 120, 0.12)',
-      line: { color: '#888888', width: 1.5 },
+      line: { color: palette.faint, width: 1.5 },
       showlegend: false,
       hoverinfo: 'skip',
     }),
@@ -54,6 +56,7 @@ export function ratioStrip(methods: readonly MethodRatios[]): Figure {
   const ratios = ordered.flatMap(({ modules }) => modules.map(({ ratio }) => ratio));
   const rows = ordered.map((_, row) => row);
   return {
+    title: titleOf(methods),
     data: [...boxes, ...points],
     layout: baseLayout(
       logAxis('λmax over LoRA’s λmax', [1, ...ratios]),
@@ -66,4 +69,26 @@ export function ratioStrip(methods: readonly MethodRatios[]): Figure {
       150 + 80 * Math.max(ordered.length, 2),
     ),
   };
+}
+
+/** The median module of each method, or of many those of the least and the most. */
+function titleOf(methods: readonly MethodRatios[]): string {
+  const medians = methods
+    .flatMap(({ method, modules }) =>
+      modules.length === 0
+        ? []
+        : [
+            {
+              method,
+              median: quantile(
+                modules.map(({ ratio }) => ratio),
+                0.5,
+              ),
+            },
+          ],
+    )
+    .sort((a, b) => a.median - b.median);
+  const shown = medians.length > 3 ? [medians[0]!, medians.at(-1)!] : medians;
+  if (shown.length === 0) return 'No module was measured beside LoRA’s';
+  return `In the median module λmax is ${shown.map(({ method, median }) => `${told(median)} times LoRA’s with ${method}`).join(', ')}`;
 }

@@ -1,6 +1,7 @@
 import type { Data, LayoutAxis } from 'plotly.js';
 import type { RunStep } from '../rates/run.ts';
 import { baseLayout, type Figure, logAxis } from './figure.ts';
+import { told } from './findingWords.ts';
 
 const height = 260;
 const trainingColor = '#0072b2';
@@ -21,6 +22,10 @@ export function lossCurve(steps: readonly RunStep[]): Figure {
   };
   const batch = line(steps, 'loss', 'the step’s batch, before the step', 'loss %{y:.4g}');
   return {
+    title: fromTo(
+      'The loss',
+      steps.map(({ loss }) => loss),
+    ),
     data: [batch, ...(scored.length > 0 ? [validation] : [])],
     layout: {
       ...baseLayout(stepAxis(steps), { title: { text: 'loss (nats a token)' } }, height + 40),
@@ -32,7 +37,9 @@ export function lossCurve(steps: readonly RunStep[]): Figure {
 /** The learning rate of each step. */
 export function rateCurve(steps: readonly RunStep[]): Figure {
   const axis = { title: { text: 'learning rate' }, rangemode: 'tozero', exponentformat: 'power' } as const;
+  const most = steps.reduce((top, step) => (step.learningRate > top.learningRate ? step : top), steps[0]!);
   return {
+    title: `The learning rate is ${told(most.learningRate)} at most, at step ${most.step}`,
     data: [line(steps, 'learningRate', 'learning rate', 'rate %{y:.3g}')],
     layout: { ...baseLayout(stepAxis(steps), axis, height), showlegend: false },
   };
@@ -42,9 +49,25 @@ export function rateCurve(steps: readonly RunStep[]): Figure {
 export function gradientNormCurve(steps: readonly RunStep[]): Figure {
   const values = steps.map(({ gradientNorm }) => gradientNorm ?? Number.NaN);
   return {
+    title: fromTo(
+      'The gradient’s norm',
+      steps.map(({ gradientNorm }) => gradientNorm),
+    ),
     data: [line(steps, 'gradientNorm', 'gradient norm', 'gradient norm %{y:.4g}')],
     layout: { ...baseLayout(stepAxis(steps), logAxis('gradient norm', values), height), showlegend: false },
   };
+}
+
+/** How a quantity goes from the first step to the last at which it is known. */
+function fromTo(subject: string, values: readonly (number | null)[]): string {
+  const known = values.filter((value) => value !== null);
+  const [first, last] = [known[0], known.at(-1)];
+  if (first === undefined || last === undefined) return `${subject} is nowhere finite`;
+  const way = last < first ? 'falls' : last > first ? 'rises' : 'stays';
+  const broken = values.at(-1) === null ? ', and then is no number' : '';
+  return way === 'stays'
+    ? `${subject} is ${told(first)}`
+    : `${subject} ${way} from ${told(first)} to ${told(last)}${broken}`;
 }
 
 /** The axis of steps: its range is equal in all figures of a run, so that they can be read one above the other. */

@@ -1,6 +1,7 @@
 import type { Data } from 'plotly.js';
 import { measuredSteps, type RunStep, seesOtherwise, stabilityFactorOf } from '../rates/run.ts';
-import { baseLayout, type Figure, formatPower, logAxis } from './figure.ts';
+import { baseLayout, type Figure, formatPower, logAxis, palette } from './figure.ts';
+import { told } from './findingWords.ts';
 import { stepAxis } from './runCurves.ts';
 
 const height = 380;
@@ -22,10 +23,11 @@ export function sharpnessCurve(steps: readonly RunStep[]): Figure {
     name: `threshold: ${formatPower(Number(factor?.toPrecision(3)))} / rate`,
     x: rated.map(({ step }) => step),
     y: thresholds,
-    line: { color: '#555555', dash: 'dash', width: 2 },
+    line: { color: palette.quiet, dash: 'dash', width: 2 },
     hovertemplate: 'step %{x}<br>threshold %{y:.4g}<extra></extra>',
   };
   return {
+    title: thresholdWords(steps),
     data: [...(rated.length > 0 ? [threshold] : []), points(measured, values, name, '#0072b2')],
     // A rate near zero, as at both ends of most schedules, has a threshold that would flatten all else.
     layout: baseLayout(
@@ -41,7 +43,10 @@ export function hessianCurve(steps: readonly RunStep[]): Figure {
   const measured = measuredSteps(steps).filter(({ hessian }) => hessian !== null && hessian > 0);
   const values = measured.map(({ hessian }) => hessian!);
   const name = 'λmax of the Hessian';
+  const [first, last] = [values[0]!, values.at(-1)!];
+  const factor = last / first;
   return {
+    title: `λmax of the Hessian ${factor < 1 ? 'falls' : 'grows'} ${told(Math.max(factor, 1 / factor))}-fold, from ${told(first)} to ${told(last)}`,
     data: [points(measured, values, name, '#009e73')],
     layout: { ...baseLayout(stepAxis(steps), logAxis(name, values), 300), showlegend: false },
   };
@@ -67,4 +72,17 @@ function points(
 
 function within(values: readonly number[], most: number): number[] {
   return values.filter((value) => value <= most);
+}
+
+/** Where the curve first stands above the line. */
+function thresholdWords(steps: readonly RunStep[]): string {
+  const shares = measuredSteps(steps).flatMap(({ step, effective, threshold }) =>
+    effective === null || threshold === null ? [] : [{ step, share: effective / threshold }],
+  );
+  if (shares.length === 0) return 'Sharpness as the optimizer’s steps see it';
+  const first = shares.find(({ share }) => share > 1);
+  const most = Math.max(...shares.map(({ share }) => share));
+  return first === undefined
+    ? `Sharpness stays below the threshold of the rate: ${told(most)} of it at most`
+    : `Sharpness passes the threshold of the rate after step ${first.step}`;
 }

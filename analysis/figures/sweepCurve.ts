@@ -1,11 +1,13 @@
 import type { Data, LayoutAxis, PlotData } from 'plotly.js';
 import { standardError } from '../../numerics/statistics.ts';
+import { formatRate } from '../rates/format.ts';
 import { groupsOf } from '../rates/groups.ts';
 import type { PredictionPoint } from '../rates/prediction.ts';
 import { haveOtherScores } from '../rates/settings.ts';
 import { isOffCliff, type RatePoint, ratePoints, type Sweep } from '../rates/sweep.ts';
 import { markedName } from '../rates/verdict/findings.ts';
-import { baseLayout, escapeMarkup, type Figure, logAxis } from './figure.ts';
+import { baseLayout, escapeMarkup, type Figure, logAxis, palette } from './figure.ts';
+import { foldWords } from './findingWords.ts';
 import { type MethodStyle, methodStyles } from './methodStyle.ts';
 import { panelled } from './panels.ts';
 
@@ -15,8 +17,9 @@ const mostInOnePlot = 8;
 /**
  * Score against learning rate (log axis), a line for each configuration: means over the seeds with their standard error, or of
  * shares, which stand in %, with their confidence interval;
- * a star at the optimum with its interval, an open one where runs are still to be made; open markers along the bad edge of the plot where runs diverged or the score lies
- * off the scale. The scale ends a little beyond the cliff, for one broken run would flatten all the curves.
+ * a star at the optimum with its interval, an open one where runs are still to be made; open markers along the bad edge of the plot where training broke: runs diverged, or a larger rate than the
+ * best took the score off the scale. The scale ends a little beyond the cliff, for one broken run would flatten all the curves. Rates that are
+ * too small for the scale have no marker: nothing broke there, and the line leaves the plot.
  *
  * Many configurations at several settings, and those of several tasks or models, whose scores have no common scale, stand in panels, one
  * for each group at equal settings, with the methods in the legend. In one plot those of one method differ in their dash.
@@ -29,12 +32,13 @@ export function sweepCurve(sweep: Sweep, points: readonly PredictionPoint[]): Fi
     'learning rate',
     curves.flatMap(({ rates }) => rates.map(({ learningRate }) => learningRate)),
   );
+  const title = titleOf(points);
   const groups = groupsOf(points);
   const hasOtherScores = haveOtherScores(points);
   const isCrowded = points.length > mostInOnePlot && groups.some(({ configurations }) => configurations.length > 1);
   if (groups.length === 1 || !(isCrowded || hasOtherScores)) {
     const data = curves.flatMap((curve) => tracesOf(curve, styles, whole, nameOf(curve.point), nameOf(curve.point)));
-    return { data, layout: baseLayout(xaxis, whole.yaxis, 480) };
+    return { title, data, layout: baseLayout(xaxis, whole.yaxis, 480) };
   }
   const firsts = new Set([
     ...new Map(points.toReversed().map((point) => [point.method, point.configuration])).values(),
@@ -52,7 +56,19 @@ export function sweepCurve(sweep: Sweep, points: readonly PredictionPoint[]): Fi
     });
     return { title: name, data, xaxis, ...(hasOtherScores && { yaxis: view.yaxis }) };
   });
-  return panelled(panels, whole.yaxis, { columns: 3, plotHeight: 220 });
+  return panelled(title, panels, whole.yaxis, { columns: 3, plotHeight: 220 });
+}
+
+/** How far the best rates lie apart, and whose are the ends. */
+function titleOf(points: readonly PredictionPoint[]): string {
+  const ascending = points.toSorted((a, b) => a.optimum.learningRate - b.optimum.learningRate);
+  const [least, most] = [ascending[0], ascending.at(-1)];
+  if (least === undefined || most === undefined) return 'No rate was tried';
+  if (least === most)
+    return `The best learning rate of ${least.configuration} is ${formatRate(least.optimum.learningRate)}`;
+  const apart = foldWords([least, most].map(({ optimum }) => optimum.learningRate));
+  if (apart === '1.0-fold') return 'The best rates are equal';
+  return `The best rates differ ${apart}: smallest of ${least.configuration}; largest of ${most.configuration}`;
 }
 
 interface Curve {
@@ -112,8 +128,8 @@ function tracesOf(
   const shared = { type: 'scatter', legendgroup, name } as const;
   // The line runs on to points off the scale, and the plot cuts it off there.
   const shown = rates.filter((rate) => rate.mean !== null);
-  const off = rates.filter(isOffScale);
   const { learningRate, low, high, score } = point.optimum;
+  const off = rates.filter((rate) => isOffScale(rate) && (rate.mean === null || rate.learningRate > learningRate));
   return [
     {
       ...shared,
@@ -143,7 +159,7 @@ function tracesOf(
         color,
         symbol: point.isUnfinished ? 'star-open' : 'star',
         size: 15,
-        line: { color: 'black', width: 1 },
+        line: { color: palette.ink, width: 1 },
       },
       hovertemplate: `${name}: optimum %{x:.3g}<br>best score %{y:${format}}<extra></extra>`,
     },
@@ -154,7 +170,7 @@ function tracesOf(
       x: off.map((rate) => rate.learningRate),
       y: off.map((rate) => bad + (good - bad) * stacked(rate.learningRate)),
       text: off.map((rate) => (rate.mean === null ? 'diverged' : `off the scale: ${rate.mean.toPrecision(4)}`)),
-      marker: { color: 'white', symbol, size: 9, line: { color, width: 2 } },
+      marker: { color: palette.ground, symbol, size: 9, line: { color, width: 2 } },
       cliponaxis: false,
       hovertemplate: `${name}<br>rate %{x:.3g}<br>%{text}<extra></extra>`,
     },

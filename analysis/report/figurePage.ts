@@ -9,5 +9,10 @@ export function renderFigurePage(name: string, figure: Figure, title: string): s
     modeBarButtons: [['toImage' as const]],
     toImageButtonOptions: { format: 'svg' as const, filename: name },
   };
-  return renderPage('figure', { title, setting: [name], name }, { [name]: figure }, config);
+  return renderPage(
+    'figure',
+    { title, setting: [name], name },
+    { [name]: figure },
+    { config, bundle: 'plotly.js-dist' },
+  );
 }

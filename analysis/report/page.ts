@@ -1,37 +1,56 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { Eta } from 'eta';
 import type { Config } from 'plotly.js';
-import { type Figure, figureConfig } from '../figures/figure.ts';
+import { type Figure, figureConfig, palette } from '../figures/figure.ts';
+import { drawnFigures } from './drawnFigure.ts';
 
 /** What is above the sections of a page. */
 export interface PageHead {
   readonly title: string;
   /** What the page is about, in a few parts of a line. */
   readonly setting: readonly string[];
+  /** What was found, in a sentence or two. */
+  readonly answer?: string;
+  /** That something is still to come, and what. */
+  readonly status?: string | null;
   /** Date to print; pages have no clock, so that the same findings give the same bytes. */
   readonly generatedAt?: string;
+}
+
+/** How a page's figures become interactive. */
+export interface PageOptions {
+  readonly config?: Partial<Config>;
+  /** The bundle of plotly.js inside: what cartesian figures need, or all of it. */
+  readonly bundle?: 'plotly.js-cartesian-dist-min' | 'plotly.js-dist';
 }
 
 const eta = new Eta({ views: fileURLToPath(new URL('.', import.meta.url)), cache: true });
 
 /**
- * One HTML document that needs nothing else: plotly.js, the figures' data and the style are inside. Its sections are the
- * template's; each figure is drawn in the element that has its name for an id. All text is escaped.
+ * One HTML document that needs nothing else. Its sections are the template's; they show each figure, by its name, as a picture that is
+ * there without any script. plotly.js and the figures' data are inside too, and make them interactive. All text is escaped.
  */
 export function renderPage<Data extends PageHead>(
   template: string,
   data: Data,
   figures: Readonly<Record<string, Figure>>,
-  config: Partial<Config> = figureConfig,
+  { config = figureConfig, bundle = 'plotly.js-cartesian-dist-min' }: PageOptions = {},
 ): string {
+  const specifications = {
+    figures: Object.fromEntries(Object.entries(figures).map(([id, { data, layout }]) => [id, { data, layout }])),
+    config,
+    colors: Object.fromEntries(Object.entries(palette).map(([name, color]) => [color, `--${name}`])),
+  };
   return eta.render(template, {
     ...data,
-    style: readFileSync(new URL('report.css', import.meta.url), 'utf8'),
-    figures: scriptSafe(JSON.stringify(figures)),
-    config: scriptSafe(JSON.stringify(config)),
-    plotly: plotlySource(),
+    drawn: drawnFigures(figures),
+    style: `${textOf('report.css')}\n${exchangedColors()}`,
+    script: textOf('interactive.js'),
+    specifications: scriptSafe(JSON.stringify(specifications)),
+    plotly: packed(bundle),
   });
 }
 
@@ -45,13 +64,27 @@ export function scriptSafe(json: string): string {
     .replaceAll('\u2029', '\\u2029');
 }
 
-let plotly: string | undefined;
+/** Rules by which pictures take the colours of their page, which is dark where somebody likes that better. */
+function exchangedColors(): string {
+  return Object.entries(palette)
+    .flatMap(([name, color]) =>
+      ['fill', 'stroke'].map((kind) => `.still [${kind}="${color}"] { ${kind}: var(--${name}); }`),
+    )
+    .join('\n');
+}
 
-function plotlySource(): string {
-  // The one bundle that plotly.js-dist ships. Between script tags the sequence "</script" must not occur.
-  plotly ??= readFileSync(createRequire(import.meta.url).resolve('plotly.js-dist'), 'utf8').replaceAll(
-    /<\/(?=script)/gi,
-    '<\\/',
-  );
-  return plotly;
+function textOf(file: string): string {
+  return readFileSync(new URL(file, import.meta.url), 'utf8');
+}
+
+const bundles = new Map<string, string>();
+
+/** A bundle of plotly.js, compressed, in letters. */
+function packed(name: string): string {
+  const known = bundles.get(name);
+  if (known !== undefined) return known;
+  const source = readFileSync(createRequire(import.meta.url).resolve(name));
+  const letters = gzipSync(source, { level: 9 }).toString('base64');
+  bundles.set(name, letters);
+  return letters;
 }

@@ -1,4 +1,4 @@
-import { type Drawings, drawn, type Figure, withNote } from '../figures/figure.ts';
+import { type Drawings, drawn, type Figure } from '../figures/figure.ts';
 import { lambdaMaxByMethod } from '../figures/lambdaMaxByMethod.ts';
 import { optimumBySetting } from '../figures/optimumBySetting.ts';
 import { predictionAgainstOptimum } from '../figures/predictionAgainstOptimum.ts';
@@ -7,6 +7,7 @@ import { capital } from '../rates/format.ts';
 import { predict } from '../rates/predictor.ts';
 import { columnsIn, stepsIn } from '../rates/settings.ts';
 import { byLoss } from '../rates/sweep.ts';
+import { answerOf, statusOf } from '../rates/verdict/answer.ts';
 import { hasCurvature, isUnfinished, limitWords, progressWords } from '../rates/verdict/findings.ts';
 import { renderPage } from './page.ts';
 import { predictorTables } from './predictorTables.ts';
@@ -40,7 +41,7 @@ export function reportFigures(input: ReportInput): Record<string, Figure> {
 /** The figure, which says so if the sweep is unfinished. */
 function noted(figure: Figure, prediction: ReportInput['prediction']): Figure {
   const progress = progressWords(prediction);
-  return progress === null ? figure : withNote(figure, progress);
+  return progress === null ? figure : { ...figure, note: progress };
 }
 
 /**
@@ -58,6 +59,8 @@ export function studyContent(input: ReportInput, figures: Readonly<Record<string
   return {
     ...input,
     id,
+    answer: answerOf(prediction),
+    status: statusOf(prediction),
     setting: settingOf(input),
     claims: claimTables(prediction),
     powers: prediction.powers.length > 0 ? powerTable(prediction) : null,

@@ -25,6 +25,7 @@ const rules: Readonly<Record<string, readonly string[]>> = {
   // Plain numbers: nothing here has seen a model. What a method says of itself is asked by its name.
   'analysis/rates/': ['analysis/table/', 'numerics/', 'compute/random.ts', 'training/adapters/index.ts'],
   'analysis/figures/': ['analysis/rates/', 'numerics/'],
+  'analysis/figures/drawing/': ['analysis/figures/figure.ts', 'numerics/'],
   // Words know nothing of options, and options nothing of the commands that take them.
   'cli/words/': floorsBelow('cli'),
   'cli/options/': [...floorsBelow('cli'), 'cli/words/', 'cli/command.ts'],
