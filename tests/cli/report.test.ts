@@ -33,7 +33,7 @@ test(
 );
 
 test(
-  'figure writes one of them, as a page that saves it as SVG, or as a specification',
+  'figure writes one of them, as a page that saves it as SVG, for paper, as its data, or as a specification',
   afterRun(async (run, folder) => {
     const [page, specification] = [join(folder, 'sharpness.html'), join(folder, 'sharpness.json')];
     const figure = ['figure', '--run', run, '--name', 'sharpness', '--out'];
@@ -46,9 +46,37 @@ test(
     assert.not.ok(html.includes(folder));
     assert.match(html, /"toImageButtonOptions":\{"format":"svg","filename":"sharpness"\}/);
     await resultOf(...figure, specification);
-    assert.equal(JSON.parse(await readFile(specification, 'utf8')), figuresOf(html).sharpness);
+    const { data, layout } = JSON.parse(await readFile(specification, 'utf8')) as ReturnType<typeof figuresOf>[string];
+    assert.equal(data, figuresOf(html).sharpness!.data);
+    assert.match((layout.title as { text: string }).text, /^<b>Sharpness /);
 
-    await failsClearly([...figure, join(folder, 'a.png')], 2, /--out: expected .*\.html or \.json, got .*a\.png/);
+    const paper = ['--width', '3.3in', '--font-size', '8'];
+    const starts: Record<string, RegExp> = {
+      svg: /^<svg /,
+      pdf: /^%PDF-1/,
+      png: /^.PNG/,
+      csv: /^series,step,sharpness/,
+    };
+    for (const [format, start] of Object.entries(starts)) {
+      const out = join(folder, `sharpness.${format}`);
+      assert.equal(await resultOf(...figure, out, ...paper), { figure: out, name: 'sharpness' });
+      assert.match((await readFile(out)).toString('latin1'), start);
+    }
+    // 3.3 inches, and text that is 8 of 72 parts of an inch high.
+    const svg = await readFile(join(folder, 'sharpness.svg'), 'utf8');
+    const [, width] = /width="3.3in".*? viewBox="0 0 ([\d.]+) /.exec(svg)!;
+    const sizes = [...svg.matchAll(/font-size="([\d.]+)"/g)].map(
+      ([, size]) => (Number(size) * 3.3 * 72) / Number(width),
+    );
+    assert.ok(sizes.length > 5 && sizes.every((size) => Math.abs(size - 8) < 0.01), `${sizes}`);
+
+    await failsClearly(
+      [...figure, join(folder, 'a.jpg')],
+      2,
+      /--out: expected .*\.html, \.json, .*\.csv, got .*a\.jpg/,
+    );
+    await failsClearly([...figure, page, '--width', '3'], 2, /--width: expected .*3\.3in or 84mm, got 3/);
+    await failsClearly([...figure, page, '--format', 'jpg'], 2, /--format: expected one of html, .*got jpg/);
     await failsClearly(figure.with(4, 'lambda-max').concat(page), 2, /--name: .*loss, sharpness.*got lambda-max/);
   }),
 );

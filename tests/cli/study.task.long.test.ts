@@ -185,7 +185,7 @@ test(
       ['task-1', 'task-2'].flatMap((id) => names.map((name) => `${id}-${name}`)),
     );
     assert.equal(faultsOf(page), []);
-    assert.match(ownPart(page), /<h1>math<\/h1>/);
+    assert.match(ownPart(page), /<h2 class="task-name" id="task-\d-about">math<\/h2>/);
     for (const name of ['math', 'threes']) {
       const { points } = await resultOf<{ points: readonly unknown[] }>('predict', join(study, name));
       assert.is(points.length, 1);
