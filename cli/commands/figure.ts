@@ -22,7 +22,12 @@ export const command: Command = {
     format: value('Study', 'NAME', `${formats.join(', ')}; as --out ends, if not given`),
     width: value('Study', 'LENGTH', 'width on paper of svg, png and pdf: 3.3in, 84mm, 8.4cm, 240pt', '6.5in'),
     'font-size': value('Study', 'POINTS', 'size of all text in svg, png and pdf', 9),
-    'no-title': { type: 'boolean', group: 'Study:', describe: 'no title above it: a paper has it in the caption' },
+    title: {
+      type: 'boolean',
+      group: 'Study:',
+      describe: 'what it shows stands above it; in a paper the caption says so (--no-title)',
+      default: true,
+    },
     out: value('Study', 'FILE', 'NAME.FORMAT here, if not given'),
   },
   examples: [
@@ -40,7 +45,7 @@ export const command: Command = {
     const size = {
       width: required(args, 'width', inches),
       fontSize: required(args, 'font-size', number({ least: 1, most: 100 })),
-      hasTitle: args['no-title'] !== true,
+      hasTitle: args.title === true,
     };
     const run = optional(args, 'run', text);
     const folders = demand(

@@ -15,7 +15,7 @@ export type PictureFormat = (typeof pictureFormats)[number];
 export interface PictureSize {
   /** In inches. */
   readonly width: number;
-  /** Of all text, in points: 72 of them are an inch. */
+  /** The size of all text, in points: 72 of them are an inch. */
   readonly fontSize: number;
   /** Whether its title stands above it; a paper has it in the caption. */
   readonly hasTitle: boolean;
