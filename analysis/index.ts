@@ -52,4 +52,5 @@ export { readSweepCsv } from './rates/sweepCsv.ts';
 export { type ThresholdOptions, type Thresholds, thresholds } from './rates/thresholds.ts';
 export { type Recommendation, type RecommendOptions, recommend } from './recommend/recommend.ts';
 export { ruleOfThumb } from './recommend/ruleOfThumb.ts';
+export { trainingHalving } from './recommend/trainingHalving.ts';
 export { trainingRangeTest } from './recommend/trainingRangeTest.ts';

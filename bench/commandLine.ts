@@ -26,6 +26,7 @@ export function parse(argv: readonly string[]) {
         steps: text,
         set: text,
         seeds: text,
+        only: text,
         methods: text,
         ranks: text,
         model: text,

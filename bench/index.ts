@@ -15,7 +15,7 @@ import { real } from './real/real.ts';
 import { realLines } from './real/rows.ts';
 import { type Part, parts } from './real/subjects.ts';
 import { type SetName, setNamed } from './recommend/configurations.ts';
-import { recommended, recommendLines } from './recommend.ts';
+import { type RecommendPart, recommended, recommendLines, recommendParts } from './recommend.ts';
 import { tables } from './rows.ts';
 import { soak, soakLines } from './soak.ts';
 import { spectrum } from './spectrum.ts';
@@ -42,6 +42,7 @@ interface BenchOptions extends HvpOptions {
   readonly steps: readonly number[];
   readonly set: SetName;
   readonly seeds: readonly number[];
+  readonly only: readonly RecommendPart[];
   /** Undefined: all of the set. */
   readonly methods: readonly string[] | undefined;
   readonly ranks: readonly number[] | undefined;
@@ -140,9 +141,9 @@ const benches: Readonly<Record<string, Bench>> = {
   },
   recommend: {
     threads: '1',
-    async run({ folder, stored, set, seeds, steps, methods, ranks, threads, model }, say) {
+    async run({ folder, stored, set, seeds, steps, methods, ranks, only, threads, model }, say) {
       const options = {
-        ...{ stored, set, seeds, steps, threads: threads[0]! },
+        ...{ stored, set, seeds, steps, only, threads: threads[0]! },
         ...{ ...(methods && { methods }), ...(ranks && { ranks }), ...(model !== undefined && { model }) },
       };
       const found = await recommended({ ...options, folder: folder ?? own('fixtures/results') }, say);
@@ -208,6 +209,7 @@ async function main(argv: readonly string[]): Promise<void> {
       stored: values.stored === true,
       steps: list(values.steps ?? '100,1000').map((steps) => number('steps', steps)),
       set: setNamed(values.set ?? 'tuned'),
+      only: list(values.only ?? recommendParts.join(',')).map(recommendPartName),
       seeds: list(values.seeds ?? '1').map((seed) => number('seeds', seed)),
       methods: values.methods === undefined ? undefined : list(values.methods),
       ranks: values.ranks === undefined ? undefined : list(values.ranks).map((rank) => number('ranks', rank)),
@@ -240,6 +242,12 @@ function partName(given: string): Part {
   const part = parts.find((name) => name === given);
   if (part !== undefined) return part;
   throw new ArgumentError({ subject: '--parts', expected: parts.join(', '), got: given });
+}
+
+function recommendPartName(given: string): RecommendPart {
+  const part = recommendParts.find((name) => name === given);
+  if (part !== undefined) return part;
+  throw new ArgumentError({ subject: '--only', expected: recommendParts.join(', '), got: given });
 }
 
 try {

@@ -13,8 +13,14 @@ import { type Experiment, openExperiment } from './recommend/experiment.ts';
 import { type Findings, findingsOf } from './recommend/findings.ts';
 import { predictionOf, predictors } from './recommend/predictions.ts';
 import { ofConfiguration, RecordFile } from './recommend/records.ts';
+import { rivalOf, rivals } from './recommend/rivals.ts';
 import { sweepFirst, sweepFurther } from './recommend/sweeps.ts';
 import { aligned } from './rows.ts';
+
+/** What a bench makes of each configuration, in this order. */
+export const recommendParts = ['sweeps', 'predictions', 'rivals', 'seeds', 'curvature'] as const;
+
+export type RecommendPart = (typeof recommendParts)[number];
 
 /** What is asked of `bench -- recommend`. */
 export interface RecommendBenchOptions {
@@ -27,6 +33,8 @@ export interface RecommendBenchOptions {
   readonly ranks?: readonly number[];
   /** The first one is that of the predictions and of the whole sweep, the others run near its best rate. */
   readonly seeds: readonly number[];
+  /** What of it is made; absent: all. */
+  readonly only?: readonly RecommendPart[];
   readonly threads: number;
   /** Only what lies in the folder counts; nothing is run. */
   readonly stored: boolean;
@@ -35,8 +43,8 @@ export interface RecommendBenchOptions {
 }
 
 /**
- * `recommend` against full sweeps: for each configuration of a set and each length a sweep, predictions, further seeds and the curvature. What
- * the folder has is not made again, so that it may be stopped at any time.
+ * `recommend` against full sweeps: for each configuration of a set and each length a sweep, predictions, rivals' runs, further seeds and the
+ * curvature. What the folder has is not made again, so that it may be stopped at any time.
  */
 export async function recommended(options: RecommendBenchOptions, say: (line: string) => void): Promise<Findings[]> {
   if (!options.stored) await makeMissing(options, say);
@@ -48,10 +56,9 @@ export async function recommended(options: RecommendBenchOptions, say: (line: st
   return found;
 }
 
-async function makeMissing(
-  { folder, set, steps: lengths, methods, ranks, seeds, threads, model = bundledModel }: RecommendBenchOptions,
-  say: (line: string) => void,
-): Promise<void> {
+async function makeMissing(asked: RecommendBenchOptions, say: (line: string) => void): Promise<void> {
+  const { folder, set, steps: lengths, methods, ranks, seeds, threads, model = bundledModel } = asked;
+  const { only = recommendParts } = asked;
   const all = configurationsOf(set, { ...(methods && { methods }), ...(ranks && { ranks }) });
   for (const task of new Set(all.map((one) => one.task))) {
     const runs = join(folder, 'runs');
@@ -59,12 +66,31 @@ async function makeMissing(
     for (const steps of lengths) {
       const file = new RecordFile(folder, fileNames[set], steps);
       const options = { folder: runs, threads, file, say };
-      const own = all.filter((one) => one.task === task).map((one) => ({ ...one, steps }));
-      for (const sought of own) await sweepFirst(experiment, sought, options);
-      for (const sought of own) await ask(experiment, sought, file, say);
-      for (const sought of own) await sweepFurther(experiment, sought, seeds, options);
-      for (const sought of own) await measure(experiment, sought, file, say);
+      const makers: Readonly<Record<RecommendPart, (sought: Sought) => Promise<void>>> = {
+        sweeps: (sought) => sweepFirst(experiment, sought, options),
+        predictions: (sought) => ask(experiment, sought, file, say),
+        rivals: (sought) => compete(experiment, sought, file, say),
+        seeds: (sought) => sweepFurther(experiment, sought, seeds, options),
+        curvature: (sought) => measure(experiment, sought, file, say),
+      };
+      for (const part of recommendParts.filter((one) => only.includes(one)))
+        for (const one of all.filter((other) => other.task === task)) await makers[part]({ ...one, steps });
     }
+  }
+}
+
+/** Makes the runs of a configuration's rivals that were not made yet. */
+async function compete(
+  experiment: Experiment,
+  sought: Sought,
+  file: RecordFile,
+  say: (line: string) => void,
+): Promise<void> {
+  const known = ofConfiguration((await file.read()).rivals, sought);
+  for (const by of rivals) {
+    if (known.some((one) => one.by === by)) continue;
+    await file.add(await rivalOf(experiment, sought, by));
+    say(`${nameOf(sought)}, ${sought.steps} steps: ${by} has run`);
   }
 }
 

@@ -37,6 +37,7 @@ of yours and your rows, against PEFT, PyTorch, JAX, transformers and the searche
   --steps N,N           of recommend's runs (100,1000)
   --set NAME            of recommend's configurations: tuned, on which its constants were chosen, or new (tuned)
   --seeds N,N           of recommend: the first runs whole sweeps, the others near its best rates (1)
+  --only NAME,NAME      of recommend: sweeps, predictions, rivals, seeds, curvature (all of them)
   --methods NAME,NAME   of recommend: only these of the set
   --ranks N,N           of recommend: only these of the set
   --model DIR           of recommend (the bundled base) and real (none)

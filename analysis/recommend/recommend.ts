@@ -134,17 +134,16 @@ async function byProbes(
   rows: readonly TokenRow[],
   options: RecommendOptions,
 ): Promise<Found> {
-  const { steps, batchSize, budget = recommendDefaults.budget, start: given, validation, onProgress } = options;
-  const { training, scored } = split(rows, validation);
+  const { steps, batchSize, budget = recommendDefaults.budget, start: given, onProgress } = options;
+  const { probe, scorePrice, training, scored } = shortRuns(model, adapter, rows, options);
   const alongUpdate = given === undefined ? await measureUpdate(model, adapter, training, options, 'probes') : null;
   const spent = alongUpdate?.gradientEvaluations ?? 0;
-  const scorePrice = (forwardPrice * scored.length) / batchSize;
   const prior = priorOf(model, adapter, options);
   // Without a rate that lowers the loss, the rule of thumb is what is left to begin with.
   const optimum = alongUpdate && curvatureOptimum(alongUpdate.lineSearch);
   if (alongUpdate && optimum === null && prior === null) throw noLowerLoss(alongUpdate);
   const known = optimum === null ? [] : [optimum];
-  const search = await probeSearch(probeOf(model, adapter, training, scored, options), {
+  const search = await probeSearch(probe, {
     steps,
     start: (length) => given ?? (optimum === null ? prior! : extrapolate(known, length, prior)).learningRate,
     // Each of the two can be far off where nobody has tried it; hardly both, and on the same side.
@@ -166,18 +165,26 @@ async function byProbes(
   return { rate: search, basis, prior, gradientEvaluations, probes, rounds, ended, alongUpdate };
 }
 
+/** Short runs, what they train on and are scored with, and what scoring one takes in gradients of one batch. */
+export interface ShortRuns {
+  readonly probe: Probe;
+  readonly training: readonly TokenRow[];
+  readonly scored: readonly TokenRow[];
+  readonly scorePrice: number;
+}
+
 /** Runs of the same schedule over fewer steps, from the same start, over the same rows in the same order, on the same scored rows. */
-function probeOf(
+export function shortRuns(
   model: Model,
   start: Adapter,
-  training: readonly TokenRow[],
-  scored: readonly TokenRow[],
+  rows: readonly TokenRow[],
   options: RecommendOptions,
-): Probe {
+): ShortRuns {
+  const { training, scored } = split(rows, options.validation);
   const { by: _by, budget: _budget, start: _start, prior: _prior, warmup: _warmup, onProgress: _, ...run } = options;
   const warmupRatio = run.warmupSteps / run.steps;
   const scorePrice = (forwardPrice * scored.length) / run.batchSize;
-  return async (learningRate, steps) => {
+  const probe: Probe = async (learningRate, steps) => {
     const adapter = { ...start, parameters: start.parameters.slice() };
     const { validationLoss, steps: taken } = await finetune(model, adapter, training, {
       ...run,
@@ -188,6 +195,7 @@ function probeOf(
     });
     return { score: validationLoss, gradientEvaluations: taken + (validationLoss === null ? 0 : scorePrice) };
   };
+  return { probe, training, scored, scorePrice };
 }
 
 async function measureUpdate(

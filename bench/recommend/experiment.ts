@@ -17,6 +17,8 @@ import type { SoughtAdapter } from './configurations.ts';
 export interface Experiment extends AsyncDisposable {
   readonly model: Model;
   readonly rows: readonly TokenRow[];
+  /** What runs are scored on. */
+  readonly scored: readonly TokenRow[];
   /** Rows as files, for studies. */
   readonly files: { readonly data: readonly string[]; readonly validation: readonly string[] };
   /** The adapter that runs of the first seed start from. */
@@ -64,10 +66,12 @@ export async function openExperiment({
     return path;
   };
   const rows = await rowsOf('train', data.trained);
-  const validation = await fileOf('validation', await rowsOf('validation', data.scored));
+  const scored = await rowsOf('validation', data.scored);
+  const validation = await fileOf('validation', scored);
   return {
     model,
     rows,
+    scored,
     files: { data: [await fileOf('train', rows)], validation: [validation] },
     start: ({ method, rank }) => createAdapter(model, { method, rank, alpha, initSeed: seed, rows }),
     [Symbol.asyncDispose]: () => model.release(),

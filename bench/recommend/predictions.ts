@@ -1,11 +1,11 @@
-import { type Recommendation, recommend, ruleOfThumb, trainingRangeTest } from 'lambdamax/analysis';
+import { type Recommendation, recommend, ruleOfThumb, trainingHalving, trainingRangeTest } from 'lambdamax/analysis';
 import { LambdamaxError } from '../../errors.ts';
 import type { Sought } from './configurations.ts';
 import { type Experiment, trainingOf } from './experiment.ts';
 import type { PredictionRecord } from './records.ts';
 
 /** What is held against the sweeps; `predict` adds the rules that cost nothing. */
-export const predictors = ['probes', 'curvature', 'range-test', 'rule-of-thumb'] as const;
+export const predictors = ['probes', 'curvature', 'halving', 'range-test', 'rule-of-thumb'] as const;
 
 export type PredictorName = (typeof predictors)[number];
 
@@ -44,7 +44,15 @@ async function ask(experiment: Experiment, configuration: Sought, by: PredictorN
     return { learningRate, gradientEvaluations };
   }
   // Probes keep rows of their own for scoring, and never see those that the sweep is scored on.
-  const found = await recommend(model, adapter, rows, { ...run, by, budget: probeBudget / configuration.steps });
+  const budget = probeBudget / configuration.steps;
+  if (by === 'halving') {
+    const { learningRate, gradientEvaluations, probes } = await trainingHalving(model, adapter, rows, {
+      ...run,
+      budget,
+    });
+    return { learningRate, gradientEvaluations, probes: [...probes] };
+  }
+  const found = await recommend(model, adapter, rows, { ...run, by, budget });
   return answerOf(found);
 }
 

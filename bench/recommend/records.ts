@@ -60,7 +60,18 @@ const curvature = z.object({
   gradientNorm: z.number(),
 });
 
-const record = z.discriminatedUnion('kind', [run, prediction, curvature]);
+const rival = z.object({
+  kind: z.literal('rival'),
+  ...configuration,
+  /** The optimizer that finds its own rate. */
+  by: z.string(),
+  /** Loss of its one run on the scored rows; null: it diverged. */
+  loss: z.number().nullable(),
+  /** What it takes beside the run, in gradients of one batch. */
+  gradientEvaluations: z.number(),
+});
+
+const record = z.discriminatedUnion('kind', [run, prediction, curvature, rival]);
 
 /** One training run of a sweep. */
 export type RunRecord = Readonly<z.infer<typeof run>>;
@@ -71,13 +82,17 @@ export type PredictionRecord = Readonly<z.infer<typeof prediction>>;
 /** How sharp the loss is where a configuration's training starts. */
 export type CurvatureRecord = Readonly<z.infer<typeof curvature>>;
 
-export type AnyRecord = RunRecord | PredictionRecord | CurvatureRecord;
+/** What became of a run by an optimizer that finds its own rate. */
+export type RivalRecord = Readonly<z.infer<typeof rival>>;
+
+export type AnyRecord = RunRecord | PredictionRecord | CurvatureRecord | RivalRecord;
 
 /** What was found at one length. */
 export interface Records {
   readonly runs: readonly RunRecord[];
   readonly predictions: readonly PredictionRecord[];
   readonly curvatures: readonly CurvatureRecord[];
+  readonly rivals: readonly RivalRecord[];
 }
 
 /** Everything that was found at one length, as lines of JSON; several processes may add to it. */
@@ -100,6 +115,7 @@ export class RecordFile {
       runs: first(all.flatMap((one) => (one.kind === 'run' ? [one] : []))),
       predictions: first(all.flatMap((one) => (one.kind === 'prediction' ? [one] : []))),
       curvatures: first(all.flatMap((one) => (one.kind === 'curvature' ? [one] : []))),
+      rivals: first(all.flatMap((one) => (one.kind === 'rival' ? [one] : []))),
     };
   }
 
@@ -155,5 +171,5 @@ function first<Found extends AnyRecord>(found: readonly Found[]): Found[] {
 /** What tells records of one kind and one configuration apart. */
 function detailOf(one: AnyRecord): string {
   if (one.kind === 'run') return `${one.learningRate} ${one.seed}`;
-  return one.kind === 'prediction' ? one.by : '';
+  return one.kind === 'curvature' ? '' : one.by;
 }

@@ -1,5 +1,6 @@
 import { type RecommendOptions, recommend } from '../../analysis/recommend/recommend.ts';
 import { ruleOfThumb } from '../../analysis/recommend/ruleOfThumb.ts';
+import { trainingHalving } from '../../analysis/recommend/trainingHalving.ts';
 import { trainingRangeTest } from '../../analysis/recommend/trainingRangeTest.ts';
 import { LambdamaxError } from '../../errors.ts';
 import type { Adapter } from '../../training/adapters/create.ts';
@@ -43,8 +44,15 @@ async function measure(
   }
   // Probes are scored on rows of their own, and never on those that the sweep is scored on.
   const { validation: _, ...settings } = run;
-  const options: RecommendOptions = { ...settings, by: predictor, budget: probeBudget };
-  const { learningRate, gradientEvaluations, alongUpdate } = await recommend(model, adapter, rows, options);
+  const options: Omit<RecommendOptions, 'by'> = { ...settings, budget: probeBudget };
+  if (predictor === 'halving') {
+    const { learningRate, gradientEvaluations } = await trainingHalving(model, adapter, rows, options);
+    return { rates: { [predictor]: learningRate }, gradientEvaluations };
+  }
+  const { learningRate, gradientEvaluations, alongUpdate } = await recommend(model, adapter, rows, {
+    ...options,
+    by: predictor,
+  });
   const along =
     predictor === 'probes' || alongUpdate === null
       ? {}

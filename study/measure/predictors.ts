@@ -100,7 +100,11 @@ function configurationOf(
   { configuration, predictor }: PredictorChoice,
   { probeBudget }: StudyPredictorOptions,
 ): object {
-  return { ...askedOf(plan, configuration), predictor, ...(predictor === 'probes' ? { probeBudget } : {}) };
+  return {
+    ...askedOf(plan, configuration),
+    predictor,
+    ...(predictor === 'probes' || predictor === 'halving' ? { probeBudget } : {}),
+  };
 }
 
 /** The run that predictors are asked about; what runs are scored on says nothing to them. */

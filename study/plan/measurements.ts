@@ -21,14 +21,14 @@ export const usualSpectra: StudySpectraOptions = {
 };
 
 /** Ways to a learning rate that a study can try beside its sweep. */
-export const studyPredictorNames = ['probes', 'curvature', 'range-test', 'rule-of-thumb'] as const;
+export const studyPredictorNames = ['probes', 'curvature', 'halving', 'range-test', 'rule-of-thumb'] as const;
 
 export type StudyPredictorName = (typeof studyPredictorNames)[number];
 
 /** Which predictors a study tries, and what they may cost. */
 export interface StudyPredictorOptions {
   readonly names: readonly StudyPredictorName[];
-  /** What probes may cost for each configuration, as a part of one run. */
+  /** What probes and halving may cost for each configuration, as a part of one run. */
   readonly probeBudget: number;
 }
 

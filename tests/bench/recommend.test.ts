@@ -65,7 +65,7 @@ test('findings count folds, intervals and prices of what lies in the folder', ()
 test('a line that was cut off is named, with its file', () =>
   inTemporaryFolder(async (folder) => {
     const file = new RecordFile(folder, 'recommend', 100);
-    assert.equal(await file.read(), { runs: [], predictions: [], curvatures: [] });
+    assert.equal(await file.read(), { runs: [], predictions: [], curvatures: [], rivals: [] });
     await file.add({ ...configuration('lora'), kind: 'run', learningRate: 4e-3, seed: 1, loss: 1 });
     await appendFile(join(folder, 'recommend-100.jsonl'), '{"kind":"run","meth');
     const failure = await file.read().then(

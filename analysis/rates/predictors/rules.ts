@@ -126,6 +126,8 @@ const meanings: Readonly<Record<string, string>> = {
     "Adam's limit of stability, 38 / lambda_max(P^-1/2 H P^-1/2) at beta1 = 0.9, P after a warm-up. Nothing is fitted.",
   curvature: "recommend by curvature: from a line search along Adam's update, and the rule of thumb. No run.",
   'critical-rate': "the rate at which one step of Adam's leaves the loss where it was. Nothing is fitted.",
+  halving:
+    'successive halving: four short runs at rates a factor 2 apart, the better two twice as long, the best of those.',
   'line-search': "the rate at which one step of Adam's lowers the loss most. Nothing is fitted.",
   'update-curvature': "g'u / u'Gu along Adam's update u: where the Gauss-Newton model of the loss is least.",
   probes: 'recommend by probes: from short runs of the same schedule, extrapolated to the length of the run.',
