@@ -60,10 +60,12 @@ test('each predictor is asked once, and again only if what it depends on has cha
       'line-search',
       'update-curvature',
     ]);
+    assert.ok(first.by.get('halving')!.rates.halving! > 0);
+    assert.ok(first.by.get('halving')!.gradientEvaluations <= 4 * 16);
     assert.ok(first.by.get('range-test')!.gradientEvaluations <= 80);
     assert.is(first.by.get('rule-of-thumb')!.gradientEvaluations, 0);
     assert.equal((await ask(folder, plan, options)).anew, []);
-    assert.equal((await ask(folder, plan, { ...options, probeBudget: 5 })).anew, ['probes']);
+    assert.equal((await ask(folder, plan, { ...options, probeBudget: 5 })).anew, ['halving', 'probes']);
     // Fewer are none anew, and what the others said is kept for when they are asked again.
     const fewer = await ask(folder, plan, { ...options, names: ['curvature'] });
     assert.equal([fewer.anew, fewer.by.size], [[], studyPredictorNames.length]);
