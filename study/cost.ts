@@ -77,6 +77,7 @@ export async function studyCost(model: Model, planned: PlannedStudy, { workers }
     const gradients: Readonly<Record<StudyPredictorName, number>> = {
       probes: plan.predictors!.probeBudget * configuration.steps,
       curvature: lineSearchGradients,
+      halving: plan.predictors!.probeBudget * configuration.steps,
       'range-test': configuration.steps,
       'rule-of-thumb': 0,
     };
