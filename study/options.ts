@@ -4,6 +4,7 @@ import { rowDefaults } from '../training/data/tokenRow.ts';
 import { generationDefaults } from '../training/generate/sampling.ts';
 import type { Model } from '../training/model.ts';
 import { scheduleDefaults } from '../training/optimizers/schedules.ts';
+import { bundledTask } from '../training/tasks/splits.ts';
 import type { AxisLists, AxisValues } from './configurations/axes.ts';
 import type { Configuration, OptimizerConfiguration } from './configurations/configuration.ts';
 import type { CommonSettings, CompleteValues } from './configurations/product.ts';
@@ -74,7 +75,7 @@ export const usualStudy = {
   refinements: 1,
   seeds: [0, 1],
   seedsNearBest: 1,
-  task: 'math',
+  task: bundledTask,
 } as const;
 
 /** One value of each axis, for configurations that do not say it. */

@@ -25,13 +25,7 @@ import {
 } from '../options/options.ts';
 import { learningRateOption, parseLearningRate, parseTraining, trainingOptions } from '../options/runOptions.ts';
 import { finetuneSettings } from '../options/runSettings.ts';
-import {
-  demandSource,
-  examinationOptions,
-  parseExamination,
-  readTrainingRows,
-  readValidation,
-} from '../options/taskInputs.ts';
+import { examinationOptions, parseExamination, readTrainingRows, readValidation } from '../options/taskInputs.ts';
 import { UsageError } from '../options/usageError.ts';
 import { given, list, named, number, optional, required, wholeNumber } from '../options/values.ts';
 import { runCost, sayCost } from '../words/cost.ts';
@@ -76,7 +70,6 @@ export const command: Command = {
   ],
   async run(args, output) {
     const data = parseData(args);
-    demandSource(data);
     const examination = parseExamination(args);
     const adapterChoice = parseAdapter(args);
     const training = parseTraining(args);

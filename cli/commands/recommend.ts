@@ -15,7 +15,7 @@ import {
 } from '../options/options.ts';
 import { parseTraining, trainingOptions } from '../options/runOptions.ts';
 import { finetuneSettings } from '../options/runSettings.ts';
-import { demandSource, readTrainingRows } from '../options/taskInputs.ts';
+import { readTrainingRows } from '../options/taskInputs.ts';
 import { choice, given, number, optional, required } from '../options/values.ts';
 import { runCost, sayCost } from '../words/cost.ts';
 import { type Output, shortNumber } from '../words/output.ts';
@@ -58,12 +58,12 @@ export const command: Command = {
     ...engineOptions,
   },
   examples: [
+    ['recommend --method pissa --steps 1000', 'the bundled model and its word problems'],
     ['recommend --data train.jsonl --method pissa --steps 1000', 'by probes at a tenth of the price of the run'],
     ['recommend --data train.jsonl --method pissa --steps 1000 --by curvature', 'at the price of some thirty steps'],
   ],
   async run(args, output) {
     const data = parseData(args);
-    demandSource(data);
     const adapterChoice = parseAdapter(args);
     const training = parseTraining(args);
     const search = parseSearch(args);

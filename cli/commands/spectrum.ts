@@ -9,6 +9,7 @@ import { adapterOptions, parseAdapter } from '../options/adapterOptions.ts';
 import { demandAdapter, openModel } from '../options/inputs.ts';
 import { methodNames } from '../options/names.ts';
 import {
+  type DataOptions,
   dataOptions,
   engineOptions,
   modelOptions,
@@ -29,7 +30,7 @@ import {
   scheduleOptions,
   workerTimeoutOption,
 } from '../options/runOptions.ts';
-import { demandSource, readTrainingRows } from '../options/taskInputs.ts';
+import { readTrainingRows } from '../options/taskInputs.ts';
 import { UsageError } from '../options/usageError.ts';
 import { atMostOne, choice, given, list, number, optional, required, text, wholeNumber } from '../options/values.ts';
 import { comparisonLines } from '../words/comparisonLines.ts';
@@ -103,6 +104,7 @@ export const command: Command = {
     ),
   },
   examples: [
+    ['spectrum --method pissa', 'the bundled model, on 64 of its word problems'],
     ['spectrum --data train.jsonl --limit 64 --method pissa', 'the whole adapter'],
     ['spectrum --data train.jsonl --limit 64 --method lora --per-module', 'and every module'],
     [
@@ -116,8 +118,7 @@ export const command: Command = {
     ['spectrum --data train.jsonl --limit 64 --method lora --along-update', "and how the loss bends along Adam's step"],
   ],
   async run(args, output) {
-    const data = parseData(args);
-    demandSource(data);
+    const data = firstOfTask(args, parseData(args), output);
     const adapterChoice = parseAdapter(args);
     const methods = await parseMethods(args);
     const html = optional(args, 'html', text);
@@ -137,6 +138,15 @@ export const command: Command = {
     }
   },
 };
+
+/** Without data a spectrum is of the first problems of the bundled task: it has 1000, of which each product would take all. */
+function firstOfTask(args: Arguments, data: DataOptions, output: Output): DataOptions {
+  if (args.data !== undefined || args.task !== undefined || data.limit !== undefined) return data;
+  output.say(`neither --data nor --task: the first ${fewProblems} problems of ${data.task}`);
+  return { ...data, limit: fewProblems };
+}
+
+const fewProblems = 64;
 
 /** The variants to compare, vanilla LoRA among them; undefined without --methods. */
 async function parseMethods(args: Arguments): Promise<readonly string[] | undefined> {

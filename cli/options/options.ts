@@ -2,6 +2,7 @@ import { type BackendName, backendNames, engineDefaults } from '../../compute/ba
 import type { Precision } from '../../compute/tensors.ts';
 import { rowDefaults, type TrainOn, trainOnChoices } from '../../training/data/tokenRow.ts';
 import { bundledModel } from '../../training/package.ts';
+import { bundledTask } from '../../training/tasks/splits.ts';
 import type { Arguments, Description, OptionDefinition, OptionGroup } from '../command.ts';
 import { taskNames } from './names.ts';
 import { UsageError } from './usageError.ts';
@@ -54,7 +55,7 @@ export const dataOptions: OptionGroup = {
       'Data',
       'NAME|FILE.ts',
       async () =>
-        `${(await taskNames()).join(', ')}, or your own: it reads --data, or without it has problems of its own`,
+        `${(await taskNames()).join(', ')}, or your own: it reads --data, or without it has problems of its own; ${bundledTask} if neither is given`,
     ),
     choices: taskNames,
   },
@@ -91,9 +92,14 @@ export type DataOptions = {
   limit: number | undefined;
 }>;
 
-/** @throws UsageError for --template together with --prompt-field, and for --task with either field. */
+/**
+ * The options of data; without `--data` and `--task` the task is the bundled one.
+ * @throws UsageError for --template together with --prompt-field, and for either field with --task or without --data.
+ */
 export function parseData(args: Arguments): DataOptions {
   const field = ['prompt-field', 'response-field'].find((name) => args[name] !== undefined);
+  if (args.task === undefined && args.data === undefined && field !== undefined)
+    throw new UsageError({ subject: `--${field}`, expected: '--data beside it', got: 'none' });
   if (args.task !== undefined && field !== undefined)
     throw new UsageError({
       subject: `--${field} beside --task`,
@@ -106,7 +112,7 @@ export function parseData(args: Arguments): DataOptions {
   return {
     ...given({
       data: optional(args, 'data', list(text)),
-      task: optional(args, 'task', text),
+      task: optional(args, 'task', text) ?? (args.data === undefined ? bundledTask : undefined),
       // Not trimmed: white space at the end of a template decides how the response follows.
       template: args.template === undefined ? undefined : String(args.template),
       promptField: optional(args, 'prompt-field', text),

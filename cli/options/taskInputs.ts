@@ -6,7 +6,7 @@ import type { Examination, Validation } from '../../training/validation.ts';
 import type { Arguments, OptionGroup } from '../command.ts';
 import type { Output } from '../words/output.ts';
 import { demandData, readData } from './inputs.ts';
-import { type DataOptions, demand, value } from './options.ts';
+import { type DataOptions, value } from './options.ts';
 import { UsageError } from './usageError.ts';
 import { type Given, given, required, wholeNumber } from './values.ts';
 
@@ -25,23 +25,18 @@ export const examinationOptions: OptionGroup = {
 
 export type ExaminationOptions = { readonly maxNewTokens: number } & Given<{ exactOnly: boolean | undefined }>;
 
-/** @throws UsageError for --exact without --task. */
+/** @throws UsageError for --exact on data without --task. */
 export function parseExamination(args: Arguments): ExaminationOptions {
-  if (args.exact !== undefined && args.task === undefined)
+  if (args.exact !== undefined && args.task === undefined && args.data !== undefined)
     throw new UsageError({ subject: '--exact', expected: '--task beside it', got: 'none' });
   const exactOnly = args.exact === undefined ? undefined : args.exact === true;
   return { maxNewTokens: required(args, 'max-new-tokens', wholeNumber(1)), ...given({ exactOnly }) };
 }
 
-/** @throws UsageError for neither `--data` nor `--task`: what a command that needs rows asks before it opens a model. */
-export function demandSource({ data, task }: DataOptions): void {
-  demand(data ?? task, '--data', 'a .jsonl or .json file, or --task NAME');
-}
-
 /**
  * The rows that a command trains on or measures: those of `--data`, with `--task` as that reads them, or without files the
  * problems that the task has to train on.
- * @throws UsageError for neither, LambdamaxError for problems of which none has a response.
+ * @throws LambdamaxError for problems of which none has a response.
  */
 export async function readTrainingRows(
   model: Model,

@@ -154,7 +154,6 @@ test("a file of the user's own is one for the command itself too, wherever it li
 test('wrong usage', () =>
   inTemporaryFolder(async (folder) => {
     const finetune = ['finetune', ...quick, '--quiet'];
-    await failsClearly([...finetune], 2, /--data: expected .*or --task NAME, got nothing/);
     await failsClearly([...finetune, '--task', 'maths'], 2, /--task: expected code, .*got maths/);
     await failsClearly([...finetune, '--task', 'math', '--limit', '0'], 2, /--limit: expected a whole number >= 1/);
     await failsClearly([...finetune, '--task', 'math', '--prompt-field', 'a'], 2, /--prompt-field beside --task/);

@@ -45,7 +45,7 @@ const accepted: readonly (readonly [options: OptionGroup, parse: Parse, argv: st
     '--adapter run --method ./mine.ts',
     { adapter: 'run', method: './mine.ts', rank: 8, alpha: 16, targetModules: 'all-linear' },
   ],
-  [dataOptions, parseData, '', { maxLength: 512, batchSize: 8, seed: 0, trainOn: 'last' }],
+  [dataOptions, parseData, '', { task: 'math', maxLength: 512, batchSize: 8, seed: 0, trainOn: 'last' }],
   [
     dataOptions,
     parseData,
@@ -151,6 +151,7 @@ const refused: readonly (readonly [options: OptionGroup, parse: Parse, argv: str
   [adapterOptions, parseAdapter, '--rank-pattern q_proj=0', /--rank-pattern: expected a whole number >= 1, got 0/],
   [adapterOptions, parseAdapter, '--adapter a --method lora', /--adapter and --method: expected one of them/],
   [dataOptions, parseData, '--data a.jsonl,,b.jsonl', /--data: /],
+  [dataOptions, parseData, '--prompt-field q', /--prompt-field: expected --data beside it, got none/],
   [dataOptions, parseData, '--max-length 1', /--max-length: expected a whole number >= 2/],
   [dataOptions, parseData, '--seed -1', /--seed: .* got -1/],
   [dataOptions, parseData, '--template {q} --prompt-field q', /--template and --prompt-field/],

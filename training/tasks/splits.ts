@@ -1,6 +1,9 @@
 import { LambdamaxError } from '../../errors.ts';
 import type { TaskFamily, TaskRequest, TaskRow, TaskSplit } from './task.ts';
 
+/** The task that is taken where neither data nor a task is named: the bundled model was made for it. */
+export const bundledTask = 'math';
+
 /** The problems of its own that a family is asked for, to train on, to compare runs by, and to examine a model, unless told otherwise. */
 export const defaultSplits: Readonly<Record<TaskSplit, TaskRequest>> = {
   train: { split: 'train', count: 1000, seed: 1 },
