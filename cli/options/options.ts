@@ -98,8 +98,6 @@ export type DataOptions = {
  */
 export function parseData(args: Arguments): DataOptions {
   const field = ['prompt-field', 'response-field'].find((name) => args[name] !== undefined);
-  if (args.task === undefined && args.data === undefined && field !== undefined)
-    throw new UsageError({ subject: `--${field}`, expected: '--data beside it', got: 'none' });
   if (args.task !== undefined && field !== undefined)
     throw new UsageError({
       subject: `--${field} beside --task`,
@@ -109,6 +107,8 @@ export function parseData(args: Arguments): DataOptions {
     });
   // These say how prompts are written, not which fields they come from.
   if (args.template !== 'chat' && args.template !== 'alpaca') atMostOne(args, 'template', 'prompt-field');
+  if (args.task === undefined && args.data === undefined && field !== undefined)
+    throw new UsageError({ subject: `--${field}`, expected: '--data beside it', got: 'none' });
   return {
     ...given({
       data: optional(args, 'data', list(text)),

@@ -110,6 +110,16 @@ test('a dry run says runs, hours and memory, and writes nothing', () =>
 const isOfCurvature = (all: readonly string[], at: number): boolean =>
   [all[at], all[at - 1]].some((word) => ['--tolerance', '--curvature-tokens', '--warmup'].includes(word!));
 
+test('without data a command is about the bundled model and its word problems', async () => {
+  const few = ['--limit', '4', '--threads', '1', '--batch-size', '2'];
+  const evaluated = await resultOf<{ rows: number; accuracy: number }>('evaluate', ...few, '--max-new-tokens', '2');
+  assert.equal([evaluated.rows, evaluated.accuracy], [4, 0]);
+  const small = ['--method', 'lora', '--rank', '1', '--target-modules', 'q_proj', '--tolerance', '0.5'];
+  const { tokens } = await resultOf<{ tokens: number }>('spectrum', ...few, ...small);
+  const named = await resultOf<{ tokens: number }>('spectrum', ...few, ...small, '--task', 'math');
+  assert.is(tokens, named.tokens);
+});
+
 test('colours are for terminals, and for nobody who sets NO_COLOR', () => {
   const tableOn = (isTTY: boolean): string =>
     createOutput({ json: false, quiet: false }, keepingStream(isTTY), keepingStream()).table(['rate'], [[1]])[0]!;

@@ -91,7 +91,6 @@ test(
     await failsClearly([...recommend, '--start', '-1e-3'], 2, /--start/);
     await failsClearly([...recommend, '--optimizer', 'sgd'], 2, /--start/, /sgd/);
     await failsClearly(['recommend', ...llama, '--data', run.at(-1)!], 2, /--method/);
-    await failsClearly(['recommend', ...llama, ...method], 2, /--data/);
     await failsClearly(
       [...recommend, '--budget', '0.1'],
       1,
