@@ -38,6 +38,7 @@ export { type Eigenvalue, type SpectrumOptions, type SpectrumResult, spectrum } 
 export { type UpdateCurvature, type UpdateCurvatureOptions, updateCurvature } from './curvature/updateCurvature.ts';
 export type { SettingsGroup } from './rates/groups.ts';
 export { type Limit, limits } from './rates/limits.ts';
+export { type FittedCurve, fittedCurve } from './rates/noise/fittedCurve.ts';
 export type {
   Claim,
   EqualSettings,
@@ -47,7 +48,7 @@ export type {
   SettingPower,
 } from './rates/prediction.ts';
 export { predict } from './rates/predictor.ts';
-export type { Sweep, SweepConfiguration, SweepRun } from './rates/sweep.ts';
+export { type RatePoint, ratePoints, type Sweep, type SweepConfiguration, type SweepRun } from './rates/sweep.ts';
 export { readSweepCsv } from './rates/sweepCsv.ts';
 export { type ThresholdOptions, type Thresholds, thresholds } from './rates/thresholds.ts';
 export { type Recommendation, type RecommendOptions, recommend } from './recommend/recommend.ts';

@@ -13,6 +13,7 @@ import { type Experiment, openExperiment } from './recommend/experiment.ts';
 import { type Findings, findingsOf } from './recommend/findings.ts';
 import { predictionOf, predictors } from './recommend/predictions.ts';
 import { ofConfiguration, RecordFile } from './recommend/records.ts';
+import type { RivalRow } from './recommend/rivalFindings.ts';
 import { rivalOf, rivals } from './recommend/rivals.ts';
 import { sweepFirst, sweepFurther } from './recommend/sweeps.ts';
 import { aligned } from './rows.ts';
@@ -122,9 +123,9 @@ async function ask(
   }
 }
 
-/** Two tables for each length: the predictors, and the configurations one by one. */
+/** Tables for each length: the predictors, the configurations one by one, and rivals that have run. */
 export function recommendLines(found: readonly Findings[]): string[] {
-  return found.flatMap(({ steps, configurations, predictors: rows }, index) => [
+  return found.flatMap(({ steps, configurations, predictors: rows, rivals: others }, index) => [
     ...(index === 0 ? [] : ['']),
     `runs of ${steps} steps: ${configurations.length} configurations, ${configurations.reduce((sum, { runs }) => sum + runs, 0)} runs`,
     ...aligned(
@@ -157,5 +158,27 @@ export function recommendLines(found: readonly Findings[]): string[] {
       ],
       1,
     ),
+    ...rivalLines(others),
   ]);
+}
+
+/** A table of the optimizers that find their own rate; nothing where none has run. */
+function rivalLines(rows: readonly RivalRow[]): string[] {
+  if (rows.length === 0) return [];
+  return [
+    '',
+    ...aligned(
+      [
+        ['optimizer', 'configurations', 'regret %', 'worst', 'gradients beside the run'],
+        ...rows.map(({ by, count, regret, worstRegret, price }) => [
+          by,
+          String(count),
+          regret.toFixed(2),
+          worstRegret.toFixed(2),
+          price.toFixed(0),
+        ]),
+      ],
+      1,
+    ),
+  ];
 }

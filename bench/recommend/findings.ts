@@ -1,6 +1,7 @@
 import { predict, type Sweep } from 'lambdamax/analysis';
 import { nameOf } from './configurations.ts';
 import { ofConfiguration, type Records } from './records.ts';
+import { type RivalRow, rivalRows } from './rivalFindings.ts';
 
 /** A configuration's best rate, and what the predictors said. */
 export interface FoundConfiguration {
@@ -34,6 +35,7 @@ export interface Findings {
   readonly steps: number;
   readonly configurations: readonly FoundConfiguration[];
   readonly predictors: readonly PredictorRow[];
+  readonly rivals: readonly RivalRow[];
 }
 
 /** In this order; `-calibrated` is times a constant fitted to the sweeps of the other methods. */
@@ -49,7 +51,7 @@ const shown = [
 ];
 
 /** Holds what was predicted against the sweeps. Configurations without a finished run are left out. */
-export function findingsOf(steps: number, { runs, predictions }: Records): Findings {
+export function findingsOf(steps: number, { runs, predictions, rivals }: Records): Findings {
   const sweep: Sweep = {
     scoreDirection: 'lower',
     context: { steps },
@@ -95,6 +97,7 @@ export function findingsOf(steps: number, { runs, predictions }: Records): Findi
   return {
     steps,
     configurations,
+    rivals: rivalRows(runs, rivals),
     predictors: shown.flatMap((by): PredictorRow[] => {
       const summary = predictors.find(({ name }) => name === by);
       if (summary === undefined || summary.count === 0) return [];

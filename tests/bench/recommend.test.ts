@@ -56,9 +56,22 @@ test('findings count folds, intervals and prices of what lies in the folder', ()
     // The best rate of the other method: off by a factor of 4, both times.
     assert.ok(Math.abs(predictors.find(({ by }) => by === 'one-constant')!.fold - 4) < 1e-6);
 
+    for (const [method, loss] of [
+      ['lora', 1.05],
+      ['pissa', null],
+    ] as const)
+      await file.add({ ...configuration(method), kind: 'rival', by: 'prodigy', loss, gradientEvaluations: 0 });
+    // One that has no sweep yet is not counted.
+    await file.add({ ...configuration('dora'), kind: 'rival', by: 'prodigy', loss: 9, gradientEvaluations: 0 });
+    const [rival, ...none] = findingsOf(100, await file.read()).rivals;
+    assert.equal([rival!.by, rival!.count, rival!.worstRegret, rival!.price, none], ['prodigy', 2, 100, 0, []]);
+    // 5 % and all, against a best loss of 1.
+    assert.ok(Math.abs(rival!.regret - 52.5) < 1e-6);
+
     const settings = { folder, set: 'tuned', steps: [100, 1000], seeds: [1], threads: 1, stored: true } as const;
     const lines = recommendLines(await recommended(settings, () => assert.unreachable()));
     assert.match(lines[0]!, /^runs of 100 steps: 2 configurations, 10 runs$/);
+    assert.match(lines.find((line) => line.startsWith('prodigy'))!, /^prodigy +2 +52\.50 +100\.00 +0$/);
     assert.match(lines.find((line) => line.startsWith('probes'))!, /^probes +1\.41 +2\.00 +1 of 2 /);
   }));
 
