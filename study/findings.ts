@@ -1,12 +1,12 @@
 import { basename, resolve } from 'node:path';
-import { limitOf } from '../analysis/rates/limits.ts';
-import type { StabilityLimit, Sweep, SweepConfiguration, SweepContext } from '../analysis/rates/sweep.ts';
+import type { Sweep, SweepConfiguration, SweepContext } from '../analysis/rates/sweep.ts';
 import { LambdamaxError } from '../errors.ts';
 import { canonicalJson, hashOf } from '../training/data/hash.ts';
-import type { Configuration, OptimizerConfiguration } from './configurations/configuration.ts';
+import type { Configuration } from './configurations/configuration.ts';
 import { namesOf, type Setting } from './configurations/names.ts';
 import { readStudy, type StudyRecord } from './folder/record.ts';
-import { type PredictedOf, readPredicted } from './measure/predictors.ts';
+import { type KnownOf, knownOf } from './measure/known.ts';
+import { readPredicted } from './measure/predictors.ts';
 import { readSpectra, type SpectrumOf, type StoredSpectrum } from './measure/spectra.ts';
 import type { StudyPlan } from './plan/plan.ts';
 import { intervalOf, scoreOf } from './plan/result.ts';
@@ -33,7 +33,7 @@ export interface FoundSpectrum {
 /** A study with all that was measured in it. */
 interface MeasuredStudy extends StudyRecord {
   readonly spectrumOf: SpectrumOf;
-  readonly predictedOf: PredictedOf;
+  readonly knownOf: KnownOf;
 }
 
 /**
@@ -75,11 +75,8 @@ function contentOf({ methodContent }: StudyPlan, { method }: Configuration): Set
 async function readMeasured(folder: string): Promise<MeasuredStudy> {
   const record = await readStudy(folder);
   const { plan } = record;
-  return {
-    ...record,
-    spectrumOf: await readSpectra(folder, plan),
-    predictedOf: await readPredicted(folder, plan),
-  };
+  const spectrumOf = await readSpectra(folder, plan);
+  return { ...record, spectrumOf, knownOf: knownOf(spectrumOf, await readPredicted(folder, plan)) };
 }
 
 /** A loss and a share of problems have no common scale. */
@@ -224,29 +221,14 @@ function hasRuns({ runs }: MeasuredStudy, configuration: Configuration): boolean
 }
 
 function sweepConfiguration({ study, configuration, name, settings }: NamedConfiguration): SweepConfiguration {
-  const hessian = study.spectrumOf(configuration, 'hessian');
-  const adam = study.spectrumOf(configuration, 'adam');
-  const lambdaMax = hessian?.lambdaMax.value ?? undefined;
-  const predicted = study.predictedOf(configuration);
+  const { lambdaMax, lambdaPre: _, gradientNorm: _norm, ...known } = study.knownOf(configuration);
   return {
     configuration: name,
     method: configuration.method,
     settings,
     // A curvature that is zero or negative predicts no rate.
-    ...(lambdaMax !== undefined && lambdaMax > 0 && { lambdaMax }),
-    ...(hessian?.startsAtZeroB != null && { startsAtZeroB: hessian.startsAtZeroB }),
-    limit: stabilityLimit(configuration.optimizer, lambdaMax, adam?.lambdaMax.value),
-    predictedRates: known([
-      ['adam-threshold', adam?.thresholds?.adam],
-      ...predicted.flatMap(({ rates }) => Object.entries(rates)),
-    ]),
-    prices: known([
-      ['lambda-max', hessian?.gradientEvaluations],
-      ['adam-threshold', adam?.gradientEvaluations],
-      ...predicted.flatMap(({ rates, gradientEvaluations }) =>
-        Object.keys(rates).map((rate): [string, number] => [rate, gradientEvaluations]),
-      ),
-    ]),
+    ...(lambdaMax !== null && lambdaMax > 0 && { lambdaMax }),
+    ...known,
   };
 }
 
@@ -284,20 +266,4 @@ function contextOf(studies: readonly MeasuredStudy[]): SweepContext {
       plans.map(({ score }) => scoreLabels[score]),
     ),
   };
-}
-
-/** The limit of the optimizer in use at these eigenvalues, each as far as it was measured. */
-function stabilityLimit(
-  optimizer: OptimizerConfiguration,
-  hessian: number | null | undefined,
-  preconditioned: number | null | undefined,
-): StabilityLimit | null {
-  const curvature = { lambdaMax: hessian ?? Number.NaN, preconditionedLambdaMax: preconditioned ?? Number.NaN };
-  const limit = limitOf(optimizer, curvature);
-  return limit && { optimizer: optimizer.name, learningRate: limit.learningRate, formula: limit.formula };
-}
-
-/** The entries that have a value. */
-function known(entries: readonly (readonly [name: string, value: number | null | undefined])[]) {
-  return Object.fromEntries(entries.flatMap(([name, value]) => (value == null ? [] : [[name, value]])));
 }

@@ -3,10 +3,12 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Prediction } from '../analysis/rates/prediction.ts';
 import { predict } from '../analysis/rates/predictor.ts';
+import type { Sweep } from '../analysis/rates/sweep.ts';
 import { renderReport } from '../analysis/report/report.ts';
 import type { ReportInput, ReportSpectrum } from '../analysis/report/reportInput.ts';
 import { renderTasksReport } from '../analysis/report/tasksReport.ts';
 import { settingsTaken } from '../training/optimizers/index.ts';
+import { packageVersion } from '../training/package.ts';
 import { axes, axisNames } from './configurations/axes.ts';
 import type { Configuration, OptimizerConfiguration } from './configurations/configuration.ts';
 import { columnName } from './configurations/names.ts';
@@ -52,6 +54,22 @@ export async function reportOf(...folders: readonly string[]): Promise<StudyRepo
     runsPlanned: sum(({ prediction }) => prediction.runsPlanned),
     verdicts: reports.map(({ report }) => report.prediction.verdict),
   };
+}
+
+/** The report of a table of runs, as `readSweepCsv` reads it; `command` is what its page names to make it again. */
+export function reportOfTable(sweep: Sweep, file: string, command: string): StudyReport {
+  const prediction = predict(sweep);
+  const { steps, model, data, batchSize, optimizer, score } = sweep.context ?? {};
+  const known = { table: basename(file), model, data, optimizer, steps, 'batch sizes': batchSize, score };
+  const plan = Object.entries(known).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+  const page = renderReport({
+    title: `Learning rates of ${[...new Set(sweep.configurations.map(({ method }) => method))].join(', ')}`,
+    ...{ command, plan: Object.fromEntries(plan), sweep, prediction, spectra: [] },
+    versions: { lambdamax: packageVersion(), node: process.versions.node },
+  });
+  const { runsDone, runsPlanned, verdict } = prediction;
+  const runs = sweep.runs.length;
+  return { page, runs, runsDone: runsDone ?? runs, runsPlanned: runsPlanned ?? runs, verdicts: [verdict] };
 }
 
 /**

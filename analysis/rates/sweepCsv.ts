@@ -6,6 +6,7 @@ import { type ColumnChoices, type Roles, rolesOf } from '../table/columns.ts';
 import { type Configurations, configurationsOf } from '../table/configurations.ts';
 import { readTable, type Table, type TableRow } from '../table/readTable.ts';
 import { directionWords } from '../table/wellKnownNames.ts';
+import { type OwnTable, ownTableOf } from './ownTable.ts';
 import { isDiverged, ratePoints, type ScoreDirection, type Sweep, type SweepContext, type SweepRun } from './sweep.ts';
 
 /** How a table is read. */
@@ -34,21 +35,24 @@ export interface SweepCsvOptions {
 export function readSweepCsv(path: string, options: SweepCsvOptions = {}): Sweep {
   const { scoreDirection, columns = {}, context, onNotice = () => {} } = options;
   const table = readTable(path);
+  // Whoever says which column is the score wants another than ours.
+  const own = columns.score === undefined && columns.rate === undefined ? ownTableOf(table) : null;
   const roles = rolesOf(table, columns);
-  tellRoles(roles, columns, onNotice);
+  if (own === null) tellRoles(roles, columns, onNotice);
   const counted = countedRows(table, roles, onNotice);
   const configured = configurationsOf(table, counted, roles, columns);
   const rows = wholeRows(table, counted, configured, onNotice);
   const read = numberReader(table, [roles.rate, roles.score, ...(roles.lambda ? [roles.lambda] : [])]);
   const moments = table.columns.filter((column) => isMoment(column) && !(columns.ignore ?? []).includes(column));
   const runs = seededRuns(rows, roles, configured, moments, read, onNotice);
-  refuseSinglePoints(table, runs, configured);
+  if (own === null) refuseSinglePoints(table, runs, configured);
   const names = [...new Set(runs.map((run) => run.configuration))];
-  const own = shareColumns.filter(({ low }) => table.columns.includes(low));
-  const share = own.find(({ low }) => rows.some(({ cells }) => cells[low] !== ''));
-  // In a table of ours a score without intervals is a loss.
-  const ownDirection = own.length === 0 ? undefined : share ? 'higher' : 'lower';
-  const direction = scoreDirection ?? directionOfName(roles.score) ?? ownDirection ?? directionOf(path, runs, names);
+  if (own !== null) return ownSweep(own, table, { rows, runs, names }, configured, options);
+  const shares = shareColumns.filter(({ low }) => table.columns.includes(low));
+  const share = shares.find(({ low }) => rows.some(({ cells }) => cells[low] !== ''));
+  // In an older table of ours a score without intervals is a loss.
+  const olderDirection = shares.length === 0 ? undefined : share ? 'higher' : 'lower';
+  const direction = scoreDirection ?? directionOfName(roles.score) ?? olderDirection ?? directionOf(path, runs, names);
   const isShare = direction === 'higher' && runs.every(({ score }) => score === null || (score >= 0 && score <= 1));
   return {
     runs: isShare ? runs.map((run, i) => ({ ...run, ...readBeside(rows[i]!, share) })) : runs,
@@ -57,6 +61,33 @@ export function readSweepCsv(path: string, options: SweepCsvOptions = {}): Sweep
     ...((context !== undefined || isShare) && {
       context: { ...(isShare && share && { score: share.score }), ...context },
     }),
+  };
+}
+
+/** The sweep of a table of ours, with all that its study knows. */
+function ownSweep(
+  own: OwnTable,
+  { columns }: Table,
+  {
+    rows,
+    runs,
+    names,
+  }: { readonly rows: readonly TableRow[]; readonly runs: readonly SweepRun[]; readonly names: readonly string[] },
+  { of, settingColumns }: Configurations,
+  { scoreDirection, context }: SweepCsvOptions,
+): Sweep {
+  const rowsOf = new Map(names.map((name) => [name, rows.filter((_, at) => runs[at]!.configuration === name)]));
+  return {
+    runs: own.isShare ? runs.map((run, at) => ({ ...run, ...own.besideOf(rows[at]!) })) : runs,
+    configurations: [...rowsOf].map(([configuration, [first]]) => {
+      const { method, settings } = of(first!);
+      // In the study's order, in which sentences name them.
+      const ordered = columns.flatMap((name) => (settingColumns.includes(name) ? [[name, settings[name]!]] : []));
+      return { configuration, method, settings: Object.fromEntries(ordered), ...own.knownOf(first!) };
+    }),
+    ...{ scoreDirection: scoreDirection ?? own.direction, isShare: own.isShare },
+    progress: own.progressOf(rowsOf),
+    context: { ...own.contextOf(rows), ...context },
   };
 }
 

@@ -48,12 +48,15 @@ export function isKnownSetting(column: string): boolean {
   return settingNames.has(name) || settingNames.has(name.replace(/ name$/, ''));
 }
 
+/** What our own tables say of a configuration besides its settings. */
+const ownFindings = /^(predicted|price|limit)_|^(starts_at_zero_b|runs_planned|scored_by|trained_by)$/;
+
 /**
  * What a column that has no role is: a setting of the run, a further seed, how far the run came, nothing that changes a number, or not
  * known.
  */
 export function kindOf(column: string): 'setting' | 'seed' | 'progress' | 'harmless' | 'unknown' {
-  if (isLogged(column)) return 'harmless';
+  if (isLogged(column) || ownFindings.test(column)) return 'harmless';
   const name = plainName(column);
   if (/\b(seed|random state)$/.test(name)) return 'seed';
   if (name === 'steps' || name === 'training iteration') return 'progress';

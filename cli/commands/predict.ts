@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import type { Prediction } from '../../analysis/rates/prediction.ts';
-import type { ScoreDirection } from '../../analysis/rates/sweep.ts';
-import type { ColumnChoices } from '../../analysis/table/columns.ts';
 import { LambdamaxError } from '../../errors.ts';
 import type { Command } from '../command.ts';
 import { studyOption, value } from '../options/options.ts';
+import { parseTable, tableOptions } from '../options/tableOptions.ts';
 import { UsageError } from '../options/usageError.ts';
-import { atMostOne, choice, given, list, optional, text } from '../options/values.ts';
+import { choice, list, optional, required, text } from '../options/values.ts';
 import { optimaTable } from '../words/optimaTable.ts';
 import type { Output } from '../words/output.ts';
+import { paragraphIn, tableFormats, tablesIn } from '../words/tables.ts';
 
 /** `lambdamax predict`: predicted learning rates beside the best ones of a sweep. */
 export const command: Command = {
@@ -16,47 +16,32 @@ export const command: Command = {
   summary: 'Set predicted learning rates against the best ones of a sweep',
   options: {
     ...studyOption,
-    csv: value(
-      'Study',
-      'FILE',
-      'a sweep of your own: columns method,learningRate,score[,seed][,lambdaMax], or a table of Optuna, W&B, Ray Tune or MLflow',
-    ),
-    columns: value(
-      'Study',
-      'ROLE=NAME,..',
-      'which columns of --csv are rate, score, method, seed, status, lambda; setting=NAME: runs that differ in it are of different ' +
-        'configurations; ignore=NAME: does not count. Usual names are known',
-    ),
-    better: value(
-      'Study',
-      'WAY',
-      'lower (a loss) or higher (an accuracy); if not given told from the score’s name in --csv, else from the curves',
-    ),
+    ...tableOptions,
+    format: {
+      ...value('Output', 'NAME', `of the tables: ${tableFormats.join(', ')} (for booktabs)`, 'text'),
+      choices: tableFormats,
+    },
   },
   examples: [
     ['predict runs/my-study', 'from a study folder; leaves prediction.json there'],
     ['predict --csv sweep.csv --better higher', 'from a table of accuracies'],
+    ['predict runs/my-study --format latex', 'tables for a paper'],
     [
       'predict --csv trials.csv --columns rate=params_eta,score=value --better lower',
       "from Optuna's trials_dataframe()",
     ],
   ],
   async run(args, output) {
-    atMostOne(args, 'study', 'csv');
-    atMostOne(args, 'study', 'better');
-    atMostOne(args, 'study', 'columns');
+    const table = await parseTable(args, 'study');
     const studies = optional(args, 'study', list(text));
-    const csv = optional(args, 'csv', text);
-    const better = optional(args, 'better', choice(['lower', 'higher']));
-    const { parseColumns } = await import('../../analysis/table/columns.ts');
-    const columns = optional(args, 'columns', parseColumns);
-    if (studies === undefined && csv === undefined) {
+    const format = required(args, 'format', choice(tableFormats));
+    if (studies === undefined && table === undefined) {
       throw new UsageError({ subject: '--study', expected: 'a study folder, or --csv FILE', got: 'neither' });
     }
     const { predict } = await import('../../analysis/rates/predictor.ts');
-    const { sweep, differences } = await (csv === undefined
+    const { sweep, differences } = await (table === undefined
       ? findingsOf(studies!)
-      : sweepOfTable(csv, { better, columns }, output));
+      : table.read(output).then((sweep) => ({ sweep, differences: [] })));
     const prediction = predict(sweep);
     // Several studies have no folder in common.
     const [study, ...others] = studies ?? [];
@@ -66,15 +51,17 @@ export const command: Command = {
       (await keepPrediction(join(study, 'prediction.json'), prediction, output));
     const { progressWords } = await import('../../analysis/rates/verdict/findings.ts');
     const progress = progressWords(prediction);
+    const laidOut = tablesIn(format, output);
+    const words = (text: string): string => paragraphIn(format, text);
     output.result(differences.length > 0 ? { ...prediction, differences } : prediction, () => [
-      ...(progress === null ? [] : [progress, '']),
-      ...(differences.length > 0 ? [...differences, ''] : []),
-      ...optimaTable(prediction, output),
+      ...(progress === null ? [] : [words(progress), '']),
+      ...(differences.length > 0 ? [...differences.map(words), ''] : []),
+      ...optimaTable(prediction, laidOut),
       '',
-      ...predictorTable(prediction, output),
-      ...(prediction.powers.length === 0 ? [] : ['', ...powerTable(prediction, output)]),
+      ...predictorTable(prediction, laidOut),
+      ...(prediction.powers.length === 0 ? [] : ['', ...powerTable(prediction, laidOut)]),
       '',
-      prediction.verdict,
+      words(prediction.verdict),
     ]);
     if (fault) throw fault;
   },
@@ -101,7 +88,7 @@ async function keepPrediction(path: string, prediction: Prediction, output: Outp
 }
 
 /** A line for each predictor that had anything to predict from, and for one who knew the true best rates. */
-function predictorTable({ predictors, noiseFloor }: Prediction, output: Output): string[] {
+function predictorTable({ predictors, noiseFloor }: Prediction, output: Pick<Output, 'table'>): string[] {
   const used = predictors.filter(({ count }) => count > 0);
   const isGrouped = used.some(({ equalSettings }) => equalSettings !== null);
   return output.table(
@@ -135,7 +122,7 @@ function predictorTable({ predictors, noiseFloor }: Prediction, output: Output):
 }
 
 /** A line for each numeric setting that differs: the power of it as which the best rate goes. */
-function powerTable({ powers }: Prediction, output: Output): string[] {
+function powerTable({ powers }: Prediction, output: Pick<Output, 'table'>): string[] {
   return output.table(
     ['setting', 'power', 'low', 'high', 'configurations', 'moves with'],
     powers.map(({ setting, power, low, high, configurations, movesWith }) => [
@@ -153,14 +140,4 @@ async function findingsOf(folders: readonly string[]) {
   const { readStudyFindings } = await import('../../study/findings.ts');
   const { studyFolders } = await import('../../study/report.ts');
   return readStudyFindings(...(folders.length === 1 ? folders : (await Promise.all(folders.map(studyFolders))).flat()));
-}
-
-async function sweepOfTable(
-  file: string,
-  { better, columns }: { readonly better: ScoreDirection | undefined; readonly columns: ColumnChoices | undefined },
-  output: Output,
-) {
-  const { readSweepCsv } = await import('../../analysis/rates/sweepCsv.ts');
-  const sweep = readSweepCsv(file, { ...given({ scoreDirection: better, columns }), onNotice: output.say });
-  return { sweep, differences: [] };
 }

@@ -3,7 +3,7 @@ import type { Prediction } from '../../analysis/rates/prediction.ts';
 import type { Output } from './output.ts';
 
 /** A line for each configuration: what the sweep found, and the curvature beside it. */
-export function optimaTable({ points }: Prediction, output: Output): string[] {
+export function optimaTable({ points }: Prediction, output: Pick<Output, 'table'>): string[] {
   const hasLoss = points.some(({ optimum }) => optimum.loss !== undefined);
   const hasRatio = points.some(({ method, ratioToLora }) => ratioToLora !== null && !isLora({ method }));
   const limited = points.flatMap(({ limit }) => limit ?? []);

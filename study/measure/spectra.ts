@@ -127,26 +127,6 @@ function hasAll(own: Readonly<Record<string, unknown>>, wanted: object): boolean
   );
 }
 
-/** The curvature of a configuration where training starts, as far as it was measured. */
-export type CurvatureOf = (configuration: Configuration) => {
-  readonly lambdaMax?: number | null;
-  readonly lambdaPre?: number | null;
-  readonly gradientNorm?: number | null;
-};
-
-/** Reads the curvature of a plan's configurations from a study folder. */
-export async function readCurvature(folder: string, plan: StudyPlan): Promise<CurvatureOf> {
-  const spectrumOf = await readSpectra(folder, plan);
-  return (configuration) => {
-    const hessian = spectrumOf(configuration, 'hessian');
-    return {
-      lambdaMax: hessian?.lambdaMax.value ?? null,
-      lambdaPre: spectrumOf(configuration, 'adam')?.lambdaMax.value ?? null,
-      gradientNorm: hessian?.gradientNorm ?? null,
-    };
-  };
-}
-
 /** All that a spectrum of a study follows from, and no path. */
 function spectrumConfiguration(
   plan: StudyPlan,

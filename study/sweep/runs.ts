@@ -3,7 +3,7 @@ import { Turns } from '../../workers/turns.ts';
 import type { Configuration } from '../configurations/configuration.ts';
 import { beginRun, type FinishedRun, finishRun, inOrder, type OpenStudy, readRun } from '../folder/record.ts';
 import type { ExecuteRun } from '../measure/execute.ts';
-import type { CurvatureOf } from '../measure/spectra.ts';
+import type { KnownOf } from '../measure/known.ts';
 import { type RunChoice, runConfiguration } from '../plan/plan.ts';
 import { isScored, type RunResult } from '../plan/result.ts';
 import { type RunConfiguration, runKey } from '../plan/run.ts';
@@ -32,7 +32,7 @@ export interface StudyRunsOptions {
   readonly execute: ExecuteRun;
   /** How many runs `execute` is given at once. */
   readonly atOnce: number;
-  readonly curvatureOf: CurvatureOf;
+  readonly knownOf: KnownOf;
   readonly onProgress?: ((progress: RunProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -43,17 +43,17 @@ export class StudyRuns {
   readonly #execute: ExecuteRun;
   readonly #onProgress: (progress: RunProgress) => void;
   readonly #turns: Turns;
-  readonly #curvatureOf: CurvatureOf;
+  readonly #knownOf: KnownOf;
   readonly #signal: AbortSignal | undefined;
   readonly #finished = new Map<string, FinishedRun>();
   #planned = 0;
   /** How many runs were made, and not found done. */
   made = 0;
 
-  constructor(study: OpenStudy, { execute, atOnce, curvatureOf, onProgress = () => {}, signal }: StudyRunsOptions) {
+  constructor(study: OpenStudy, { execute, atOnce, knownOf, onProgress = () => {}, signal }: StudyRunsOptions) {
     this.#study = study;
     this.#execute = execute;
-    this.#curvatureOf = curvatureOf;
+    this.#knownOf = knownOf;
     this.#onProgress = onProgress;
     this.#signal = signal;
     this.#turns = new Turns(atOnce);
@@ -96,7 +96,7 @@ export class StudyRuns {
       ));
     if (found === null) this.made++;
     this.#finished.set(key, { key, ...choice, result });
-    await writeResults(folder, plan, this.finished, this.#curvatureOf);
+    await writeResults(folder, plan, this.finished, this.#knownOf);
     report(found === null ? 'finished' : 'found', result);
     return result;
   }

@@ -1,7 +1,7 @@
 import type { Configuration } from '../configurations/configuration.ts';
 import { type FinishedRun, type OpenStudy, openStudy } from '../folder/record.ts';
 import type { ExecuteRun } from '../measure/execute.ts';
-import { readCurvature } from '../measure/spectra.ts';
+import { readKnown } from '../measure/known.ts';
 import type { StudyPlan } from '../plan/plan.ts';
 import { type ConfigurationSweep, configurationRuns } from '../search/configurationRuns.ts';
 import { type RunProgress, StudyRuns } from './runs.ts';
@@ -52,8 +52,8 @@ async function carryOut(
   study: OpenStudy,
   { execute, atOnce = 1, onProgress, signal }: SweepOptions,
 ): Promise<SweepRecord> {
-  const curvatureOf = await readCurvature(study.folder, plan);
-  const runs = new StudyRuns(study, { execute, atOnce, curvatureOf, onProgress, signal });
+  const knownOf = await readKnown(study.folder, plan);
+  const runs = new StudyRuns(study, { execute, atOnce, knownOf, onProgress, signal });
   const sweeps = plan.configurations.map((configuration) => sweepOne(plan, configuration, runs));
   // None may go on when the study is let go.
   await Promise.allSettled(sweeps);

@@ -84,7 +84,7 @@ test(
 test('what there is nothing to report of is named', () =>
   inTemporaryFolder(async (folder) => {
     await failsClearly(['report', '--run', folder], 1, /metrics\.jsonl: .*no such file/);
-    await failsClearly(['report'], 2, /--study: expected a study folder, or --run DIR/);
+    await failsClearly(['report'], 2, /--study: expected a study folder, --csv FILE or --run DIR/);
     await failsClearly(['report', folder, '--run', folder], 2, /--study and --run: expected one of them/);
     await failsClearly(['figure', folder, '--name', 'prediction', '--out', 'a.html'], 1, /study\.json/);
   }));

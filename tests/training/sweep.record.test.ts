@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { readMeasurement, readMeasurements, writeMeasurement } from '../../study/folder/measured.ts';
 import { openStudy, readRun, readStudy, runFolder } from '../../study/folder/record.ts';
 import type { ExecuteRun } from '../../study/measure/execute.ts';
+import { readKnown } from '../../study/measure/known.ts';
 import { runConfiguration } from '../../study/plan/plan.ts';
 import { resultsCsv } from '../../study/sweep/resultsCsv.ts';
 import { sweep } from '../../study/sweep/sweep.ts';
@@ -77,9 +78,11 @@ test('results.csv has the columns that scripts rely on, in a fixed order, and no
       csv.split('\n')[0],
       'configuration,model,task,method,rank,alpha,target_modules,optimizer,schedule,steps,batch_size,seed,learning_rate,status,loss,' +
         'accuracy,exact_match,lambda_max,lambda_pre,gradient_norm,key,score,training_loss,accuracy_low,accuracy_high,' +
-        'exact_match_low,exact_match_high,steps_taken',
+        'exact_match_low,exact_match_high,steps_taken,validation_loss,scored_by,trained_by,data,' +
+        'starts_at_zero_b,limit_rate,limit_formula,runs_planned',
     );
     const [first] = await tableOf(study);
+    const limit = '38 / lambda_max(P^-1/2 H P^-1/2)';
     const { key, loss, score, training_loss, ...rest } = first!;
     assert.equal(rest, {
       ...{ configuration: 'pissa', model: 'models/base', task: '', method: 'pissa', rank: '8', alpha: '16' },
@@ -93,12 +96,14 @@ test('results.csv has the columns that scripts rely on, in a fixed order, and no
       },
       ...{ learning_rate: '0.0001', status: 'finished', accuracy: '', exact_match: '', lambda_max: '', lambda_pre: '' },
       ...{ gradient_norm: '', accuracy_low: '', accuracy_high: '', exact_match_low: '', exact_match_high: '' },
-      steps_taken: '100',
+      ...{ steps_taken: '100', validation_loss: loss, scored_by: 'validation loss', trained_by: 'adamw' },
+      ...{ data: 'train.jsonl', starts_at_zero_b: '', limit_rate: '', limit_formula: limit },
+      runs_planned: `${runs.filter((run) => run.configuration === stored.configurations[0]).length}`,
     });
     assert.match(key!, /^[0-9a-f]{12}$/);
     assert.is(loss, score);
     assert.ok(Math.abs(Number(loss) - Number(training_loss) - 0.1) < 1e-12);
-    assert.is(resultsCsv(stored, [...runs].reverse()), csv);
+    assert.is(resultsCsv(stored, [...runs].reverse(), await readKnown(study, stored)), csv);
   }));
 
 test('an accuracy stands there with its interval, and the loss beside it', () =>
