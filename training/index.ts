@@ -23,6 +23,7 @@ export { type FinetuneOptions, type FinetuneResult, finetune } from './finetune/
 export type { StepMetrics } from './finetune/metrics.ts';
 export { type GenerateOptions, type Generation, generate } from './generate/generate.ts';
 export { generateTexts, type TextGeneration } from './generate/generateTexts.ts';
+export { downloadDataset } from './hub/datasets.ts';
 export { type DownloadOptions, downloadModel } from './hub/hub.ts';
 export type { AdapterForm, AdapterSize, AdapterTensor, LinearShape } from './layout/form.ts';
 export { type MergeOptions, type MergeResult, mergeIntoBase } from './merge.ts';

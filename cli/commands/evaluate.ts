@@ -4,7 +4,7 @@ import type { Task } from '../../training/taskRows.ts';
 import type { ValidationScore } from '../../training/validation.ts';
 import type { Arguments, Command } from '../command.ts';
 import { adapterOptions, parseAdapter } from '../options/adapterOptions.ts';
-import { demandData, openAdapter, openModel, readNumberedData } from '../options/inputs.ts';
+import { demandData, fetchData, openAdapter, openModel, readNumberedData } from '../options/inputs.ts';
 import {
   type DataOptions,
   dataOptions,
@@ -36,10 +36,12 @@ export const command: Command = {
     ['evaluate --task instructions --data ifeval.jsonl --model org/name --template chat', 'a real test'],
   ],
   async run(args, output) {
-    const data = parseData(args);
+    const parsed = parseData(args);
+    const files = parsed.data && (await fetchData(parsed.data, parsed.split ?? 'test', output));
+    const data = { ...parsed, ...given({ data: files }) };
     const examination = parseExamination(args);
     if (data.task === undefined) return evaluateRows(args, output, data);
-    const { task: name, data: files, limit } = data;
+    const { task: name, limit } = data;
     const { readTask } = await import('../../training/taskRows.ts');
     const task = await readTask(name, { split: 'test', ...given({ files, limit }) });
     return evaluateProblems(args, output, task, { ...data, ...examination });

@@ -72,7 +72,7 @@ export const command: Command = {
     const adapter = await demandAdapter(model, adapterChoice, rows, output);
     const { limit: _limit, ...whole } = data;
     const files = training.validation;
-    const validation = files && (await readTrainingRows(model, { ...whole, data: files }, output));
+    const validation = files && (await readTrainingRows(model, { ...whole, data: files, split: 'validation' }, output));
     const { learningRate: _, ...settings } = await finetuneSettings(
       training,
       { ...data, learningRate: 0 },

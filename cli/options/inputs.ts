@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { LambdamaxError } from '../../errors.ts';
 import type { Adapter } from '../../training/adapters/create.ts';
 import type { TokenRow, TokenRows } from '../../training/data/examples.ts';
+import type { DownloadOptions } from '../../training/hub/hub.ts';
 import type { Model } from '../../training/model.ts';
 import type { Output } from '../words/output.ts';
 import type { Progress } from '../words/progress.ts';
@@ -23,6 +24,34 @@ export async function openModel(options: ModelChoice & EngineOptions, output: Ou
   return model;
 }
 
+/** Files of rows as they lie on the disk: a split of each dataset that is named on the hub is downloaded first. */
+export async function fetchData(files: readonly string[], split: string, output: Output): Promise<readonly string[]> {
+  const { downloadDataset, isDatasetName } = await import('../../training/hub/datasets.ts');
+  const found: string[] = [];
+  for (const file of files)
+    if (existsSync(file) || !isDatasetName(file)) found.push(file);
+    else found.push(...(await downloaded(`${file}, MB`, output, (progress) => downloadDataset(file, split, progress))));
+  return found;
+}
+
+/** Downloads something, and shows how it goes. */
+async function downloaded<Result>(
+  label: string,
+  output: Output,
+  download: (options: DownloadOptions) => Promise<Result>,
+): Promise<Result> {
+  const megabytes = (bytes: number) => Math.ceil(bytes / 1e6);
+  let progress: Progress | undefined;
+  return download({
+    onNotice: output.warn,
+    onProgress: (received, total) => {
+      progress ??= output.progress(megabytes(total), label);
+      progress.setTotal(megabytes(total));
+      progress.update(megabytes(received));
+    },
+  }).finally(() => progress?.stop());
+}
+
 /** The folder of a model on the hub; shows how its download goes. */
 async function fetchModel(name: string, output: Output): Promise<string> {
   const fault = (remedy?: string) =>
@@ -34,22 +63,11 @@ async function fetchModel(name: string, output: Output): Promise<string> {
     });
   const { downloadModel, isHubName } = await import('../../training/hub/hub.ts');
   if (!isHubName(name)) throw fault();
-  const megabytes = (bytes: number) => Math.ceil(bytes / 1e6);
-  let progress: Progress | undefined;
   try {
-    return await downloadModel(name, {
-      onNotice: output.warn,
-      onProgress: (received, total) => {
-        progress ??= output.progress(megabytes(total), `${name}, MB`);
-        progress.setTotal(megabytes(total));
-        progress.update(megabytes(received));
-      },
-    });
+    return await downloaded(`${name}, MB`, output, (options) => downloadModel(name, options));
   } catch (error) {
     if (!(error instanceof LambdamaxError)) throw error;
     throw fault(`the download failed: ${error.message}`);
-  } finally {
-    progress?.stop();
   }
 }
 
@@ -113,6 +131,6 @@ export async function readNumberedData(
 }
 
 /** The files of `--data`, which most commands need. */
-export function demandData({ data }: DataOptions): readonly string[] {
+export function demandData({ data }: { readonly data?: readonly string[] | undefined }): readonly string[] {
   return demand(data, '--data', 'a .jsonl or .json file');
 }

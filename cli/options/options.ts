@@ -47,8 +47,8 @@ export function parseModel(args: Arguments): ModelChoice {
 export const dataOptions: OptionGroup = {
   data: value(
     'Data',
-    'FILE[,FILE]',
-    '.jsonl or .json, also .gz, with question/answer, instruction/output, prompt/completion, messages, text, or input_ids',
+    'FILE[,FILE]|org/name',
+    '.jsonl or .json, also .gz, or .parquet, or a dataset on the hub (org/name:configuration where it has several), with question/answer, instruction/output, prompt/completion, messages, text, or input_ids',
   ),
   task: {
     ...value(
@@ -64,6 +64,7 @@ export const dataOptions: OptionGroup = {
     'TEXT',
     "prompt with {field} placeholders; chat: the model's own chat template; alpaca: Stanford Alpaca's",
   ),
+  split: value('Data', 'NAME', 'of a dataset on the hub; if not given train, to evaluate test, to validate validation'),
   'prompt-field': value('Data', 'NAME', 'field of the prompt'),
   'response-field': value('Data', 'NAME', 'field of the response'),
   'train-on': value(
@@ -86,6 +87,7 @@ export type DataOptions = {
 } & Given<{
   data: readonly string[] | undefined;
   task: string | undefined;
+  split: string | undefined;
   template: string | undefined;
   promptField: string | undefined;
   responseField: string | undefined;
@@ -105,6 +107,8 @@ export function parseData(args: Arguments): DataOptions {
       got: 'both',
       remedy: 'a task knows its fields; read others with a TaskFamily of your own, --task ./FILE.ts',
     });
+  if (args.split !== undefined && args.data === undefined)
+    throw new UsageError({ subject: '--split', expected: '--data org/name beside it', got: 'none' });
   // These say how prompts are written, not which fields they come from.
   if (args.template !== 'chat' && args.template !== 'alpaca') atMostOne(args, 'template', 'prompt-field');
   if (args.task === undefined && args.data === undefined && field !== undefined)
@@ -113,6 +117,7 @@ export function parseData(args: Arguments): DataOptions {
     ...given({
       data: optional(args, 'data', list(text)),
       task: optional(args, 'task', text) ?? (args.data === undefined ? bundledTask : undefined),
+      split: optional(args, 'split', text),
       // Not trimmed: white space at the end of a template decides how the response follows.
       template: args.template === undefined ? undefined : String(args.template),
       promptField: optional(args, 'prompt-field', text),

@@ -7,7 +7,7 @@ import type { Model } from '../../training/model.ts';
 import type { Arguments } from '../command.ts';
 import type { Output } from '../words/output.ts';
 import { parseAdapter } from './adapterOptions.ts';
-import { openModel } from './inputs.ts';
+import { fetchData, openModel } from './inputs.ts';
 import { type EngineOptions, type ModelChoice, parseData, parseEngine, parseModel } from './options.ts';
 import { parseTraining } from './runOptions.ts';
 import { parseSweep, type SweepChoices } from './sweepOptions.ts';
@@ -21,6 +21,8 @@ export type StudyChoices = Omit<LibraryOptions, 'model' | 'task' | 'precision' |
   EngineOptions & {
     /** None where data are rows of files; each is studied by itself. */
     readonly tasks: readonly string[];
+    /** Which split of a dataset on the hub. */
+    readonly split?: string;
   };
 
 /** Studies of one model, on files or on each of some tasks. */
@@ -86,10 +88,16 @@ export async function openStudyInputs(options: StudyChoices, command: string, ou
   const model = await openModel(options, output);
   try {
     const { planStudy } = await import('../../study/planStudy.ts');
-    const { tasks } = options;
+    const { tasks, split = 'train' } = options;
+    const files = given({
+      data: options.data && (await fetchData(options.data, split, output)),
+      validation: options.validation && (await fetchData(options.validation, 'validation', output)),
+    });
     const planned: PlannedStudy[] = [];
     for (const task of tasks.length === 0 ? [undefined] : tasks)
-      planned.push(await planStudy(model, { ...options, model, ...given({ task }), createdFrom: command }, output));
+      planned.push(
+        await planStudy(model, { ...options, ...files, model, ...given({ task }), createdFrom: command }, output),
+      );
     if (planned.length === 1) return { model, folder: planned[0]!.folder, studies: planned };
     const folder = options.study ?? (await usualFolder(model, planned));
     const studies = planned.map((study, index) => ({ ...study, folder: join(folder, taskFolder(tasks[index]!)) }));

@@ -5,7 +5,7 @@ import type { Task } from '../../training/taskRows.ts';
 import type { Examination, Validation } from '../../training/validation.ts';
 import type { Arguments, OptionGroup } from '../command.ts';
 import type { Output } from '../words/output.ts';
-import { demandData, readData } from './inputs.ts';
+import { demandData, fetchData, readData } from './inputs.ts';
 import { type DataOptions, value } from './options.ts';
 import { UsageError } from './usageError.ts';
 import { type Given, given, required, wholeNumber } from './values.ts';
@@ -43,8 +43,9 @@ export async function readTrainingRows(
   options: DataOptions,
   output: Output,
 ): Promise<readonly TokenRow[]> {
-  const { task: name, data: files, limit } = options;
-  if (name === undefined) return readData(model, demandData(options), options, output);
+  const { task: name, data, limit, split = 'train' } = options;
+  const files = data && (await fetchData(data, split, output));
+  if (name === undefined) return readData(model, demandData({ data: files }), options, output);
   const { readTask, trainingRows } = await import('../../training/taskRows.ts');
   const task = await readTask(name, { split: 'train', ...given({ files, limit }) });
   return trainingRows(model, task, options, output);
@@ -57,7 +58,8 @@ export async function readValidation(
   examination: ExaminationOptions,
   output: Output,
 ): Promise<Validation | undefined> {
-  const { validation: files, limit: _, ...reading } = options;
+  const { validation, limit: _, ...reading } = options;
+  const files = validation && (await fetchData(validation, 'validation', output));
   if (reading.task === undefined) return files && readData(model, files, reading, output);
   if (files === undefined && reading.data !== undefined) return undefined;
   const { readTask } = await import('../../training/taskRows.ts');

@@ -6,6 +6,8 @@ import type { AddressInfo } from 'node:net';
 /** What a test hub is to hold, and how it is to misbehave. */
 export interface HubOptions {
   readonly repo: string;
+  /** Default `models`. */
+  readonly kind?: 'models' | 'datasets';
   /** May be changed while it runs. */
   readonly files: Map<string, Uint8Array>;
   /** Whoever asks must send this token. */
@@ -20,7 +22,7 @@ export interface HubOptions {
   readonly tls?: { readonly key: string; readonly cert: string };
 }
 
-/** A small Hugging Face hub on this machine: one model, at one commit. */
+/** A small Hugging Face hub on this machine: one model or dataset, at one commit. */
 export interface HubServer {
   readonly url: string;
   readonly commit: string;
@@ -32,7 +34,7 @@ export interface HubServer {
 }
 
 export async function startHub(options: HubOptions): Promise<HubServer> {
-  const { repo, files, token } = options;
+  const { repo, files, token, kind = 'models' } = options;
   const commit = '0123456789abcdef0123456789abcdef01234567';
   const requests: string[] = [];
   const authorisations: string[] = [];
@@ -49,12 +51,18 @@ export async function startHub(options: HubOptions): Promise<HubServer> {
     if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) {
       return json(response, 401, { error: 'Invalid username or password.' });
     }
-    if (path === `/api/models/${repo}/revision/main` || path === `/api/models/${repo}/revision/${commit}`) {
+    if (path === `/api/${kind}/${repo}/revision/main` || path === `/api/${kind}/${repo}/revision/${commit}`) {
       return json(response, 200, { _id: '1', id: repo, private: false, sha: commit, lastModified: '2026-01-01' });
     }
-    const tree = `/api/models/${repo}/tree/${commit}`;
+    const tree = `/api/${kind}/${repo}/tree/${commit}`;
+    if (path === tree && new URL(request.url!, 'http://hub').searchParams.get('recursive') === 'true')
+      return json(
+        response,
+        200,
+        [...files].map(([name, bytes]) => entryOf(name, bytes)),
+      );
     if (path === tree || path.startsWith(`${tree}/`)) return json(response, 200, listed(path.slice(tree.length + 1)));
-    const prefix = `/${repo}/resolve/${commit}/`;
+    const prefix = `${kind === 'models' ? '' : '/datasets'}/${repo}/resolve/${commit}/`;
     const bytes = path.startsWith(prefix) ? files.get(path.slice(prefix.length)) : undefined;
     if (bytes === undefined) return json(response, 404, { error: 'Repository not found' });
     return send(path.slice(prefix.length), bytes, request, response);

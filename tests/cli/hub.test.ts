@@ -37,4 +37,39 @@ test('a command takes the name of a model on the hub, and shows its download', (
     }
   }));
 
+test('a command takes the name of a dataset on the hub, and a split of it', () =>
+  inTemporaryFolder(async (folder) => {
+    const row = (token: number) => `${JSON.stringify({ input_ids: [1, 2, token, 4] })}\n`;
+    const files = new Map([
+      ['train.jsonl', Buffer.from(row(3))],
+      ['test.jsonl', Buffer.from(row(5))],
+    ]);
+    const hub = await startHub({ repo: 'tiny/rows', kind: 'datasets', files });
+    const before = { ...process.env };
+    Object.assign(process.env, { HF_ENDPOINT: hub.url, HF_HUB_CACHE: folder });
+    try {
+      const evaluated = async (...data: readonly string[]) => {
+        const model = ['--model', referencePath('models/llama'), '--threads', '1'];
+        const { code, stdout, stderr } = await commandLine(['evaluate', ...model, '--json', ...data]);
+        assert.is(code, 0, stderr);
+        return (JSON.parse(stdout) as { loss: number }).loss;
+      };
+      const data = join(folder, 'rows.jsonl');
+      for (const [split, token] of [
+        [[], 5],
+        [['--split', 'train'], 3],
+      ] as const) {
+        await writeFile(data, row(token));
+        assert.is(await evaluated('--data', 'tiny/rows', ...split), await evaluated('--data', data));
+      }
+      const { code, stderr } = await commandLine(['evaluate', '--split', 'test']);
+      assert.equal([code, stderr.includes('--split: expected --data org/name beside it')], [2, true]);
+    } finally {
+      await hub.close();
+      for (const name of ['HF_ENDPOINT', 'HF_HUB_CACHE'])
+        if (before[name] === undefined) delete process.env[name];
+        else process.env[name] = before[name];
+    }
+  }));
+
 test.run();

@@ -2,6 +2,7 @@ import { extname } from 'node:path';
 import { ArgumentError, LambdamaxError } from '../../../errors.ts';
 import { asJsonLines } from './dataBytes.ts';
 import { isCutOff, type JsonText, jsonForm, jsonLines, jsonValues } from './jsonTexts.ts';
+import { isParquet, parquetRows } from './parquet.ts';
 import { requirePythonNumbers } from './pythonNumbers.ts';
 import { repeatedField } from './repeatedField.ts';
 import { refuseTable } from './tables.ts';
@@ -17,7 +18,7 @@ export interface PlacedRow {
 }
 
 /**
- * The rows of a data file, in order. It is .jsonl or .json, either also packed as .gz, and holds an object a line (blank lines
+ * The rows of a data file, in order. It is a Parquet table, or .jsonl or .json, either also packed as .gz, and holds an object a line (blank lines
  * are skipped), an array of objects, or objects over several lines. What lies behind the first `limit` rows is not read. Throws
  * a LambdamaxError that names the file and the line or row if one cannot be read, is no object, has a field twice or a text
  * that is no Unicode, or if there is none.
@@ -27,6 +28,7 @@ export async function readRows(
   { limit = Number.POSITIVE_INFINITY }: { readonly limit?: number } = {},
 ): Promise<PlacedRow[]> {
   if (!(limit >= 1)) throw new ArgumentError({ subject: 'limit', expected: 'at least 1 row', got: limit });
+  if (isParquet(file)) return placed(file, await parquetRows(file, limit));
   requireExtension(file);
   const form = await jsonForm(file);
   const rows: PlacedRow[] = [];
@@ -42,6 +44,12 @@ export async function readRows(
   return rows;
 }
 
+/** Rows of a table, which has no lines: each stands in that of its number. */
+function placed(file: string, rows: readonly DataRow[]): PlacedRow[] {
+  if (rows.length === 0) throw new LambdamaxError({ subject: file, expected: 'at least one row', got: 'none' });
+  return rows.map((row, index) => ({ row, line: index + 1 }));
+}
+
 /** The number of a row in its file, counted from 1, with its line where that is another. */
 export function rowAt(number: number, line: number): string {
   return `row ${number}${line === number ? '' : ` (line ${line})`}`;
@@ -49,7 +57,7 @@ export function rowAt(number: number, line: number): string {
 
 const readers: Readonly<Record<string, string>> = {
   ...{ '.csv': 'read_csv', '.tsv': 'read_table', '.xlsx': 'read_excel', '.xls': 'read_excel' },
-  ...{ '.parquet': 'read_parquet', '.feather': 'read_feather', '.arrow': 'read_feather' },
+  ...{ '.feather': 'read_feather', '.arrow': 'read_feather' },
 };
 
 function requireExtension(file: string): void {
@@ -58,7 +66,11 @@ function requireExtension(file: string): void {
   if (extension === '.jsonl' || extension === '.json') return;
   const reader = readers[extension];
   throw new LambdamaxError({
-    ...{ subject: file, expected: 'a .jsonl or .json file, or one packed as .gz', got: extension || 'no extension' },
+    ...{
+      subject: file,
+      expected: 'a .jsonl or .json file, one packed as .gz, or a .parquet table',
+      got: extension || 'no extension',
+    },
     ...(reader === undefined ? {} : { remedy: asJsonLines(reader)(file) }),
   });
 }
