@@ -4,6 +4,7 @@ import { LambdamaxError } from '../errors.ts';
 import { canonicalJson, hashOf } from '../training/data/hash.ts';
 import type { Configuration } from './configurations/configuration.ts';
 import { namesOf, type Setting } from './configurations/names.ts';
+import { type RunCurve, readCurves } from './folder/curves.ts';
 import { readStudy, type StudyRecord } from './folder/record.ts';
 import { type KnownOf, knownOf } from './measure/known.ts';
 import { readPredicted } from './measure/predictors.ts';
@@ -19,6 +20,8 @@ export interface StudyFindings {
   readonly sweep: Sweep;
   /** The curvature of each configuration where training starts, as far as it was measured. */
   readonly spectra: readonly FoundSpectrum[];
+  /** Reads how the loss of each run of the first seed went. */
+  readonly readCurves: () => Promise<FoundCurve[]>;
   /** In what several studies differ besides their configurations, a sentence each. */
   readonly differences: readonly string[];
 }
@@ -28,6 +31,12 @@ export interface FoundSpectrum {
   readonly configuration: string;
   readonly method: string;
   readonly spectrum: StoredSpectrum;
+}
+
+/** How the loss of a run went, with the name of its configuration. */
+export interface FoundCurve extends Omit<RunCurve, 'run'> {
+  readonly configuration: string;
+  readonly learningRate: number;
 }
 
 /** A study with all that was measured in it. */
@@ -62,8 +71,22 @@ export async function readStudyFindings(...folders: readonly string[]): Promise<
     plans,
     sweep: sweepOf(studies, named),
     spectra: [...new Map(spectra.toReversed().map((one) => [one.configuration, one])).values()].reverse(),
+    readCurves: () => curvesOf(named),
     differences: apart.words,
   };
+}
+
+/** A run that several studies have is read once. */
+async function curvesOf(named: readonly NamedConfiguration[]): Promise<FoundCurve[]> {
+  const curves = await Promise.all(
+    named.map(async ({ study: { folder, runs, plan }, configuration, name }) => {
+      const own = runs.filter((run) => run.configuration === configuration);
+      return (await readCurves(folder, own, plan.seeds[0]!)).map(({ run, steps, losses }) => ({
+        ...{ key: `${name} ${run.key}`, configuration: name, learningRate: run.learningRate, steps, losses },
+      }));
+    }),
+  );
+  return [...new Map(curves.flat().map(({ key, ...curve }) => [key, curve])).values()];
 }
 
 /** A user's own file at what it holds, so that two studies of one name with other contents are two; none of a method of ours. */

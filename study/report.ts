@@ -41,7 +41,7 @@ export async function reportOf(...folders: readonly string[]): Promise<StudyRepo
     apart.map(async (together) => {
       const findings = await readStudyFindings(...together);
       const task = findings.plans[0]!.task?.name ?? basename(together[0]!);
-      return { task, report: reportInput(findings, predict(findings.sweep)) };
+      return { task, report: await reportInput(findings, predict(findings.sweep)) };
     }),
   );
   const [first, ...others] = reports;
@@ -88,10 +88,10 @@ export async function studyFolders(folder: string): Promise<string[]> {
 }
 
 /** What the report of a study, or of several, says: all but its prediction is read from the findings. */
-export function reportInput(
-  { plans, sweep, spectra, differences }: StudyFindings,
+export async function reportInput(
+  { plans, sweep, spectra, readCurves, differences }: StudyFindings,
   prediction: Prediction,
-): ReportInput {
+): Promise<ReportInput> {
   const methods = [...new Set(plans.flatMap(methodsOf))];
   const [{ createdFrom, versions }] = plans as [StudyPlan];
   return {
@@ -101,6 +101,7 @@ export function reportInput(
     sweep,
     prediction,
     spectra: spectra.flatMap(reportSpectrum),
+    curves: await readCurves(),
     versions,
   };
 }
@@ -136,7 +137,7 @@ function planWords(plans: readonly StudyPlan[]): Record<string, string> {
 }
 
 function reportSpectrum({ configuration, method, spectrum }: FoundSpectrum): ReportSpectrum[] {
-  const { tokens, batches, products, outcome, thresholds, lambdaMin } = spectrum;
+  const { tokens, batches, products, outcome, thresholds, lambdaMin, modules } = spectrum;
   const lambdaMax = endOf(spectrum.lambdaMax);
   if (lambdaMax === null) return [];
   return [
@@ -145,8 +146,14 @@ function reportSpectrum({ configuration, method, spectrum }: FoundSpectrum): Rep
       ...(thresholds != null && { thresholds }),
       ...(products != null && { products }),
       ...(outcome != null && { outcome }),
+      ...(modules != null && { modules: modules.flatMap(moduleEnds) }),
     },
   ];
+}
+
+/** A module's block, as far as both ends are finite. */
+function moduleEnds({ name, lambdaMax, lambdaMin }: NonNullable<StoredSpectrum['modules']>[number]) {
+  return lambdaMax === null || lambdaMin === null ? [] : [{ name, lambdaMax, lambdaMin }];
 }
 
 function endOf({ value, residualBound, standardError }: StoredSpectrum['lambdaMax']): ReportSpectrum['lambdaMin'] {

@@ -71,7 +71,8 @@ function titleOf(points: readonly PredictionPoint[]): string {
   return `The best rates differ ${apart}: smallest of ${least.configuration}; largest of ${most.configuration}`;
 }
 
-interface Curve {
+/** A configuration with what was measured of it at each rate. */
+export interface Curve {
   readonly point: PredictionPoint;
   readonly rates: readonly RatePoint[];
 }
@@ -197,7 +198,7 @@ function errorBars(rates: readonly RatePoint[]): NonNullable<Partial<PlotData>['
  * The scores at the plot's bad and good edge: all points short of the cliff, and a quarter as much again. Shares are shown from 0
  * to the end of the highest interval, with room below for runs that diverged: solving nothing is something else.
  */
-function scoreRange(sweep: Sweep, curves: readonly Curve[]): [number, number] {
+export function scoreRange(sweep: Sweep, curves: readonly Curve[]): [number, number] {
   if (sweep.isShare) {
     const ends = curves.flatMap(({ rates }) => rates.map(({ interval, mean }) => interval?.[1] ?? mean ?? 0));
     const top = Math.max(...ends, 0.1); // less would make a mountain of what one problem more or less is

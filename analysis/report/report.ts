@@ -1,11 +1,19 @@
 import { type Drawings, drawn, type Figure } from '../figures/figure.ts';
 import { lambdaMaxByMethod } from '../figures/lambdaMaxByMethod.ts';
+import { moduleHeatMaps } from '../figures/modules/moduleHeatMap.ts';
+import { ratioDensity } from '../figures/modules/ratioDensity.ts';
+import { type MethodRatios, ratioStrip } from '../figures/modules/ratioStrip.ts';
 import { optimumBySetting } from '../figures/optimumBySetting.ts';
 import { predictionAgainstOptimum } from '../figures/predictionAgainstOptimum.ts';
+import { learningCurves } from '../figures/runs/learningCurves.ts';
+import { scoreBySetting } from '../figures/scoreBySetting.ts';
+import { scoreDots } from '../figures/scoreDots.ts';
 import { sweepCurve } from '../figures/sweepCurve.ts';
 import { capital } from '../rates/format.ts';
+import { groupsOf, isLora, loraOf } from '../rates/groups.ts';
 import { predict } from '../rates/predictor.ts';
-import { columnsIn, stepsIn } from '../rates/settings.ts';
+import { relativeToLora } from '../rates/relativeToLora.ts';
+import { columnsIn, haveOtherScores, stepsIn } from '../rates/settings.ts';
 import { byLoss } from '../rates/sweep.ts';
 import { answerOf, statusOf } from '../rates/verdict/answer.ts';
 import { hasCurvature, isUnfinished, limitWords, progressWords } from '../rates/verdict/findings.ts';
@@ -17,18 +25,48 @@ import { claimTables, methodTable, powerTable, scoreName, spectrumTable } from '
 /** All figures of a report, by name. */
 const drawings: Drawings<ReportInput> = {
   'sweep-curve': ({ sweep, prediction }) => noted(sweepCurve(sweep, prediction.points), prediction),
+  'score-dots': ({ sweep, prediction }) =>
+    haveOtherScores(prediction.points) ? null : noted(scoreDots(sweep, prediction.points), prediction),
   'optimum-by-setting': ({ prediction }) =>
     prediction.powers.some(({ power }) => power !== null)
       ? noted(optimumBySetting(prediction.points, prediction.powers), prediction)
+      : null,
+  'score-by-setting': ({ sweep, prediction }) =>
+    prediction.powers.some(({ power }) => power !== null) && !haveOtherScores(prediction.points)
+      ? noted(scoreBySetting(sweep, prediction.points, prediction.powers), prediction)
       : null,
   'loss-curve': ({ sweep, prediction }) => {
     const losses = sweep.isShare ? byLoss(sweep) : null;
     return losses && noted(sweepCurve(losses, predict(losses).points), prediction);
   },
   'lambda-max': ({ spectra }) => (spectra.length > 0 ? lambdaMaxByMethod(spectra) : null),
+  'relative-to-lora': (input) => ofModules(input, ratioStrip),
+  'relative-density': (input) => ofModules(input, ratioDensity),
+  'module-curvature': ({ spectra }) => {
+    const measured = spectra.flatMap(({ configuration, modules }) => (modules ? [{ configuration, modules }] : []));
+    return measured.length === 0 ? null : moduleHeatMaps(measured);
+  },
   prediction: ({ prediction }) =>
     hasCurvature(prediction) ? noted(predictionAgainstOptimum(prediction), prediction) : null,
+  'learning-curves': ({ prediction, curves = [] }) => learningCurves(curves, prediction.points),
 };
+
+/** A figure of modules beside those of LoRA at equal settings; null where none were measured. */
+function ofModules(
+  { spectra, prediction: { points } }: ReportInput,
+  draw: (methods: readonly MethodRatios[]) => Figure,
+): Figure | null {
+  const groups = groupsOf(points);
+  const compared = spectra.flatMap(({ configuration, lambdaMax, modules }) => {
+    const point = points.find((one) => one.configuration === configuration);
+    if (point === undefined || isLora(point) || modules === undefined) return [];
+    const name = loraOf(point, points, groups)?.configuration;
+    const lora = spectra.find((one) => one.configuration === name);
+    const ratios = lora && relativeToLora({ lambdaMax, modules }, lora).modules;
+    return ratios && ratios.length > 0 ? [{ method: configuration, modules: ratios }] : [];
+  });
+  return compared.length === 0 ? null : draw(compared);
+}
 
 /** The names of all figures that a report can have. */
 export const reportFigureNames: readonly string[] = Object.keys(drawings);

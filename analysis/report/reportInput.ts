@@ -1,4 +1,6 @@
 import type { SpectrumEnd } from '../figures/lambdaMaxByMethod.ts';
+import type { ModuleEnds } from '../figures/modules/moduleHeatMap.ts';
+import type { LearningCurve } from '../figures/runs/learningCurves.ts';
 import type { Prediction } from '../rates/prediction.ts';
 import type { Sweep } from '../rates/sweep.ts';
 
@@ -17,6 +19,8 @@ export interface ReportSpectrum {
   readonly products?: number;
   /** Why Lanczos stopped. */
   readonly outcome?: string;
+  /** Each module's own block, where that was measured. */
+  readonly modules?: readonly ModuleEnds[];
 }
 
 /** All that a report says: finished results, plain data. */
@@ -29,6 +33,8 @@ export interface ReportInput {
   readonly sweep: Sweep;
   readonly prediction: Prediction;
   readonly spectra: readonly ReportSpectrum[];
+  /** How the loss of the runs of one seed went; absent where nobody knows. */
+  readonly curves?: readonly LearningCurve[];
   /** Software and its versions. */
   readonly versions: Readonly<Record<string, string>>;
   /** Date to print; the report itself has no clock, so that the same study gives the same bytes. */

@@ -1,6 +1,6 @@
 import { type Drawings, drawn, type Figure } from '../figures/figure.ts';
-import { gradientNormCurve, lossCurve, rateCurve } from '../figures/runCurves.ts';
-import { hessianCurve, sharpnessCurve } from '../figures/sharpnessCurve.ts';
+import { gradientNormCurve, lossCurve, rateCurve } from '../figures/runs/runCurves.ts';
+import { hessianCurve, sharpnessCurve } from '../figures/runs/sharpnessCurve.ts';
 import { measuredSteps, type RunStep, seesOtherwise, sharpnessWords } from '../rates/run.ts';
 import { renderPage } from './page.ts';
 

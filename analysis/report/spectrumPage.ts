@@ -1,8 +1,9 @@
 import { densityCurve } from '../figures/densityCurve.ts';
 import type { Figure } from '../figures/figure.ts';
 import { lambdaMaxByMethod } from '../figures/lambdaMaxByMethod.ts';
-import { moduleHeatMap } from '../figures/moduleHeatMap.ts';
-import { ratioStrip } from '../figures/ratioStrip.ts';
+import { moduleHeatMap } from '../figures/modules/moduleHeatMap.ts';
+import { ratioDensity } from '../figures/modules/ratioDensity.ts';
+import { ratioStrip } from '../figures/modules/ratioStrip.ts';
 import type { RelativeToLora } from '../rates/relativeToLora.ts';
 import { renderPage } from './page.ts';
 import type { PageSpectrum } from './pageSpectrum.ts';
@@ -48,7 +49,10 @@ function spectrumFigures(spectra: readonly PageSpectrum[]): Record<string, Figur
   const compared = spectra.flatMap(({ method, relativeToLora }) =>
     relativeToLora ? [{ method, relativeToLora, modules: relativeToLora.modules ?? [] }] : [],
   );
-  if (hasModules(compared)) figures['relative-to-lora'] = ratioStrip(compared);
+  if (hasModules(compared)) {
+    figures['relative-to-lora'] = ratioStrip(compared);
+    figures['relative-density'] = ratioDensity(compared);
+  }
   if (spectra.length > 1)
     figures['lambda-max'] = lambdaMaxByMethod(spectra.map((each) => ({ ...each, configuration: each.method })));
   // One scale for all heat maps, or they could not be compared.

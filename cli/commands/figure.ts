@@ -121,7 +121,7 @@ async function ofStudies(folders: readonly string[]): Promise<Drawn> {
   const findings = await readStudyFindings(
     ...(folders.length === 1 ? folders : (await Promise.all(folders.map(studyFolders))).flat()),
   );
-  const input = reportInput(findings, predict(findings.sweep));
+  const input = await reportInput(findings, predict(findings.sweep));
   const { runsDone, runsPlanned } = input.prediction;
   return { title: input.title, figures: reportFigures(input), counts: { runsDone, runsPlanned } };
 }

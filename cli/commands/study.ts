@@ -35,6 +35,7 @@ export const command: Command = {
       String(usualSpectra.tokens),
     ),
     tolerance: value('Curvature', 'X', 'relative error of the eigenvalues', String(usualSpectra.tolerance)),
+    'per-module': { type: 'boolean', group: 'Curvature:', describe: "each module's own block besides" },
     ...warmupOptions,
     predictors: value(
       'Curvature',
@@ -117,6 +118,7 @@ function parseCurvature(args: Arguments): StudySpectraOptions {
     tolerance: required(args, 'tolerance', number({ above: 0, below: 1 })),
     maxSteps: usualSpectra.maxSteps,
     warmup: parseWarmup(args),
+    ...(args['per-module'] === true && { perModule: true }),
   };
 }
 

@@ -28,7 +28,7 @@ async function measure(
   plan: StudyPlan,
   rows: readonly TokenRow[],
   { configuration, operator }: SpectrumChoice,
-  { tokens, tolerance, maxSteps, warmup }: StudySpectraOptions,
+  { tokens, tolerance, maxSteps, warmup, perModule = false }: StudySpectraOptions,
   onProducts: (products: number) => void = () => {},
 ): Promise<StudySpectrum> {
   const { batchSize, optimizer } = configuration;
@@ -49,6 +49,7 @@ async function measure(
     // A study comes to the same bytes on any machine.
     mostKeptBytes: steadyKeptBytes,
     beta1: betas[0],
+    perModule: perModule && operator === 'hessian',
     onStep: ({ products }) => onProducts(products),
     ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),
   });

@@ -90,6 +90,9 @@ const storedSchema = z.looseObject({
   thresholds: z.record(z.string(), z.number().nullable()).nullish(),
   gradientEvaluations: z.number().nullish(),
   startsAtZeroB: z.boolean().nullish(),
+  modules: z
+    .array(z.looseObject({ name: z.string(), lambdaMax: z.number().nullable(), lambdaMin: z.number().nullable() }))
+    .nullish(),
 });
 
 /** A spectrum as it is read from a study folder. */
@@ -137,8 +140,11 @@ function spectrumConfiguration(
 }
 
 /** The options that an operator's spectrum follows from. */
-function optionsOf({ warmup, ...search }: StudySpectraOptions, operator: SpectrumChoice['operator']): object {
-  return operator === 'adam' ? { ...search, warmup } : search;
+function optionsOf(
+  { warmup, perModule, ...search }: StudySpectraOptions,
+  operator: SpectrumChoice['operator'],
+): object {
+  return operator === 'adam' ? { ...search, warmup } : { ...search, ...(perModule && { perModule }) };
 }
 
 /** Where the training of a configuration starts, and how its rows are batched. */

@@ -10,6 +10,8 @@ export interface StudySpectraOptions {
   readonly maxSteps: number;
   /** Steps of Adam before the preconditioned Hessian is measured, and their constant rate. */
   readonly warmup: { readonly steps: number; readonly learningRate: number };
+  /** Each module's own block of the Hessian besides; absent: not. */
+  readonly perModule?: boolean | undefined;
 }
 
 /** What curvature is measured with where nothing else is asked for. */
@@ -41,6 +43,7 @@ export const spectraOptionsSchema: z.ZodType<StudySpectraOptions> = z.object({
   tolerance: z.number(),
   maxSteps: z.number(),
   warmup: z.object({ steps: z.number(), learningRate: z.number() }),
+  perModule: z.boolean().optional(),
 });
 
 /** Checks `StudyPredictorOptions` in a file. */

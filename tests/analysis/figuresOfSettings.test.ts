@@ -132,7 +132,13 @@ test('prediction against optimum: every configuration stands there, and each met
 
 test('the page has the claims at equal settings first, a column for each setting, and the powers', () => {
   const input = { title: 'A study', command: '', plan: {}, sweep, prediction, spectra: [], versions: {} };
-  assert.equal(Object.keys(reportFigures(input)), ['sweep-curve', 'optimum-by-setting', 'prediction']);
+  assert.equal(Object.keys(reportFigures(input)), [
+    'sweep-curve',
+    'score-dots',
+    'optimum-by-setting',
+    'score-by-setting',
+    'prediction',
+  ]);
   const html = renderReport(input);
   assert.equal(faultsOf(html), []);
   assert.equal(Object.keys(figuresOf(html)), Object.keys(reportFigures(input)));

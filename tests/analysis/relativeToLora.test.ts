@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { kindsOf, modulePlaces } from '../../analysis/figures/moduleGrid.ts';
+import { kindsOf, modulePlaces } from '../../analysis/figures/modules/moduleGrid.ts';
 import { relativeToLora } from '../../analysis/rates/relativeToLora.ts';
 
 const of = (whole: number, modules?: Readonly<Record<string, number>>) => ({

@@ -34,12 +34,12 @@ function report(names: readonly string[], changes: Partial<ReportInput> = {}): R
 
 const names = ['lora', 'pissa', 'milora', 'olora', 'init-ab'];
 
-test('one page with the verdict, three figures, all tables and the command, and nothing to fetch', () => {
+test('one page with the verdict, four figures, all tables and the command, and nothing to fetch', () => {
   const input = report(names);
   const html = renderReport(input);
   const own = ownPart(html);
   assert.ok(own.includes(input.prediction.verdict.slice(0, 60)));
-  assert.equal(Object.keys(figuresOf(html)), ['sweep-curve', 'lambda-max', 'prediction']);
+  assert.equal(Object.keys(figuresOf(html)), ['sweep-curve', 'score-dots', 'lambda-max', 'prediction']);
   for (const name of names) assert.ok(own.includes(`<th scope="row">${name}</th>`));
   for (const one of input.prediction.predictors) assert.ok(own.includes(one.name));
   assert.ok(own.includes('one-constant (baseline)'));
@@ -73,7 +73,7 @@ test('embedded JSON says the same after it is made safe', () => {
 test('without curvature the page leaves out what it cannot say', () => {
   const sweep = plantedSweep([{ method: 'lora', optimum: 1e-3 }], { rates: grid(1e-4, 2, 8) });
   const html = renderReport(report(names, { sweep, prediction: predict(sweep), spectra: [] }));
-  assert.equal(Object.keys(figuresOf(html)), ['sweep-curve']);
+  assert.equal(Object.keys(figuresOf(html)), ['sweep-curve', 'score-dots']);
   assert.not(ownPart(html).includes('2/λmax'));
 });
 

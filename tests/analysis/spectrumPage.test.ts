@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { densityCurve } from '../../analysis/figures/densityCurve.ts';
-import { moduleHeatMap } from '../../analysis/figures/moduleHeatMap.ts';
-import { ratioStrip } from '../../analysis/figures/ratioStrip.ts';
+import { moduleHeatMap } from '../../analysis/figures/modules/moduleHeatMap.ts';
+import { ratioStrip } from '../../analysis/figures/modules/ratioStrip.ts';
 import { limits } from '../../analysis/rates/limits.ts';
 import { relativeToLora } from '../../analysis/rates/relativeToLora.ts';
 import type { PageSpectrum } from '../../analysis/report/pageSpectrum.ts';
@@ -76,7 +76,7 @@ test('a page of several methods sets each against LoRA, with all heat maps on on
   const html = renderSpectrumPage(compared, options);
   assert.equal(faultsOf(html), []);
   const figures = figuresOf(html);
-  assert.equal(Object.keys(figures), ['relative-to-lora', 'lambda-max', 'modules-0', 'modules-1']);
+  assert.equal(Object.keys(figures), ['relative-to-lora', 'relative-density', 'lambda-max', 'modules-0', 'modules-1']);
   const scales = ['modules-0', 'modules-1'].map((name) => {
     const { zmin, zmax } = figures[name]!.data[0] as unknown as { zmin: number; zmax: number };
     return [zmin, zmax];

@@ -1,12 +1,16 @@
 import { densityCurve } from '../../analysis/figures/densityCurve.ts';
 import type { Figure } from '../../analysis/figures/figure.ts';
 import { lambdaMaxByMethod } from '../../analysis/figures/lambdaMaxByMethod.ts';
-import { moduleHeatMap } from '../../analysis/figures/moduleHeatMap.ts';
+import { moduleHeatMap, moduleHeatMaps } from '../../analysis/figures/modules/moduleHeatMap.ts';
+import { ratioDensity } from '../../analysis/figures/modules/ratioDensity.ts';
+import { ratioStrip } from '../../analysis/figures/modules/ratioStrip.ts';
 import { optimumBySetting } from '../../analysis/figures/optimumBySetting.ts';
 import { predictionAgainstOptimum } from '../../analysis/figures/predictionAgainstOptimum.ts';
-import { ratioStrip } from '../../analysis/figures/ratioStrip.ts';
-import { gradientNormCurve, lossCurve, rateCurve } from '../../analysis/figures/runCurves.ts';
-import { hessianCurve, sharpnessCurve } from '../../analysis/figures/sharpnessCurve.ts';
+import { learningCurves } from '../../analysis/figures/runs/learningCurves.ts';
+import { gradientNormCurve, lossCurve, rateCurve } from '../../analysis/figures/runs/runCurves.ts';
+import { hessianCurve, sharpnessCurve } from '../../analysis/figures/runs/sharpnessCurve.ts';
+import { scoreBySetting } from '../../analysis/figures/scoreBySetting.ts';
+import { scoreDots } from '../../analysis/figures/scoreDots.ts';
 import { sweepCurve } from '../../analysis/figures/sweepCurve.ts';
 import { predict } from '../../analysis/rates/predictor.ts';
 import { randomStream } from '../../compute/random.ts';
@@ -49,6 +53,12 @@ export function everyFigure(): Record<string, Figure> {
     ...(i % 20 === 19 && { validationLoss: 3.1 * Math.exp(-i / 70) }),
     ...(i % 10 === 0 && { sharpness: { hessian: 10 + i, effective: 12 + i, threshold: 4e4, limit: 4e4 } }),
   }));
+  const curves = methods.flatMap(({ method }) =>
+    grid(1e-4, 4, 6).map((learningRate) => ({
+      ...{ configuration: method, learningRate, steps: [1, 50, 100] },
+      losses: learningRate > 0.05 ? [4, 9, null] : [4, 4 - 200 * learningRate, 3.5 - 200 * learningRate],
+    })),
+  );
   const values = grid(1, 1, 200).map((_, i) => -5 + 0.25 * i);
   const density = {
     ...{
@@ -60,8 +70,14 @@ export function everyFigure(): Record<string, Figure> {
   };
   return {
     sweep: sweepCurve(sweep, prediction.points),
+    'score dots': scoreDots(sweep, prediction.points),
     'sweep in panels': sweepCurve(plantedSweep(planted, { rates: grid(1e-4, 2, 11) }), product.points),
     'optimum by setting': optimumBySetting(product.points, product.powers),
+    'score by setting': scoreBySetting(
+      plantedSweep(planted, { rates: grid(1e-4, 2, 11) }),
+      product.points,
+      product.powers,
+    ),
     'lambda max': lambdaMaxByMethod(
       methods.map(({ method, lambdaMax }) => ({
         ...{ configuration: method, method, lambdaMax: { value: lambdaMax, standardError: lambdaMax / 8 } },
@@ -70,12 +86,20 @@ export function everyFigure(): Record<string, Figure> {
     ),
     prediction: predictionAgainstOptimum(prediction),
     'heat map': moduleHeatMap(modules),
+    'heat maps': moduleHeatMaps(['lora', longName].map((configuration) => ({ configuration, modules }))),
     'ratio strip': ratioStrip(
       ['pissa', longName].map((method, i) => ({
         method,
         modules: modules.map(({ name, lambdaMax }) => ({ name, ratio: lambdaMax * (i + 0.3) })),
       })),
     ),
+    'ratio density': ratioDensity(
+      ['pissa', longName].map((method, i) => ({
+        method,
+        modules: modules.map(({ name, lambdaMax }) => ({ name, ratio: lambdaMax * (i + 0.3) })),
+      })),
+    ),
+    'learning curves': learningCurves(curves, prediction.points)!,
     density: densityCurve({ density, parameters: 1000, lambdaMax: 40, lambdaMin: -4 }),
     loss: lossCurve(steps),
     rate: rateCurve(steps),

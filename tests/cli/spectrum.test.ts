@@ -288,7 +288,7 @@ test('--methods sets each against LoRA, which is measured in any case; module by
     const page = await readFile(html, 'utf8');
     assert.equal(faultsOf(page), []);
     assert.equal(Object.keys(figuresOf(page)), [
-      ...['relative-to-lora', 'lambda-max'],
+      ...['relative-to-lora', 'relative-density', 'lambda-max'],
       ...['modules-0', 'modules-1', 'modules-2'],
     ]);
 

@@ -179,7 +179,7 @@ test(
       ],
     );
     const page = await readFile(result.report, 'utf8');
-    const names = ['sweep-curve', 'loss-curve', 'lambda-max', 'prediction'];
+    const names = ['sweep-curve', 'score-dots', 'loss-curve', 'lambda-max', 'prediction', 'learning-curves'];
     assert.equal(
       Object.keys(figuresOf(page)),
       ['task-1', 'task-2'].flatMap((id) => names.map((name) => `${id}-${name}`)),

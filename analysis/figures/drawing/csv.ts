@@ -38,7 +38,7 @@ function rowsOf(trace: Trace, x: string, y: string): Row[] {
   if (trace.type === 'heatmap') {
     const [values, words] = [trace.z as (number | null)[][], texts as readonly (readonly string[])[] | undefined];
     return values.flatMap((row, i) =>
-      row.map((value, j) => ({ [x]: xs[j], [y]: ys[i], value, text: plainText(words?.[i]?.[j]) })),
+      row.map((value, j) => ({ [x]: shown(xs[j]), [y]: shown(ys[i]), value, text: plainText(words?.[i]?.[j]) })),
     );
   }
   const [barsX, barsY] = [errorBarsOf(trace, 'x'), errorBarsOf(trace, 'y')];
@@ -47,10 +47,15 @@ function rowsOf(trace: Trace, x: string, y: string): Row[] {
       ? {}
       : { [`${title}, low`]: value - bars.minus[i]!, [`${title}, high`]: value + bars.plus[i]! };
   return xs.map((value, i) => ({
-    ...{ [x]: value, [y]: ys[i], text: Array.isArray(texts) ? plainText(texts[i]) : '' },
+    ...{ [x]: shown(value), [y]: shown(ys[i]), text: Array.isArray(texts) ? plainText(texts[i]) : '' },
     ...ends(barsX, value, x, i),
     ...ends(barsY, ys[i], y, i),
   }));
+}
+
+/** Names of categories without plotly's markup, numbers as they are. */
+function shown(value: unknown): unknown {
+  return typeof value === 'string' ? plainText(value) : value;
 }
 
 function isEmpty(value: unknown): boolean {
@@ -60,6 +65,6 @@ function isEmpty(value: unknown): boolean {
 /** A cell; numbers to ten digits, which is more than was measured, text in quotes where it needs them. */
 function cell(value: unknown): string {
   if (isEmpty(value)) return '';
-  const words = typeof value === 'number' ? String(Number(value.toPrecision(10))) : plainText(value);
+  const words = typeof value === 'number' ? String(Number(value.toPrecision(10))) : String(value);
   return /[",\n\r]/.test(words) ? `"${words.replaceAll('"', '""')}"` : words;
 }

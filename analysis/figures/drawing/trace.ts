@@ -4,6 +4,7 @@ import { palette } from '../figure.ts';
 import type { Scale } from './axis.ts';
 import { type Mark, pathThrough } from './scene.ts';
 import { isOpen, symbolPath } from './symbols.ts';
+import { plainText, textSize } from './text.ts';
 
 /** A trace of a plotly specification, as far as figures use it. */
 export type Trace = Partial<PlotData>;
@@ -56,40 +57,35 @@ export function scatterMarks(trace: Trace, before: Trace | undefined, x: Scale, 
       : [];
   const bars = [...errorMarks(trace, 'x', x, y), ...errorMarks(trace, 'y', x, y)];
   const markers: Mark[] = mode.includes('markers')
-    ? present(points).map(([px, py]) => ({
-        ...markerMark(trace, px, py),
-        ...(opacity !== undefined && { opacity }),
-      }))
-    : [];
-  const texts: Mark[] = mode.includes('text')
-    ? points.flatMap((point, i): Mark[] =>
+    ? points.flatMap((point, i) =>
         point === null
           ? []
-          : [
-              {
-                kind: 'text',
-                text: String((trace.text as readonly unknown[] | undefined)?.[i] ?? ''),
-                x: point[0],
-                y: point[1] - (trace.marker?.size ? Number(trace.marker.size) : 0) / 2 - 4,
-                anchor: 'middle',
-                size: trace.textfont?.size ? Number(trace.textfont.size) : 14,
-                fill: String(trace.textfont?.color ?? palette.ink),
-              },
-            ],
+          : [{ ...markerMark(trace, point[0], point[1], i), ...(opacity !== undefined && { opacity }) }],
       )
     : [];
+  const texts = mode.includes('text') ? textMarks(trace, points) : [];
   return { clipped: [...area, ...lines, ...bars], above: [...markers, ...texts] };
 }
 
-/** The marker of a trace at a place. */
-export function markerMark({ marker = {} }: Trace, x: number, y: number): Mark & { kind: 'path' } {
+/** Texts above the markers of their points. */
+function textMarks({ text, marker }: Trace, points: readonly (Place | null)[]): Mark[] {
+  const texts = (text ?? []) as readonly unknown[];
+  return points.flatMap((point, i): Mark[] => {
+    if (point === null) return [];
+    const [x, y] = [point[0], point[1] - Number(marker?.size ?? 0) / 2 - 4];
+    return [{ kind: 'text', text: plainText(texts[i]), x, y, anchor: 'middle', size: textSize, fill: palette.ink }];
+  });
+}
+
+/** The marker of a trace's point at a place; sizes and colours may be each point's own. */
+export function markerMark({ marker = {} }: Trace, x: number, y: number, index = 0): Mark & { kind: 'path' } {
   const symbol = String(marker.symbol ?? 'circle');
-  const color = String(marker.color ?? palette.ink);
+  const own = <T>(values: T | readonly T[] | undefined): T | undefined =>
+    Array.isArray(values) ? (values[index] as T) : (values as T | undefined);
+  const color = String(own<unknown>(marker.color) ?? palette.ink);
   const edge = marker.line?.width ? { stroke: String(marker.line.color), width: Number(marker.line.width) } : {};
-  const d = symbolPath(symbol, x, y, Number(marker.size ?? 6));
-  return isOpen(symbol)
-    ? { kind: 'path', d, fill: palette.ground, stroke: color, width: 2 }
-    : { kind: 'path', d, fill: color, ...edge };
+  const d = symbolPath(symbol, x, y, Number(own<unknown>(marker.size) ?? 6));
+  return isOpen(symbol) ? { kind: 'path', d, stroke: color, width: 2 } : { kind: 'path', d, fill: color, ...edge };
 }
 
 /** The lengths of dashes and gaps of a line's style. */

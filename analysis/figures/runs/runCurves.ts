@@ -1,7 +1,7 @@
 import type { Data, LayoutAxis } from 'plotly.js';
-import type { RunStep } from '../rates/run.ts';
-import { baseLayout, type Figure, logAxis } from './figure.ts';
-import { told } from './findingWords.ts';
+import type { RunStep } from '../../rates/run.ts';
+import { baseLayout, type Figure, logAxis } from '../figure.ts';
+import { told } from '../findingWords.ts';
 
 const height = 260;
 const trainingColor = '#0072b2';

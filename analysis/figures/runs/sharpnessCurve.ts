@@ -1,7 +1,7 @@
 import type { Data } from 'plotly.js';
-import { measuredSteps, type RunStep, seesOtherwise, stabilityFactorOf } from '../rates/run.ts';
-import { baseLayout, type Figure, formatPower, logAxis, palette } from './figure.ts';
-import { told } from './findingWords.ts';
+import { measuredSteps, type RunStep, seesOtherwise, stabilityFactorOf } from '../../rates/run.ts';
+import { baseLayout, type Figure, formatPower, logAxis, palette } from '../figure.ts';
+import { told } from '../findingWords.ts';
 import { stepAxis } from './runCurves.ts';
 
 const height = 380;

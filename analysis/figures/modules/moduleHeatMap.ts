@@ -1,7 +1,8 @@
 import type { Data } from 'plotly.js';
-import { quantile } from '../../numerics/statistics.ts';
-import { baseLayout, escapeMarkup, type Figure, logAxis } from './figure.ts';
-import { told } from './findingWords.ts';
+import { quantile } from '../../../numerics/statistics.ts';
+import { baseLayout, escapeMarkup, type Figure, logAxis } from '../figure.ts';
+import { told } from '../findingWords.ts';
+import { panelled } from '../panels.ts';
 import { kindsOf, modulePlaces } from './moduleGrid.ts';
 
 /** Both ends of the spectrum of one module's own block. */
@@ -18,11 +19,45 @@ const blues: [number, string][] = [
   [1, '#003a5d'],
 ];
 
+/** Heat maps side by side at most. */
+const mostMaps = 9;
+
 /**
  * lambda_max of each module's own block, a row for each layer and a column for each kind of module, with colours on a log
  * scale. Blocks without positive curvature are left empty. `all` gives several maps one scale: the values of all of them.
  */
 export function moduleHeatMap(modules: readonly ModuleEnds[], all = modules.map(({ lambdaMax }) => lambdaMax)): Figure {
+  const { trace, layers, xaxis } = heatMapOf(modules, all);
+  return {
+    title: titleOf(modules),
+    data: [trace],
+    layout: baseLayout(xaxis, { type: 'category', showgrid: false }, 150 + rowHeight * Math.max(layers, 2)),
+  };
+}
+
+/** The heat maps of several configurations, with one scale of colours. */
+export function moduleHeatMaps(
+  measured: readonly { readonly configuration: string; readonly modules: readonly ModuleEnds[] }[],
+): Figure {
+  const shown = measured.slice(0, mostMaps);
+  const all = shown.flatMap(({ modules }) => modules.map(({ lambdaMax }) => lambdaMax));
+  const maps = shown.map(({ configuration, modules }) => ({ configuration, modules, ...heatMapOf(modules, all) }));
+  const sharpest = maps.reduce((most, one) => (peakOf(one.modules) > peakOf(most.modules) ? one : most));
+  const title = `With ${sharpest.configuration}, ${titleOf(sharpest.modules)}`;
+  const yaxis = { type: 'category', showgrid: false } as const;
+  const panels = maps.map(({ configuration, trace, xaxis }, i) => ({
+    ...{ title: configuration, data: [{ ...trace, showscale: i === 0 } as Data], xaxis },
+  }));
+  const plotHeight = rowHeight * Math.max(2, ...maps.map(({ layers }) => layers));
+  const figure = panelled(title, panels, yaxis, { columns: 2, plotHeight });
+  return shown.length < measured.length
+    ? { ...figure, note: `${shown.length} of ${measured.length} configurations are shown` }
+    : figure;
+}
+
+const rowHeight = 34;
+
+function heatMapOf(modules: readonly ModuleEnds[], all: readonly number[]) {
   const places = modulePlaces(modules.map(({ name }) => name));
   const kinds = kindsOf(places);
   const layers = [...new Set([...places.values()].map(({ layer }) => layer))].sort((a, b) => (a ?? -1) - (b ?? -1));
@@ -32,9 +67,10 @@ export function moduleHeatMap(modules: readonly ModuleEnds[], all = modules.map(
     ),
   );
   const { range, tickvals, ticktext } = logAxis('', all);
-  const data: Data = {
+  const trace: Data = {
     type: 'heatmap',
     name: 'log10 λmax',
+    showlegend: false,
     x: kinds.map(escapeMarkup),
     y: layers.map((layer) => (layer === null ? 'others' : `layer ${layer}`)),
     z: cells.map((row) => row.map((cell) => (cell && cell.lambdaMax > 0 ? Math.log10(cell.lambdaMax) : null))),
@@ -60,15 +96,12 @@ export function moduleHeatMap(modules: readonly ModuleEnds[], all = modules.map(
       yanchor: 'top',
     },
   };
-  return {
-    title: titleOf(modules),
-    data: [data],
-    layout: baseLayout(
-      { type: 'category', showgrid: false, tickangle: kinds.length > 4 ? -45 : 0 },
-      { type: 'category', showgrid: false },
-      150 + 34 * Math.max(layers.length, 2),
-    ),
-  };
+  const xaxis = { type: 'category', showgrid: false, tickangle: kinds.length > 4 ? -45 : 0 } as const;
+  return { trace, layers: layers.length, xaxis };
+}
+
+function peakOf(modules: readonly ModuleEnds[]): number {
+  return Math.max(...modules.map(({ lambdaMax }) => lambdaMax));
 }
 
 function shown(value: number): string {

@@ -1,7 +1,7 @@
 import type { Data } from 'plotly.js';
-import { quantile } from '../../numerics/statistics.ts';
-import { baseLayout, escapeMarkup, type Figure, logAxis, palette } from './figure.ts';
-import { told } from './findingWords.ts';
+import { quantile } from '../../../numerics/statistics.ts';
+import { baseLayout, escapeMarkup, type Figure, logAxis, palette } from '../figure.ts';
+import { told } from '../findingWords.ts';
 import { kindsOf, modulePlaces } from './moduleGrid.ts';
 
 /** One method's lambda_max over vanilla LoRA's, by module. */
