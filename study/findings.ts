@@ -63,9 +63,9 @@ export async function readStudyFindings(...folders: readonly string[]): Promise<
     })),
   );
   const named = namesOf(all).map((name, index) => ({ ...all[index]!, ...name }));
-  const spectra = named.flatMap(({ study, configuration, name }) => {
+  const spectra = named.flatMap(({ study, configuration, name, method }) => {
     const spectrum = study.spectrumOf(configuration, 'hessian');
-    return spectrum ? [{ configuration: name, method: configuration.method, spectrum }] : [];
+    return spectrum ? [{ configuration: name, method, spectrum }] : [];
   });
   return {
     plans,
@@ -187,6 +187,7 @@ interface NamedConfiguration {
   readonly study: MeasuredStudy;
   readonly configuration: Configuration;
   readonly name: string;
+  readonly method: string;
   readonly settings: Readonly<Record<string, string>>;
 }
 
@@ -202,7 +203,7 @@ function sweepOf(studies: readonly MeasuredStudy[], named: readonly NamedConfigu
   return {
     runs: each.map(({ score, configuration, learningRate, seed, result }) => ({
       configuration: nameOf(configuration),
-      method: configuration.method,
+      method: named.find((one) => one.configuration === configuration)!.method,
       learningRate,
       seed,
       score: scoreOf(result, score),
@@ -243,11 +244,11 @@ function hasRuns({ runs }: MeasuredStudy, configuration: Configuration): boolean
   return runs.some((run) => run.configuration === configuration);
 }
 
-function sweepConfiguration({ study, configuration, name, settings }: NamedConfiguration): SweepConfiguration {
+function sweepConfiguration({ study, configuration, name, method, settings }: NamedConfiguration): SweepConfiguration {
   const { lambdaMax, lambdaPre: _, gradientNorm: _norm, ...known } = study.knownOf(configuration);
   return {
     configuration: name,
-    method: configuration.method,
+    method,
     settings,
     // A curvature that is zero or negative predicts no rate.
     ...(lambdaMax !== null && lambdaMax > 0 && { lambdaMax }),

@@ -11,7 +11,7 @@ import { settingsTaken } from '../training/optimizers/index.ts';
 import { packageVersion } from '../training/package.ts';
 import { axes, axisNames } from './configurations/axes.ts';
 import type { Configuration, OptimizerConfiguration } from './configurations/configuration.ts';
-import { columnName } from './configurations/names.ts';
+import { columnName, methodLabels } from './configurations/names.ts';
 import { type FoundSpectrum, readStudyFindings, type StudyFindings } from './findings.ts';
 import type { StoredSpectrum } from './measure/spectra.ts';
 import { methodsOf, type StudyPlan } from './plan/plan.ts';
@@ -92,10 +92,10 @@ export async function reportInput(
   { plans, sweep, spectra, readCurves, differences }: StudyFindings,
   prediction: Prediction,
 ): Promise<ReportInput> {
-  const methods = [...new Set(plans.flatMap(methodsOf))];
+  const methods = methodLabels(plans.flatMap(methodsOf)).values();
   const [{ createdFrom, versions }] = plans as [StudyPlan];
   return {
-    title: `Learning rates and curvature of ${methods.join(', ')}`,
+    title: `Learning rates and curvature of ${[...methods].join(', ')}`,
     command: createdFrom,
     plan: { ...planWords(plans), ...(differences.length > 0 && { differences: differences.join(' ') }) },
     sweep,

@@ -28,10 +28,10 @@ export function scoreDots(sweep: Sweep, points: readonly PredictionPoint[]): Fig
   const sound = cells.filter(({ rate, isBroken }) => rate.mean !== null && !isBroken);
   const broken = cells.filter(({ isBroken }) => isBroken);
   const peaks = rows.flatMap(({ point, rates }) => {
-    const peak = rates.find(({ mean }) => mean === point.optimum.score);
-    return peak === undefined
-      ? []
-      : [{ rate: peak.learningRate, score: point.optimum.score, row: escapeMarkup(markedName(point)) }];
+    const { score, learningRate } = point.optimum;
+    const distance = (rate: RatePoint): number => Math.abs(Math.log(rate.learningRate / learningRate));
+    const [peak] = rates.filter(({ mean }) => mean === score).sort((a, b) => distance(a) - distance(b));
+    return peak === undefined ? [] : [{ rate: peak.learningRate, score, row: escapeMarkup(markedName(point)) }];
   });
   const shares = sound.map(({ rate }) => quality(rate.mean!));
   const data: Data[] = [
@@ -62,6 +62,7 @@ export function scoreDots(sweep: Sweep, points: readonly PredictionPoint[]): Fig
       text: peaks.map(({ score }) => written(score)),
       marker: { symbol: 'circle-open', size: largest + 4, color: palette.ink, line: { width: 2, color: palette.ink } },
       hoverinfo: 'skip',
+      cliponaxis: false,
     },
   ];
   const rates = cells.map(({ rate }) => rate.learningRate);
@@ -70,7 +71,7 @@ export function scoreDots(sweep: Sweep, points: readonly PredictionPoint[]): Fig
     data: data.filter((trace) => 'x' in trace && (trace.x as unknown[]).length > 0),
     layout: baseLayout(
       logAxis('learning rate', rates),
-      { type: 'category', showgrid: false },
+      { type: 'category', showgrid: false, range: [-0.6, rows.length - 0.2] },
       120 + 50 * Math.max(rows.length, 1),
     ),
   };

@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+import { adapterMethods } from '../../training/adapters/index.ts';
 import { axes, axisNames } from './axes.ts';
 import { type Configuration, optimizerMethods } from './configuration.ts';
 
@@ -20,6 +22,8 @@ export interface Named {
 /** A name, and the settings that differ among all that were named together. */
 export interface ConfigurationName {
   readonly name: string;
+  /** What its method is called: a user's own file by its name, without folder and ending. */
+  readonly method: string;
   readonly settings: Readonly<Record<string, string>>;
 }
 
@@ -40,16 +44,32 @@ export function namesOf(all: readonly Named[]): ConfigurationName[] {
     return pairs.size === new Set(settings.map((own) => valueIn(own, leader))).size;
   };
   const shown = varying.filter((name) => !isTold(name));
+  const labels = methodLabels(all.map(({ configuration }) => configuration.method));
   return all.map(({ configuration }, index) => {
     const own = settings[index]!;
+    const method = labels.get(configuration.method)!;
     const words = own.flatMap((setting) =>
       shown.includes(setting.name) && isGiven(setting.value) ? [setting.words] : [],
     );
     return {
-      name: [configuration.method, ...words].join(', '),
+      name: [method, ...words].join(', '),
+      method,
       settings: Object.fromEntries(varying.map((name) => [name, valueIn(own, name)])),
     };
   });
+}
+
+/**
+ * What methods are called that stand together: a user's own file by its name without folder and ending, as long as no other method of
+ * theirs or of ours has it too.
+ */
+export function methodLabels(methods: readonly string[]): Map<string, string> {
+  const each = [...new Set(methods)];
+  const short = each.map((method) => basename(method.replace(/\.[cm]?[jt]s$/, '')));
+  const ours = new Set(adapterMethods.map(({ name }) => name));
+  const isTaken = (label: string, method: string): boolean =>
+    short.filter((other) => other === label).length > 1 || (ours.has(label) && label !== method);
+  return new Map(each.map((method, i) => [method, isTaken(short[i]!, method) ? method : short[i]!]));
 }
 
 /** What the configurations of one study are called. */
