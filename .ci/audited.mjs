@@ -30,4 +30,7 @@ const audit = `
   }
   addEventListener('load', audit);`;
 const html = readFileSync(page, 'utf8');
-writeFileSync(copy, html.replace('</body>', () => `<script>${axe}</script><script>${audit}</script></body>`));
+writeFileSync(
+  copy,
+  html.replace('</body>', () => `<script>${axe}</script><script>${audit}</script></body>`),
+);

@@ -13,7 +13,7 @@ export interface RunCurve {
   readonly losses: readonly (number | null)[];
 }
 
-/** As many stretches as a small plot can show. */
+/** How many stretches a small plot can show. */
 const mostStretches = 60;
 
 /** Reads how the loss of a study's finished runs went, of one seed each; runs without metrics are left out. */

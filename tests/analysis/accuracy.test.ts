@@ -208,7 +208,7 @@ test('a report of accuracies has the losses beside them, and their own optima', 
   const prediction = predict(studied);
   const input = { title: 'a', command: 'b', plan: {}, sweep: studied, prediction, spectra: [], versions: {} };
   const figures = reportFigures(input);
-  assert.equal(Object.keys(figures), ['sweep-curve', 'loss-curve', 'prediction']);
+  assert.equal(Object.keys(figures), ['sweep-curve', 'score-dots', 'loss-curve', 'prediction']);
   const byLosses = predict(byLoss(studied)!);
   for (const [index, { optimum }] of prediction.points.entries())
     assert.ok(Math.abs(optimum.learningRate / byLosses.points[index]!.optimum.learningRate - 2) < 0.1);

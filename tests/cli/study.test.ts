@@ -283,12 +283,12 @@ test("the curvature of a method's file as it was before an edit says nothing of 
       (await readStudyFindings(study)).sweep.configurations.map(({ method, lambdaMax }) => [method, lambdaMax]);
     assert.equal(await curvatures(), [
       ['lora', 3],
-      [file, 5],
+      ['mine', 5],
     ]);
     await make('edited');
     assert.equal(await curvatures(), [
       ['lora', 3],
-      [file, undefined],
+      ['mine', undefined],
     ]);
   }));
 
