@@ -40,6 +40,7 @@ async function measure(
       ? await warmUp(model, start, rows, { ...warmup, batchSize, seed, adam: { betas, eps } })
       : { adapter: start };
   const measured = firstRows(rows, tokens);
+  let soFar = 0;
   const found = await spectrum(model, warmed.adapter, measured, {
     // At least four batches, or there would be little to take a standard error over.
     batchSize: Math.min(batchSize, Math.ceil(measured.length / 4)),
@@ -50,7 +51,12 @@ async function measure(
     mostKeptBytes: steadyKeptBytes,
     beta1: betas[0],
     perModule: perModule && operator === 'hessian',
-    onStep: ({ products }) => onProducts(products),
+    onStep: ({ products }) => {
+      soFar = products;
+      onProducts(products);
+    },
+    // Modules come after the whole, each with products of its own: a sign that it goes on.
+    onStage: () => onProducts(soFar),
     ...('preconditioner' in warmed ? { preconditioner: warmed.preconditioner } : {}),
   });
   const passes = spectrumPrice(found.products, measured.length, batchSize);

@@ -79,7 +79,7 @@ test('what further predictors said stands beside the sweep, with its fold error,
       undefined,
     );
     const { stdout } = await commandLine(['predict', study]);
-    assert.match(stdout, /^predictor .* mean regret +price$/m);
+    assert.match(stdout, /^predictor .* regret of the best measured +price$/m);
     assert.match(stdout, /^curvature .* 22$/m);
   }));
 
