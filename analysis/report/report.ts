@@ -9,7 +9,7 @@ import { learningCurves } from '../figures/runs/learningCurves.ts';
 import { scoreBySetting } from '../figures/scoreBySetting.ts';
 import { scoreDots } from '../figures/scoreDots.ts';
 import { sweepCurve } from '../figures/sweepCurve.ts';
-import { capital } from '../rates/format.ts';
+import { capital, count } from '../rates/format.ts';
 import { groupsOf, isLora, loraOf } from '../rates/groups.ts';
 import { predict } from '../rates/predictor.ts';
 import { relativeToLora } from '../rates/relativeToLora.ts';
@@ -132,6 +132,6 @@ function settingOf({ sweep, prediction }: ReportInput): string[] {
         : [`${steps.toLocaleString('en')} steps`]),
     ...(batchSize === undefined ? [] : [`${batchSize} rows a step`]),
     ...(optimizer === undefined ? [] : [optimizer]),
-    `${prediction.points.length} configurations, ${runs}, ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}`,
+    `${count(prediction.points.length, 'configuration')}, ${runs}, ${count(seeds, 'seed')}`,
   ];
 }
