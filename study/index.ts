@@ -1,5 +1,11 @@
 /** Whole studies: curvature, a sweep of learning rates over a product of settings, and prediction beside sweep. */
 
+export {
+  type PictureFormat,
+  type PictureSize,
+  pictureFormats,
+  pictureOf,
+} from '../analysis/figures/drawing/picture.ts';
 export type { Figure } from '../analysis/figures/figure.ts';
 export type { Prediction } from '../analysis/rates/prediction.ts';
 export { predict } from '../analysis/rates/predictor.ts';

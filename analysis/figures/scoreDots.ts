@@ -84,7 +84,7 @@ function isBroken(rate: RatePoint, { optimum }: PredictionPoint, { scoreDirectio
 
 function titleOf(
   points: readonly PredictionPoint[],
-  { scoreDirection }: Sweep,
+  { scoreDirection, isShare }: Sweep,
   written: (score: number) => string,
 ): string {
   const best = points.reduce<PredictionPoint | undefined>(
@@ -94,5 +94,6 @@ function titleOf(
   );
   if (best === undefined) return 'No rate was tried';
   const { configuration, optimum } = best;
+  if (isShare && optimum.score === 0) return 'Nothing is solved at any rate';
   return `The best score is ${written(optimum.score)}, of ${configuration} at about ${formatRate(optimum.learningRate)}`;
 }

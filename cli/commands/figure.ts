@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import { type PictureFormat, pictureFormats } from '../../analysis/figures/drawing/exported.ts';
+import { type PictureFormat, pictureFormats } from '../../analysis/figures/drawing/picture.ts';
 import type { Figure } from '../../analysis/figures/figure.ts';
 import type { Prediction } from '../../analysis/rates/prediction.ts';
 import type { Arguments, Command } from '../command.ts';
@@ -90,8 +90,8 @@ async function contentOf(
     const { withPlotlyTitle } = await import('../../analysis/figures/figure.ts');
     return JSON.stringify(withPlotlyTitle(figure));
   }
-  const { exported } = await import('../../analysis/figures/drawing/exported.ts');
-  return exported(figure, format satisfies PictureFormat, size);
+  const { pictureOf } = await import('../../analysis/figures/drawing/picture.ts');
+  return pictureOf(figure, format satisfies PictureFormat, size);
 }
 
 /** How many of a unit of length are an inch. */

@@ -2,7 +2,7 @@ import { parse } from 'csv-parse/sync';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { csvOf } from '../../analysis/figures/drawing/csv.ts';
-import { exported } from '../../analysis/figures/drawing/exported.ts';
+import { pictureOf } from '../../analysis/figures/drawing/picture.ts';
 import { ratioDensity } from '../../analysis/figures/modules/ratioDensity.ts';
 import { learningCurves } from '../../analysis/figures/runs/learningCurves.ts';
 import { scoreBySetting } from '../../analysis/figures/scoreBySetting.ts';
@@ -122,11 +122,11 @@ test('csvOf: numbers are those of the figure, with the ends of their error bars,
   });
 });
 
-test('exported: the same figure gives the same bytes, of each kind', async () => {
-  const { prediction: figure } = everyFigure() as Record<'prediction', Parameters<typeof exported>[0]>;
+test('pictureOf: the same figure gives the same bytes, of each kind', async () => {
+  const { prediction: figure } = everyFigure() as Record<'prediction', Parameters<typeof pictureOf>[0]>;
   for (const format of ['svg', 'pdf', 'png', 'csv'] as const) {
     const [one, other] = await Promise.all(
-      [0, 1].map(() => exported(figure, format, { width: 3.3, fontSize: 8, hasTitle: true })),
+      [0, 1].map(() => pictureOf(figure, format, { width: 3.3, fontSize: 8, hasTitle: true })),
     );
     assert.equal(Buffer.from(one!), Buffer.from(other!), format);
   }

@@ -25,7 +25,7 @@ export interface PictureSize {
 const [points, pixels] = [72, 300];
 
 /** A figure as the content of a file: drawn at its size on paper, or the data behind it as a table. */
-export async function exported(
+export async function pictureOf(
   figure: Figure,
   format: PictureFormat,
   { width, fontSize, hasTitle }: PictureSize,
