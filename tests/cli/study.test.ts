@@ -12,6 +12,7 @@ import { type StudyPredictorName, usualPredictors } from '../../study/plan/measu
 import { sweep } from '../../study/sweep/sweep.ts';
 import { lockFolder } from '../../training/checkpoint/folderLock.ts';
 import { commandLine, spawnedCommandLine } from '../cases/commandLine.ts';
+import { moduleNames } from '../cases/figures.ts';
 import { faultsOf, figuresOf, ownPart } from '../cases/pages.ts';
 import { exactResult, leaveSpectra, optimumOf, parabolaResult, somePlan } from '../cases/studies.ts';
 import { inTemporaryFolder } from '../cases/temporaryFolder.ts';
@@ -249,6 +250,27 @@ test('a spectrum that is broken, or of nothing, is left out', () =>
       ['pissa', 'lora'],
     );
     assert.is(runs.configurations.find(({ method }) => method === 'pissa')?.lambdaMax, 12);
+  }));
+
+test('modules that were measured are drawn, all in one scale, and each beside the same one of LoRA', () =>
+  inTemporaryFolder(async (study) => {
+    const plan = somePlan({ methods: ['lora', 'pissa'] });
+    await sweep(plan, { study, execute: async (run) => parabolaResult(run) });
+    const moduleOf = (name: string, lambdaMax: number) => ({ name, lambdaMax, lambdaMin: -1 });
+    await leaveSpectra(plan, study, ({ method }) => ({
+      ...{ tokens: 10, batches: 4, lambdaMax: { value: 12 } },
+      modules: moduleNames(2).map((name, i) => moduleOf(name, (i + 1) * (method === 'pissa' ? 6 : 2))),
+    }));
+    await resultOf('report', study);
+    const page = await readFile(join(study, 'report.html'), 'utf8');
+    assert.equal(faultsOf(page), []);
+    const figures = figuresOf(page);
+    const maps = figures['module-curvature']!.data as unknown as { zmin: number; z: number[][] }[];
+    assert.is(maps.length, 2);
+    assert.is(new Set(maps.map(({ zmin }) => zmin)).size, 1);
+    const points = figures['relative-to-lora']!.data.filter(({ type }) => type === 'scatter').flatMap(({ x }) => x);
+    assert.equal(new Set(points), new Set([3]));
+    assert.ok('relative-density' in figures);
   }));
 
 test('a study without a finished run has nothing to predict, and says so', () =>
