@@ -97,8 +97,9 @@ function titleOf(points: readonly Measured[], predictor: string): string {
   if (points.length === 0) return `No rate is predicted by ${predictor}`;
   const off = geometricMean(points.map(({ predicted, optimum }) => foldError(predicted, optimum.learningRate)));
   const law = lawOf(points);
-  const slope = law === null ? '' : `: their slope is ${law.slope.toFixed(2)}, where 1 is expected`;
-  return `The best rates are ${told(off)}-fold off the predicted ones${slope}`;
+  const name = predictor === 'two-over-lambda' ? '2/λmax' : predictor;
+  const power = law === null ? '' : `, and go as its power ${law.slope.toFixed(2)}`;
+  return `The best rates are ${told(off)}-fold off ${name} in the mean${power}`;
 }
 
 function lawOf(points: readonly Measured[]) {
