@@ -52,7 +52,8 @@ const end = (signal) => {
     patience,
   );
 };
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, end);
+// A terminal that is closed sends SIGHUP; the words then go to whatever still reads them.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, end);
 
 thread.on('message', (message) => {
   kept = message.kept ?? kept;

@@ -28,8 +28,8 @@ export interface StudyOptions
   readonly epochs?: number | undefined;
   /** Warm-up as a part of all steps, where it is not given in steps. */
   readonly warmupRatio?: number | undefined;
-  /** The learning rates that every configuration begins with. */
-  readonly grid?: readonly number[] | undefined;
+  /** The learning rates that every configuration begins with; `curvature`: five about the one that curvature recommends for each. */
+  readonly grid?: readonly number[] | 'curvature' | undefined;
   /** A grid is continued to at most so many rates; 0: never. */
   readonly mostRates?: number | undefined;
   /** How often the two steps beside a configuration's best rate are halved. */

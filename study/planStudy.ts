@@ -39,7 +39,14 @@ export async function planStudy(
 ): Promise<PlannedStudy> {
   checkLists(options);
   const values = valuesOf(options);
-  const { grid = usualStudy.grid, seeds = usualStudy.seeds } = options;
+  const { grid: asked = usualStudy.grid, seeds = usualStudy.seeds } = options;
+  const grid = asked === 'curvature' ? usualStudy.grid : asked;
+  const isAboutCurvature = asked === 'curvature';
+  if (isAboutCurvature && !options.predictors?.names.includes('curvature'))
+    throw new ArgumentError({
+      ...{ subject: 'learningRate', expected: 'rates, where `predictors` has no curvature', got: asked },
+      remedy: 'curvature is asked by studies, and not by sweeps alone',
+    });
   const rates = distinct('grid', grid, 'learning rates above 0', (rate) => rate > 0 && Number.isFinite(rate));
   const runs = {
     grid: rates.sort((a, b) => a - b),
@@ -52,7 +59,7 @@ export async function planStudy(
   const configurations = makeConfigurations(values, commonSettings(options), data.rows.length);
   for (const configuration of configurations) tellOfWarmup(configuration, listener);
   await refuseBroken(model, data, Math.min(...configurations.map(({ batchSize }) => batchSize)));
-  const whole = await planOf(model, { ...options, ...runs }, configurations, plan);
+  const whole = await planOf(model, { ...options, ...runs, isAboutCurvature }, configurations, plan);
   return { data, plan: whole, folder: options.study ?? join('runs', `${nameOf(model)}-${planKey(whole)}`) };
 }
 
@@ -107,11 +114,11 @@ async function refuseBroken(model: Model, { rows }: SweepData, batchSize: number
 
 async function planOf(
   model: Model,
-  options: StudyOptions,
+  options: StudyOptions & { readonly grid: readonly number[]; readonly isAboutCurvature: boolean },
   configurations: readonly Configuration[],
   data: Awaited<ReturnType<typeof readStudyData>>['plan'],
 ): Promise<StudyPlan> {
-  const { grid = usualStudy.grid, mostRates = usualStudy.mostRates, refinements = usualStudy.refinements } = options;
+  const { grid, isAboutCurvature, mostRates = usualStudy.mostRates, refinements = usualStudy.refinements } = options;
   const { seeds = usualStudy.seeds, seedsNearBest = usualStudy.seedsNearBest, initSeed = null } = options;
   const { spectra, predictors, createdFrom = 'runStudy' } = options;
   const backend = backendNames.find((name) => name === model.backend.name);
@@ -124,6 +131,7 @@ async function planOf(
     resultsVersion,
     ...(Object.keys(methodContent).length > 0 && { methodContent }),
     configurations,
+    ...(isAboutCurvature && { isAboutCurvature }),
     ...{ grid, mostRates, refinements, seeds, seedsNearBest, initSeed },
     precision: model.precision,
     ...(backend !== undefined && backend !== 'onnx' && { backend }),

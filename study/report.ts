@@ -127,7 +127,9 @@ function planWords(plans: readonly StudyPlan[]): Record<string, string> {
     'gradients clipped at': each(configurations, ({ maxGradNorm }) =>
       maxGradNorm === null ? '' : String(maxGradNorm),
     ),
-    'first grid': each(plans, ({ grid }) => grid.join(', ')),
+    'first grid': each(plans, ({ grid, isAboutCurvature }) =>
+      isAboutCurvature ? 'about the rate that curvature recommends' : grid.join(', '),
+    ),
     seeds: each(plans, seedWords),
     score: each(plans, ({ score }) => scoreLabels[score]),
     precision: each(plans, ({ precision }) => precision),

@@ -6,15 +6,17 @@ import { writeFileWhole, writeJson } from '../training/checkpoint/files.ts';
 import type { Listener } from '../training/data/notices.ts';
 import { loadModel, Model } from '../training/model.ts';
 import { bundledModel } from '../training/package.ts';
+import { aboutCurvature } from './aboutCurvature.ts';
 import { configurationNames } from './configurations/names.ts';
 import { readStudyFindings } from './findings.ts';
 import { type OpenStudy, openStudy } from './folder/record.ts';
-import { plannedPredictions, studyPredictors } from './measure/predictors.ts';
+import { plannedPredictions, readPredicted, studyPredictors } from './measure/predictors.ts';
 import { plannedSpectra, studySpectra } from './measure/spectra.ts';
 import type { StudyOptions } from './options.ts';
 import { usualPredictors, usualSpectra } from './plan/measurements.ts';
 import { type PlannedStudy, planStudy } from './planStudy.ts';
 import { reportOf } from './report.ts';
+import { expectedRuns } from './sweep/progress.ts';
 import type { RunProgress } from './sweep/runs.ts';
 import { type SweepRecord, sweep } from './sweep/sweep.ts';
 import type { StudyWork } from './work.ts';
@@ -25,7 +27,11 @@ export interface StudyEvent {
   readonly part: 'spectrum' | 'predictor' | 'run';
   /** The configuration's name, `pissa, rank 32`. */
   readonly configuration: string;
-  /** Parts done so far, of all as far as can be told: grids may still be extended. */
+  /** The part has begun, or taken a step, and is not done. */
+  readonly isBegun: boolean;
+  /** The rate that a predictor said. */
+  readonly rate?: number;
+  /** Parts done so far, of all as far as can be told, with the runs that extending a grid usually adds. */
   readonly done: number;
   readonly planned: number;
   /** Which spectrum, or which predictor. */
@@ -104,12 +110,12 @@ export async function carryOut(
 
 async function measureAndSweep(
   { plan: { spectra, predictors } }: PlannedStudy,
-  study: OpenStudy,
+  opened: OpenStudy,
   work: StudyWork,
   onProgress: (event: StudyEvent) => void,
   signal: AbortSignal | undefined,
 ): Promise<SweepRecord> {
-  const { plan, folder } = study;
+  const { plan, folder } = opened;
   const names = configurationNames(plan.configurations);
   const nameOf = (configuration: (typeof plan.configurations)[number]): string =>
     names[plan.configurations.indexOf(configuration)]!;
@@ -119,30 +125,44 @@ async function measureAndSweep(
     predictors: predictors ? plannedPredictions(plan, predictors).length : 0,
   };
   const before = counts.spectra + counts.predictors;
-  const planned = before + plan.configurations.length * plan.grid.length;
-  if (spectra)
-    await studySpectra(plan, folder, spectra, {
-      ...{ measure: work.measureSpectrum, atOnce, signal },
-      onProgress: ({ configuration, operator, done }) =>
-        onProgress({ part: 'spectrum', what: operator, configuration: nameOf(configuration), done, planned }),
-    });
+  const planned = before + plan.configurations.reduce((sum, one) => sum + expectedRuns(plan, one), 0);
+  // They are quick, and the first numbers that there are.
   if (predictors)
     await studyPredictors(plan, folder, predictors, {
       ...{ ask: work.askPredictor, atOnce, signal },
-      onProgress: ({ configuration, predictor, done }) =>
+      onProgress: ({ configuration, predictor, done, isBegun, rate }) =>
         onProgress({
-          ...{ part: 'predictor', what: predictor, configuration: nameOf(configuration) },
-          ...{ done: counts.spectra + done, planned },
+          ...{ part: 'predictor', what: predictor, configuration: nameOf(configuration), isBegun },
+          ...{ done, planned, ...(rate != null && { rate }) },
         }),
     });
-  return sweep(plan, {
+  const study = plan.isAboutCurvature ? await withGrids(opened) : opened;
+  if (spectra)
+    await studySpectra(study.plan, folder, spectra, {
+      ...{ measure: work.measureSpectrum, atOnce, signal },
+      onProgress: ({ configuration, operator, done, isBegun }) =>
+        onProgress({
+          ...{ part: 'spectrum', what: operator, configuration: nameOf(configuration), isBegun },
+          ...{ done: counts.predictors + done, planned },
+        }),
+    });
+  return sweep(study.plan, {
     ...{ study, execute: work.trainRun, atOnce, signal },
     onProgress: (run) =>
       onProgress({
-        ...{ part: 'run', configuration: nameOf(run.configuration), run },
-        ...{ done: before + run.done, planned: before + run.planned },
+        ...{ part: 'run', configuration: nameOf(run.configuration), isBegun: run.result === null, run },
+        ...{ done: before + run.done, planned: before + run.expected },
       }),
   });
+}
+
+/** The study with first rates about those that curvature recommends, which its folder keeps. */
+async function withGrids(study: OpenStudy): Promise<OpenStudy> {
+  const { folder, plan } = study;
+  const whole = aboutCurvature(plan, await readPredicted(folder, plan));
+  if (Object.keys(whole.grids ?? {}).length !== Object.keys(plan.grids ?? {}).length)
+    await writeJson(join(folder, 'study.json'), whole);
+  return { ...study, plan: whole };
 }
 
 /** Writes `prediction.json` and `report.html` of a finished sweep. */

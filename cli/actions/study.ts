@@ -71,8 +71,11 @@ export async function showStudy(
   const { plan, folder } = planned;
   const title = plan.task === undefined ? what : `${what} of ${plan.task.name}`;
   const progress = output.progress(plan.configurations.length * plan.grid.length, title);
+  const running = new Map<string, string>();
+  let last = '';
   const onOpen = ({ edited, others }: OpenStudy): void => {
     begun();
+    output.keep(`what is measured is kept in ${folder}, and the same command goes on from there`);
     for (const file of edited) output.say(`${file} was edited: what this study made with it is made again`);
     if (others > 0)
       output.say(`${others} finished runs in ${folder} are of other settings: they stay, and are not reported on`);
@@ -81,12 +84,15 @@ export async function showStudy(
     progress.setTotal(event.planned);
     if (event.run)
       output.keep(
-        `${event.run.done} of ${event.run.planned} runs are kept in ${folder}, and the same command goes on from there`,
+        `${event.run.done} of ${event.run.planned} runs are kept in ${folder}, others up to their last checkpoint, and the same command goes on from there`,
       );
-    progress.update(
-      event.done,
-      wordsOf(event, (result) => scoreOf(result, plan.score)),
-    );
+    const key = partKey(event);
+    if (event.isBegun) running.set(key, partWords(event));
+    else {
+      running.delete(key);
+      last = outcomeWords(event, (result) => scoreOf(result, plan.score));
+    }
+    progress.update(event.done, [[...running.values()].join('; '), last].filter((text) => text !== '').join(' | '));
   };
   try {
     return await carryOut(planned, work, { onProgress, onOpen });
@@ -97,12 +103,26 @@ export async function showStudy(
 
 type Score = (result: NonNullable<NonNullable<StudyEvent['run']>['result']>) => number | null;
 
-function wordsOf({ part, what, configuration, run }: StudyEvent, scoreOf: Score): string {
+/** What tells one part of a study from the others. */
+function partKey({ part, what, configuration, run }: StudyEvent): string {
+  return JSON.stringify([part, what, configuration, run?.key]);
+}
+
+/** What is under way. */
+function partWords({ part, what, configuration, run }: StudyEvent): string {
   if (part === 'spectrum') return `curvature of ${configuration}${what === 'adam' ? ' as Adam sees it' : ''}`;
-  if (run === undefined) return `${what} of ${configuration}`;
-  const { result, step } = run;
-  const { learningRate, seed, steps } = run.run;
-  const score = result && scoreOf(result);
-  const outcome = result === null ? `step ${step} of ${steps}` : score === null ? result.status : shortNumber(score);
-  return `${configuration} at ${shortNumber(learningRate, 3)}, seed ${seed}: ${outcome}`;
+  if (run === undefined) return `rate of ${configuration} by ${what}`;
+  return `${runWords(configuration, run)}: step ${run.step} of ${run.run.steps}`;
+}
+
+/** What came of a part; empty where that is no number. */
+function outcomeWords({ configuration, what, rate, run }: StudyEvent, scoreOf: Score): string {
+  if (rate !== undefined) return `${what} says ${shortNumber(rate, 2)} for ${configuration}`;
+  if (run?.result == null) return '';
+  const score = scoreOf(run.result);
+  return `${runWords(configuration, run)}: ${score === null ? run.result.status : shortNumber(score)}`;
+}
+
+function runWords(configuration: string, { run }: NonNullable<StudyEvent['run']>): string {
+  return `${configuration} at ${shortNumber(run.learningRate, 3)}, seed ${run.seed}`;
 }

@@ -60,7 +60,12 @@ export const sweepOptions: OptionGroup = {
     'FILE.json',
     `instead of a product of lists: an array of objects with some of ${axisNames.join(', ')}; what one does not say is as the options say`,
   ),
-  lr: value('Sweep', 'GRID', 'learning rates: 1e-5,2e-5 or logspace(1e-5,1e-2,13) or range(...) or auto', 'auto'),
+  lr: value(
+    'Sweep',
+    'GRID',
+    'learning rates: 1e-5,2e-5 or logspace(1e-5,1e-2,13) or range(...) or auto, or curvature: five about the one that curvature recommends for each configuration',
+    'auto',
+  ),
   seeds: value(
     'Sweep',
     'N|LIST',
@@ -94,7 +99,7 @@ export const sweepOptions: OptionGroup = {
 };
 
 export type SweepChoices = AxisLists & {
-  readonly grid: readonly number[];
+  readonly grid: readonly number[] | 'curvature';
   readonly seeds: readonly number[];
   readonly seedsNearBest: number | null;
   /** The grid is continued to at most so many rates a configuration; 0: never. */
@@ -114,7 +119,8 @@ export type SweepChoices = AxisLists & {
  */
 export async function parseSweep(args: Arguments): Promise<SweepChoices> {
   const { parseGrid } = await import('../../study/search/grid.ts');
-  const grid = parseGrid(required(args, 'lr', (given) => given));
+  const rates = required(args, 'lr', (given) => given);
+  const grid = rates === 'curvature' ? rates : parseGrid(rates);
   const what = { ...parseAxes(args), ...given({ configurations: await readConfigurations(args) }) };
   checkLists(what);
   return {

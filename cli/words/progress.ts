@@ -14,6 +14,9 @@ export interface Progress {
 
 const silence: Progress = { update() {}, setTotal() {}, stop() {} };
 
+/** In a file what is under way is said again after so many milliseconds, if no tenth of the way was done meanwhile. */
+const patienceForLines = 30_000;
+
 /** A bar where a person watches, a line every tenth of the way where a file does, nothing with `quiet`. */
 export function showProgress(
   total: number,
@@ -59,12 +62,16 @@ function bar(total: number, label: string, stream: OutputStream): Progress {
 function lines(total: number, label: string, stream: OutputStream): Progress {
   let steps = total;
   let last = 0;
+  let said: number | undefined;
   const timeLeft = timeLeftOf();
   const tenth = (done: number): number => Math.floor((10 * done) / Math.max(1, steps));
   return {
     update(done, words = '') {
       const left = timeLeft(done, steps);
-      if (tenth(done) <= tenth(last)) return;
+      // What begins is said at once.
+      const isDue = words !== '' && (said === undefined || performance.now() - said > patienceForLines);
+      if (!isDue && tenth(done) <= tenth(last)) return;
+      said = performance.now();
       last = done;
       stream.write(
         `${printable([`${label} ${done}/${steps}`, words, left].filter((text) => text !== '').join('  '))}\n`,

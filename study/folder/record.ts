@@ -91,7 +91,12 @@ export async function openStudy(folder: string, wanted: StudyPlan): Promise<Open
 /** The plan that is wanted now, with what the stored one alone says; it is the stored one if they lead to the same. */
 function grown(stored: StudyPlan, wanted: StudyPlan): StudyPlan {
   const { spectra = stored.spectra, predictors = stored.predictors } = wanted;
-  const plan = { ...wanted, ...(spectra && { spectra }), ...(predictors && { predictors }) };
+  const plan = {
+    ...wanted,
+    ...(spectra && { spectra }),
+    ...(predictors && { predictors }),
+    ...(wanted.isAboutCurvature && stored.grids && { grids: stored.grids }),
+  };
   // Paths, versions and the words of the command are those of the first time as long as nothing else has changed.
   const { model, data, validation, versions, createdFrom } = stored;
   const same = { ...plan, model, data, validation, versions, createdFrom };
@@ -178,9 +183,17 @@ export async function readRun(
   return isScored(named, measure) ? named : null;
 }
 
-/** Makes the run's folder anew, with its `run.json` and nothing else, and returns its path. */
+/** What an interrupted run goes on from, in its folder. */
+const checkpointName = 'checkpoint.safetensors';
+
+/**
+ * Makes the run's folder anew, with its `run.json` and nothing else, and returns its path; one that was interrupted behind a checkpoint
+ * stays, to go on from there.
+ */
 export async function beginRun(folder: string, configuration: RunConfiguration): Promise<string> {
-  const path = runFolder(folder, runKey(configuration));
+  const key = runKey(configuration);
+  const path = runFolder(folder, key);
+  if (existsSync(join(path, checkpointName)) && (await readConfiguration(folder, key)) !== null) return path;
   try {
     // A worker process that has not yet noticed the end of its killed study may still be writing there.
     await rm(path, { recursive: true, force: true, maxRetries: 5 });
@@ -205,6 +218,7 @@ export async function finishRun<Result extends RunResult>(
   const path = runFolder(folder, runKey(configuration));
   const stored = { ...result, ...(result.adapter == null ? {} : { adapter: within(path, result.adapter) }) };
   await writeJson(join(path, 'result.json'), stored);
+  await rm(join(path, checkpointName), { force: true });
   return resultSchema.parse(JSON.parse(JSON.stringify(stored)));
 }
 

@@ -15,6 +15,10 @@ export interface SweepData {
   readonly validation?: readonly TokenRow[] | ExaminationSource;
 }
 
+/** A run is saved so many times at most, and not more often than after so many steps: what an interruption loses lies between. */
+const mostCheckpoints = 10;
+const fewestBetween = 10;
+
 /** Trains one run in its folder, and may tell its steps. Divergence is a result; only what cannot go on is thrown. */
 export type ExecuteRun = (run: RunConfiguration, folder: string, onStep: (step: number) => void) => Promise<RunResult>;
 
@@ -41,7 +45,8 @@ export function executeOn(model: Model, { rows, validation }: SweepData): Execut
       ...(scoredOn ? { validation: scoredOn } : {}),
       onStep: ({ step }: { step: number }) => onStep(step),
     };
-    return finetuneInHeldFolder(folder, model, adapter, rows, options);
+    const saveEvery = Math.max(fewestBetween, Math.ceil(run.steps / mostCheckpoints));
+    return finetuneInHeldFolder(folder, model, adapter, rows, options, { saveEvery, resume: true });
   };
 }
 

@@ -24,6 +24,15 @@ export interface Predicted {
 /** Asks one predictor about one configuration. */
 export type AskPredictor = (choice: PredictorChoice, options: StudyPredictorOptions) => Promise<Predicted>;
 
+/** A predictor is asked, or has answered, or was found to have done so. */
+export interface StudyPredictorProgress extends PredictorChoice {
+  readonly done: number;
+  /** It is asked, and has not answered yet. */
+  readonly isBegun: boolean;
+  /** What it said under its own name. */
+  readonly rate?: number | null;
+}
+
 /** What asks, and who is told. */
 export interface StudyPredictorWork {
   /** Once it is aborted nothing begins any more. */
@@ -31,7 +40,7 @@ export interface StudyPredictorWork {
   readonly ask: AskPredictor;
   /** How many predictors `ask` is given at once; default 1. */
   readonly atOnce?: number;
-  readonly onProgress?: (progress: PredictorChoice & { readonly done: number }) => void;
+  readonly onProgress?: (progress: StudyPredictorProgress) => void;
 }
 
 /** The questions that a plan's predictors are asked, each once. */
@@ -54,12 +63,16 @@ export async function studyPredictors(
     plannedPredictions(plan, options).map((choice) => async () => {
       signal?.throwIfAborted();
       const stored = configurationOf(plan, choice, options);
+      const { predictor } = choice;
+      let rate: number | null | undefined;
       if ((await readMeasurement(folder, 'predictors', stored)) === null) {
         const { method } = choice.configuration;
-        const { predictor } = choice;
-        await writeMeasurement(folder, 'predictors', stored, { method, predictor, ...(await ask(choice, options)) });
+        onProgress?.({ ...choice, done, isBegun: true });
+        const answer = await ask(choice, options);
+        rate = answer.rates[predictor];
+        await writeMeasurement(folder, 'predictors', stored, { method, predictor, ...answer });
       }
-      onProgress?.({ ...choice, done: ++done });
+      onProgress?.({ ...choice, done: ++done, isBegun: false, ...(rate != null && { rate }) });
     }),
   );
 }

@@ -27,8 +27,10 @@ export type MeasureSpectrum = (
   onProducts?: (products: number) => void,
 ) => Promise<StudySpectrum>;
 
-/** One spectrum of a study is done, or was found done. */
+/** One spectrum of a study has begun, is done, or was found done. */
 export interface StudySpectraProgress extends SpectrumChoice {
+  /** It has begun, and is not done. */
+  readonly isBegun: boolean;
   readonly done: number;
   readonly planned: number;
 }
@@ -65,9 +67,11 @@ export async function studySpectra(
     choices.map((choice) => async () => {
       signal?.throwIfAborted();
       const stored = spectrumConfiguration(plan, choice, options);
-      if ((await readMeasurement(folder, 'spectra', stored)) === null)
+      if ((await readMeasurement(folder, 'spectra', stored)) === null) {
+        onProgress?.({ ...choice, done, planned: choices.length, isBegun: true });
         await writeMeasurement(folder, 'spectra', stored, await measure(choice, options));
-      onProgress?.({ ...choice, done: ++done, planned: choices.length });
+      }
+      onProgress?.({ ...choice, done: ++done, planned: choices.length, isBegun: false });
     }),
   );
 }

@@ -38,8 +38,12 @@ export interface StudyPlan {
   readonly resultsVersion?: number | undefined;
   /** What those of the methods are made of that are a user's own files. */
   readonly methodContent?: Readonly<Record<string, string>> | undefined;
-  /** The rates that every configuration begins with, ascending. */
+  /** The rates that a configuration begins with, ascending, unless it has its own. */
   readonly grid: readonly number[];
+  /** Configurations begin with rates about the one that curvature recommends; absent: with `grid`. */
+  readonly isAboutCurvature?: boolean | undefined;
+  /** Those rates, by `configurationKey`, once they are known. */
+  readonly grids?: Readonly<Record<string, readonly number[]>> | undefined;
   /** The grid of a configuration is continued until its optimum is bracketed, with at most so many rates in all; 0: never. */
   readonly mostRates: number;
   /** How often the two steps beside a configuration's best rate are halved. */
@@ -62,6 +66,16 @@ export interface StudyPlan {
   readonly versions: Readonly<Record<string, string>>;
   /** The command line that made the plan, for the reader. */
   readonly createdFrom: string;
+}
+
+/** The key of a configuration within a plan. */
+export function configurationKey(configuration: Configuration): string {
+  return contentKey(configuration);
+}
+
+/** The rates that a configuration of a plan begins with, ascending. */
+export function gridOf({ grid, grids }: StudyPlan, configuration: Configuration): readonly number[] {
+  return grids?.[configurationKey(configuration)] ?? grid;
 }
 
 /** Which run of a plan. */
@@ -161,6 +175,8 @@ const commonFields = {
   resultsVersion: z.number().optional(),
   methodContent: z.record(z.string(), z.string()).optional(),
   grid: z.array(z.number()),
+  isAboutCurvature: z.boolean().optional(),
+  grids: z.record(z.string(), z.array(z.number())).optional(),
   mostRates: z.number(),
   refinements: z.number(),
   seeds: z.array(z.number()),

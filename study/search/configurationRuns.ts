@@ -1,6 +1,6 @@
 import { LambdamaxError } from '../../errors.ts';
 import type { Configuration } from '../configurations/configuration.ts';
-import type { RunChoice, StudyPlan } from '../plan/plan.ts';
+import { gridOf, type RunChoice, type StudyPlan } from '../plan/plan.ts';
 import { intervalOf, type RunResult, scoreOf } from '../plan/result.ts';
 import { directionOf, isShare, type ScoreMeasure } from '../plan/score.ts';
 import {
@@ -19,6 +19,8 @@ export interface RunBatch {
   readonly runs: readonly RunChoice[];
   /** How many will follow, as far as can be told before these are done: the grid may still be extended. */
   readonly later: number;
+  /** Whether rates may have to be added to the grid after it. */
+  readonly mayExtend: boolean;
 }
 
 /** What the first seed says about one configuration. */
@@ -48,17 +50,19 @@ export function* configurationRuns(
   const points: ScoredRate[] = [];
   const seedRuns = (rates: number): number =>
     furtherSeeds.length * Math.min(rates, plan.seedsNearBest === null ? rates : 2 * plan.seedsNearBest + 1);
-  const tryRates = function* (rates: readonly number[], passesLeft: number) {
+  const tryRates = function* (rates: readonly number[], passesLeft: number, mayExtend = false) {
     const halves = 2 * passesLeft;
     const later = halves + seedRuns(points.length + rates.length + halves);
     const results: readonly RunResult[] = yield {
       runs: rates.map((learningRate) => ({ configuration, learningRate, seed: firstSeed })),
       later,
+      mayExtend,
     };
     points.push(...results.map((result, index) => ratePoint(rates[index]!, result, plan.score)));
   };
-  yield* tryRates(plan.grid, plan.refinements);
-  const factor = gridFactor(plan.grid);
+  const grid = gridOf(plan, configuration);
+  yield* tryRates(grid, plan.refinements, true);
+  const factor = gridFactor(grid);
   for (;;) {
     const rates = nextRates(points, direction, factor, limits);
     if (rates.length === 0) break;
@@ -71,6 +75,7 @@ export function* configurationRuns(
   yield {
     runs: furtherSeeds.flatMap((seed) => repeated.map((learningRate) => ({ configuration, learningRate, seed }))),
     later: 0,
+    mayExtend: false,
   };
   const { best, below, above } = bracket(points, direction, limits);
   return { configuration, points, best, bracketed: below && above };

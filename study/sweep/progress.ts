@@ -1,7 +1,7 @@
 import type { Configuration } from '../configurations/configuration.ts';
 import type { FinishedRun } from '../folder/record.ts';
 import type { StudyPlan } from '../plan/plan.ts';
-import { configurationRuns } from '../search/configurationRuns.ts';
+import { configurationRuns, type RunBatch } from '../search/configurationRuns.ts';
 
 /** How far a study has come. */
 export interface StudyProgress {
@@ -24,6 +24,20 @@ export function studyProgress(plan: StudyPlan, runs: readonly FinishedRun[]): St
     planned: all.reduce((sum, one) => sum + one.missing, done),
     unfinished: all.flatMap(({ configuration, missing }) => (missing > 0 ? [configuration] : [])),
   };
+}
+
+/** How many runs an extension of a grid usually adds, where a grid is extended at all. */
+const usualExtension = 1;
+
+/** How many runs will follow a batch: those that can be told, and those that an extension usually adds. */
+export function likelyLater({ mostRates }: StudyPlan, { later, mayExtend }: RunBatch): number {
+  return later + (mayExtend && mostRates > 0 ? usualExtension : 0);
+}
+
+/** How many runs a configuration will have in all, before any is made. */
+export function expectedRuns(plan: StudyPlan, configuration: Configuration): number {
+  const first = configurationRuns(plan, configuration).next().value as RunBatch;
+  return first.runs.length + likelyLater(plan, first);
 }
 
 /** How many runs of a configuration are still to be made, as far as can be told from those that are done. */

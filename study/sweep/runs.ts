@@ -25,6 +25,8 @@ export interface RunProgress {
   readonly done: number;
   /** Runs in all as far as can be told: grids may still be extended. */
   readonly planned: number;
+  /** Those, with refinement, further seeds and what an extension usually adds. */
+  readonly expected: number;
 }
 
 /** What makes the runs of a study, and who is told. */
@@ -47,6 +49,7 @@ export class StudyRuns {
   readonly #signal: AbortSignal | undefined;
   readonly #finished = new Map<string, FinishedRun>();
   #planned = 0;
+  readonly #later = new Map<Configuration, number>();
   /** How many runs were made, and not found done. */
   made = 0;
 
@@ -64,6 +67,11 @@ export class StudyRuns {
     return inOrder(this.#study.plan, [...this.#finished.values()]);
   }
 
+  /** So many runs of a configuration are likely to follow those that were asked for. */
+  expect(configuration: Configuration, later: number): void {
+    this.#later.set(configuration, later);
+  }
+
   /**
    * The results of some runs, which are found in the study or made. Once a run has failed no other begins; those that are
    * under way come to their end and are kept. Throws then a LambdamaxError that names the run and its folder.
@@ -79,7 +87,8 @@ export class StudyRuns {
     const key = runKey(run);
     const report = (event: RunProgress['event'], result: RunResult | null, step = result?.steps ?? 0): void => {
       const [done, planned] = [this.#finished.size, this.#planned];
-      this.#onProgress({ event, key, run, configuration: choice.configuration, step, result, done, planned });
+      const expected = planned + [...this.#later.values()].reduce((sum, later) => sum + later, 0);
+      this.#onProgress({ event, key, run, configuration: choice.configuration, step, result, done, planned, expected });
     };
     const found = await readRun(folder, run, plan.score);
     if (found === null) {

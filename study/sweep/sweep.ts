@@ -4,6 +4,7 @@ import type { ExecuteRun } from '../measure/execute.ts';
 import { readKnown } from '../measure/known.ts';
 import type { StudyPlan } from '../plan/plan.ts';
 import { type ConfigurationSweep, configurationRuns } from '../search/configurationRuns.ts';
+import { likelyLater } from './progress.ts';
 import { type RunProgress, StudyRuns } from './runs.ts';
 
 /** What a sweep needs besides its plan. */
@@ -64,6 +65,10 @@ async function carryOut(
 async function sweepOne(plan: StudyPlan, configuration: Configuration, runs: StudyRuns): Promise<ConfigurationSweep> {
   const batches = configurationRuns(plan, configuration);
   let next = batches.next();
-  while (!next.done) next = batches.next(await runs.all(next.value.runs));
+  while (!next.done) {
+    runs.expect(configuration, likelyLater(plan, next.value));
+    next = batches.next(await runs.all(next.value.runs));
+  }
+  runs.expect(configuration, 0);
   return next.value;
 }

@@ -55,15 +55,28 @@ test('the second signal ends a command at once, in the midst of a computation th
     }
   }));
 
-test('the first signal ends a study between steps, and says what is kept and how it goes on', () =>
-  inTemporaryFolder(async (folder) => {
-    const study = join(folder, 'study');
-    const { child, ended, said } = begin(await tinyStudy(folder, ['--steps', '40', '--seeds', '4', '--study', study]));
-    await said(/lora at/);
-    child.kill('SIGINT');
-    assert.equal(await ended, [130, null]);
-    await said(/interrupted; \d+ of \d+ runs are kept in .*study, and the same command goes on from there/);
-  }));
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  // What a closed terminal sends.
+  ['SIGHUP', 129],
+] as const)
+  test(`the first ${signal} ends a study between steps, and says what is kept and how it goes on`, () =>
+    inTemporaryFolder(async (folder) => {
+      const study = join(folder, 'study');
+      const command = await tinyStudy(folder, ['--steps', '40', '--seeds', '4', '--study', study]);
+      const early = begin(command);
+      await early.said(/by curvature/);
+      early.child.kill(signal);
+      assert.equal(await early.ended, [code, null]);
+      await early.said(/interrupted; what is measured is kept in .*study, and the same command goes on from there/);
+      const { child, ended, said } = begin(command);
+      await said(/lora at/);
+      child.kill(signal);
+      assert.equal(await ended, [code, null]);
+      await said(
+        /interrupted; \d+ of \d+ runs are kept in .*study, others up to their last checkpoint, and the same command goes on from there/,
+      );
+    }));
 
 test("a worker's process ends with the one that started it, whatever it computes", () =>
   inTemporaryFolder(async (folder) => {
