@@ -71,7 +71,7 @@ test('a study about the rates that curvature recommends has them in its plan, an
     assert.equal([again.runs, again.added], [10, 0]);
     const more = await resultOf<Study>(...argv.map((word) => (word === 'lora,pissa' ? 'lora,pissa,olora' : word)));
     assert.equal([more.runs, more.added], [15, 5]);
-    await failsClearly(['sweep', ...argv.slice(1, -8), '--lr', 'curvature'], 2, /--lr: expected rates/);
+    await failsClearly(['sweep', ...argv.slice(1, -10), '--lr', 'curvature'], 2, /--lr: expected rates/);
     await failsClearly(
       [...argv, '--predictors', 'none'],
       2,
