@@ -47,7 +47,13 @@ export function learningCurves(curves: readonly LearningCurve[], points: readonl
       const isEnd = curve === own[0] || curve === own.at(-1);
       return {
         ...{ type: 'scatter', mode: curve.steps.length === 1 ? 'markers' : 'lines' },
-        name: isBest ? 'nearest to the best rate' : curve === own[0] ? 'smallest rate' : isEnd ? 'largest rate' : `rate ${formatRate(curve.learningRate)}`,
+        name: isBest
+          ? 'nearest to the best rate'
+          : curve === own[0]
+            ? 'smallest rate'
+            : isEnd
+              ? 'largest rate'
+              : `rate ${formatRate(curve.learningRate)}`,
         showlegend: panel === 0 && (isBest || isEnd),
         x: [...curve.steps],
         y: [...curve.losses],
