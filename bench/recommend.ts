@@ -125,25 +125,59 @@ async function ask(
 
 /** Tables for each length: the predictors, the configurations one by one, and rivals that have run. */
 export function recommendLines(found: readonly Findings[]): string[] {
-  return found.flatMap(({ steps, configurations, predictors: rows, rivals: others }, index) => [
-    ...(index === 0 ? [] : ['']),
+  return found.flatMap((findings, index) => [...(index === 0 ? [] : ['']), ...linesOf(findings)]);
+}
+
+function linesOf({ steps, configurations, predictors, rivals, noiseFloor }: Findings): string[] {
+  return [
     `runs of ${steps} steps: ${configurations.length} configurations, ${configurations.reduce((sum, { runs }) => sum + runs, 0)} runs`,
     ...aligned(
       [
-        ['predictor', 'fold', 'worst', 'in 95 %', 'regret %', 'worst', 'gradients', '% of a run'],
-        ...rows.map(({ by, count, fold, worstFold, covered, regret, worstRegret, price }) => [
+        [
+          'predictor',
+          'fold',
+          '95 %',
+          'worst',
+          'in 95 %',
+          'with noise',
+          'regret %',
+          '95 %',
+          'x constant',
+          '95 %',
+          'gradients',
+        ],
+        ...predictors.map(({ by, count, fold, foldInterval, worstFold, covered, coveredWithNoise, ...one }) => [
           by,
           fold.toFixed(2),
+          intervalWords(foldInterval),
           worstFold.toFixed(2),
           covered === null ? '' : `${covered} of ${count}`,
-          regret.toFixed(2),
-          worstRegret.toFixed(2),
-          price.toFixed(0),
-          ((100 * price) / steps).toFixed(1),
+          coveredWithNoise === null ? '' : `${coveredWithNoise} of ${count}`,
+          (one.curveRegret?.value ?? one.regret).toFixed(2),
+          intervalWords(one.curveRegret),
+          one.overConstant?.value.toFixed(2) ?? '',
+          intervalWords(one.overConstant),
+          one.price.toFixed(0),
         ]),
+        ...(noiseFloor === null
+          ? []
+          : [
+              [
+                ...['true optimum', noiseFloor.foldError.toFixed(2), intervalWords(noiseFloor), '', '', ''],
+                ...[noiseFloor.regret.toFixed(2)],
+                intervalWords({ low: noiseFloor.regretLow, high: noiseFloor.regretHigh }),
+                ...['', '', ''],
+              ],
+            ]),
       ],
       1,
     ),
+    ...(noiseFloor === null
+      ? []
+      : [
+          '',
+          `noise of one run: ${noiseFloor.noise.deviation.toFixed(2)} % of the loss, ${noiseFloor.noise.degreesOfFreedom} degrees of freedom`,
+        ]),
     '',
     ...aligned(
       [
@@ -158,8 +192,14 @@ export function recommendLines(found: readonly Findings[]): string[] {
       ],
       1,
     ),
-    ...rivalLines(others),
-  ]);
+    ...rivalLines(rivals),
+  ];
+}
+
+function intervalWords(interval: { readonly low: number | null; readonly high: number | null } | null): string {
+  return interval?.low == null || interval.high === null
+    ? ''
+    : `${interval.low.toFixed(2)}-${interval.high.toFixed(2)}`;
 }
 
 /** A table of the optimizers that find their own rate; nothing where none has run. */

@@ -53,7 +53,7 @@ export function basisOfCurvature(
   const { fraction, steps: measuredAt } = fractionOfLineSearch;
   return [
     `After ${warmup.steps} steps of Adam at ${formatRate(warmup.learningRate)}, one more lowers the loss most at the rate ${formatRate(lineSearch.learningRate!)} (line search, mean of ${directions} batches).`,
-    `The best rate of runs of ${measuredAt} steps was ${fraction} of that on small models, give or take a factor of 1.5, and is taken to drift as steps^${usualDrift.mean}.`,
+    `The best rate of runs of ${measuredAt} steps was ${fraction} of that on small models, give or take a factor of 1.35, and is taken to drift as steps^${usualDrift.mean}.`,
     ...priorWords(prior),
     `The interval takes in what is not known of either, to ${steps} steps. No run was made.`,
   ].join(' ');
@@ -63,7 +63,7 @@ function priorWords(prior: RateEstimate | null): string[] {
   if (prior === null) return [];
   const factor = Math.exp(prior.logError).toFixed(1);
   return [
-    `The published rule of thumb, ${formatRate(prior.learningRate)} for this model and alpha, counts as an estimate that is right to a factor of ${factor}.`,
+    `The published rule of thumb, ${formatRate(prior.learningRate)} for this model, alpha and rank, counts as an estimate that is right to a factor of ${factor}.`,
   ];
 }
 

@@ -1,6 +1,6 @@
 import { LambdamaxError } from '../../errors.ts';
 import { findOptimum } from '../rates/optimum.ts';
-import type { RatePoint } from '../rates/sweep.ts';
+import { bestPoint, isOffCliff, type RatePoint } from '../rates/sweep.ts';
 import { type Extrapolation, extrapolate, type LengthOptimum, type RateEstimate } from './extrapolation.ts';
 
 /** What became of one probe run. */
@@ -79,17 +79,26 @@ const shortestOfSeveral = 16;
 const firstProbes = 4;
 const laterProbes = 3;
 
-/** Standard error of ln rate: of a bracketed optimum, the order of the data and the parabola's misfit; of one that is not. */
-const bracketedError = 0.12;
+/**
+ * Standard error of ln rate: of an optimum between worse rates, the order of the data and the parabola's misfit; of one from runs so
+ * short that they are mostly warm-up, whose best rate was seen to be 2.6 times that of runs five times as long; of one at the edge.
+ */
+const bracketedError = 0.15;
+const shortError = 0.4;
 const openError = 0.5;
+
+/**
+ * Beside a cliff there is no parabola, and the valley is one-sided: the best rate that was measured lies above the best one of
+ * longer runs, by this in ln rate in the mean (0.1 to 0.2 by leaving out one method), and too high a rate costs more than too low a one.
+ */
+const leanBesideCliff = 0.15;
 
 /** More rounds would not make the answer better than the noise of the real run's own optimum. */
 const settledError = 0.1;
 
 /**
  * The best learning rate of a run of `steps` steps, from short runs. A round is some probes of one length at rates a factor 2 apart,
- * until the best has a worse one on each side (a diverged one is worse); its optimum is the vertex of the parabola in ln rate
- * through these. Rounds get longer as far as the budget lasts, each begun where the rounds before it point to, and the last
+ * until the best has a worse one on each side (a diverged one is worse); its optimum is that of {@link optimumOf}. Rounds get longer as far as the budget lasts, each begun where the rounds before it point to, and the last
  * takes what is left. Their optima, which drift with the length, are extrapolated to `steps`.
  *
  * Throws a LambdamaxError if the budget does not allow a single round, or if every probe diverged.
@@ -114,7 +123,7 @@ export async function probeSearch(probe: Probe, options: ProbeSearchOptions): Pr
       await probeAt(rate, length);
       rate = nextRate(probes.slice(made));
     }
-    const round = optimumOf(probes.slice(made), length);
+    const round = optimumOf(probes.slice(made), length, steps);
     if (round !== null) rounds.push(round);
     const isSettled = round === null || extrapolate(rounds, steps, anchor).logError <= settledError;
     length = isSettled ? null : nextLength(round.steps, steps, mostSteps(laterProbes));
@@ -177,8 +186,14 @@ function bestOf(round: readonly ProbePoint[]): ProbePoint | null {
   );
 }
 
-/** Null where every probe diverged. */
-function optimumOf(round: readonly ProbePoint[], steps: number): ProbeRound | null {
+/**
+ * What a round of probes of one length says: the vertex of the parabola, or beside a cliff a little less than the best rate that was
+ * measured. Null where every probe diverged.
+ *
+ * @param steps of these probes.
+ * @param runSteps of the run that the rate is for.
+ */
+export function optimumOf(round: readonly ProbePoint[], steps: number, runSteps: number): ProbeRound | null {
   const points = round
     .map(({ learningRate, score }): RatePoint => {
       const scores = score === null ? [] : [score];
@@ -188,8 +203,15 @@ function optimumOf(round: readonly ProbePoint[], steps: number): ProbeRound | nu
   const found = findOptimum(points, 'lower');
   if (found === null) return null;
   const { learningRate, atGridEdge, pointsUsed } = found.optimum;
-  const logError = atGridEdge || pointsUsed < 3 ? openError : bracketedError;
-  return { steps, learningRate, logError, bracketed: !atGridEdge };
+  const best = bestPoint(points, 'lower')!;
+  const above = points[points.indexOf(best) + 1];
+  const isBesideCliff = pointsUsed < 3 && above !== undefined && isOffCliff(above, best, 'lower');
+  return {
+    steps,
+    learningRate: learningRate * (isBesideCliff ? Math.exp(-leanBesideCliff) : 1),
+    logError: atGridEdge ? openError : steps < Math.min(shortestOfSeveral, runSteps) ? shortError : bracketedError,
+    bracketed: !atGridEdge,
+  };
 }
 
 function allDiverged(probes: readonly ProbePoint[]): LambdamaxError {

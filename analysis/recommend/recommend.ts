@@ -12,7 +12,7 @@ import { curvatureOptimum } from './curvatureRate.ts';
 import { recommendDefaults } from './defaults.ts';
 import { agree, extrapolate, type LengthOptimum, type RateEstimate } from './extrapolation.ts';
 import { type Probe, type ProbePoint, type ProbeRound, type ProbesEnded, probeSearch } from './probeSearch.ts';
-import { priorRate } from './ruleOfThumb.ts';
+import { priorRate, ruleOfThumb } from './ruleOfThumb.ts';
 
 /** A learning rate for one run, and what it rests on. */
 export interface Recommendation {
@@ -255,8 +255,8 @@ function priorOf(
   const { form, modules } = layout;
   if (!prior || form.peft?.type !== 'LORA' || !/^adamw?$/.test(optimizer)) return null;
   return priorRate(
-    model.config,
-    [...modules.values()].map(({ size }) => form.scaling(size) * size.rank),
+    ruleOfThumb(model.config),
+    [...modules.values()].map(({ size }) => ({ rank: size.rank, alpha: form.scaling(size) * size.rank })),
   );
 }
 

@@ -1,6 +1,7 @@
-import { predict, type Sweep } from 'lambdamax/analysis';
+import { type Prediction, type PredictorSummary, predict, type Sweep } from 'lambdamax/analysis';
 import { nameOf } from './configurations.ts';
-import { ofConfiguration, type Records } from './records.ts';
+import { type Reading, readAgain } from './reading.ts';
+import type { PredictionRecord, Records } from './records.ts';
 import { type RivalRow, rivalRows } from './rivalFindings.ts';
 
 /** A configuration's best rate, and what the predictors said. */
@@ -20,10 +21,16 @@ export interface PredictorRow {
   readonly count: number;
   /** Geometric mean of max(p/e, e/p). */
   readonly fold: number;
+  /** 95 %, over methods. */
+  readonly foldInterval: Pick<PredictorSummary, 'low' | 'high'>;
   readonly worstFold: number;
   /** How many of its 95 % intervals hold the best rate; null where it has none. */
   readonly covered: number | null;
-  /** What training at its rates gives up, in % of the best loss. */
+  /** How many hold it when they are widened by what is not known of the best rate itself. */
+  readonly coveredWithNoise: number | null;
+  /** What training at its rates gives up, in % of the best loss: of the fitted curve, with its interval, and of the best measured one. */
+  readonly curveRegret: PredictorSummary['curveRegret'];
+  readonly overConstant: PredictorSummary['overConstant'];
   readonly regret: number;
   readonly worstRegret: number;
   /** Mean, in gradients of one batch. */
@@ -36,12 +43,19 @@ export interface Findings {
   readonly configurations: readonly FoundConfiguration[];
   readonly predictors: readonly PredictorRow[];
   readonly rivals: readonly RivalRow[];
+  /** How one would do who knew the true best rates. */
+  readonly noiseFloor: Prediction['noiseFloor'];
 }
+
+/** Behind the name of a predictor: what it said then, where today's code makes something else of it. */
+const then = ', then';
 
 /** In this order; `-calibrated` is times a constant fitted to the sweeps of the other methods. */
 const shown = [
   'probes',
+  `probes${then}`,
   'curvature',
+  `curvature${then}`,
   'curvature-calibrated',
   'one-constant',
   'range-test',
@@ -51,7 +65,9 @@ const shown = [
 ];
 
 /** Holds what was predicted against the sweeps. Configurations without a finished run are left out. */
-export function findingsOf(steps: number, { runs, predictions, rivals }: Records): Findings {
+export function findingsOf(steps: number, records: Records): Findings {
+  const { runs, rivals } = records;
+  const said = readingsOf(steps, records);
   const sweep: Sweep = {
     scoreDirection: 'lower',
     context: { steps },
@@ -66,7 +82,7 @@ export function findingsOf(steps: number, { runs, predictions, rivals }: Records
       status: run.loss === null ? ('diverged' as const) : ('finished' as const),
     })),
     configurations: [...new Map(runs.map((one) => [nameOf(one), one])).values()].map((one) => {
-      const own = ofConfiguration(predictions, one);
+      const own = said.filter(({ configuration }) => configuration === nameOf(one));
       return {
         configuration: nameOf(one),
         method: one.method,
@@ -77,7 +93,7 @@ export function findingsOf(steps: number, { runs, predictions, rivals }: Records
       };
     }),
   };
-  const { points, predictors } = predict(sweep);
+  const { points, predictors, noiseFloor } = predict(sweep);
   const configurations = points.map(({ configuration, optimum, predictions: predicted }) => ({
     configuration,
     optimum: optimum.learningRate,
@@ -85,19 +101,22 @@ export function findingsOf(steps: number, { runs, predictions, rivals }: Records
     runs: runs.filter((one) => nameOf(one) === configuration).length,
     rates: Object.fromEntries(Object.entries(predicted).map(([by, { learningRate }]) => [by, learningRate])),
   }));
-  const coveredBy = (by: string): number | null => {
-    const intervals = points.flatMap(({ configuration, optimum }) => {
-      const said = predictions.find((one) => one.by === by && nameOf(one) === configuration);
-      return said?.low === undefined || said.high === undefined
-        ? []
-        : [said.low <= optimum.learningRate && optimum.learningRate <= said.high];
+  // A fold error is the mean absolute error of a logarithm, which is sqrt(2 / pi) of the standard deviation of a normal one.
+  const optimumError = noiseFloor === null ? 0 : Math.log(noiseFloor.foldError) * Math.sqrt(Math.PI / 2);
+  const coveredBy = (by: string, noise: number): number | null => {
+    const held = points.flatMap(({ configuration, optimum }) => {
+      const { low, high } = said.find((one) => one.by === by && one.configuration === configuration) ?? {};
+      if (low === undefined || high === undefined) return [];
+      const [centre, half] = [Math.log(low * high) / 2, Math.log(high / low) / 2];
+      return [Math.abs(Math.log(optimum.learningRate) - centre) <= Math.hypot(half, 1.96 * noise)];
     });
-    return intervals.length === 0 ? null : intervals.filter(Boolean).length;
+    return held.length === 0 ? null : held.filter(Boolean).length;
   };
   return {
     steps,
     configurations,
     rivals: rivalRows(runs, rivals),
+    noiseFloor,
     predictors: shown.flatMap((by): PredictorRow[] => {
       const summary = predictors.find(({ name }) => name === by);
       if (summary === undefined || summary.count === 0) return [];
@@ -107,8 +126,12 @@ export function findingsOf(steps: number, { runs, predictions, rivals }: Records
           by,
           count: summary.count,
           fold: summary.geometricMeanFoldError!,
+          foldInterval: { low: summary.low, high: summary.high },
           worstFold: summary.worstFoldError!,
-          covered: coveredBy(by),
+          covered: coveredBy(by, 0),
+          coveredWithNoise: coveredBy(by, optimumError),
+          curveRegret: summary.curveRegret,
+          overConstant: summary.overConstant,
           regret: summary.meanRegret!,
           worstRegret: Math.max(...regrets),
           price: summary.price ?? 0,
@@ -116,4 +139,23 @@ export function findingsOf(steps: number, { runs, predictions, rivals }: Records
       ];
     }),
   };
+}
+
+/** What a predictor says of a configuration, or said then. */
+interface Said extends Reading {
+  readonly configuration: string;
+  readonly by: string;
+  readonly gradientEvaluations: number;
+}
+
+function readingsOf(steps: number, records: Records): Said[] {
+  const { predictions, earlier } = records;
+  const said = (one: PredictionRecord, by: string, { learningRate, low, high }: Reading): Said => ({
+    ...{ configuration: nameOf(one), by, learningRate, low, high },
+    gradientEvaluations: one.gradientEvaluations,
+  });
+  return [
+    ...predictions.map((one) => said(one, one.by, readAgain(one, steps, records))),
+    ...earlier.map((one) => said(one, `${one.by}${then}`, one)),
+  ];
 }

@@ -58,12 +58,11 @@ async function ask(experiment: Experiment, configuration: Sought, by: PredictorN
 
 /** What of a recommendation is kept, so that it can be read again with other constants and no new run. */
 function answerOf(found: Recommendation): Answer {
-  const { learningRate, low, high, gradientEvaluations, probes, rounds, alongUpdate, prior } = found;
+  const { learningRate, low, high, gradientEvaluations, probes, rounds, alongUpdate } = found;
   const { learningRate: least, logStandardError, criticalRate } = alongUpdate!.lineSearch;
   return {
     ...{ learningRate, low, high, gradientEvaluations },
     ...(rounds.length > 0 && { probes: [...probes], rounds: [...rounds] }),
     lineSearch: { learningRate: least, logStandardError, criticalRate },
-    ...(prior && { prior }),
   };
 }

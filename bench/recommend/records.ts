@@ -45,8 +45,6 @@ const prediction = z.object({
       criticalRate: z.number().nullable(),
     })
     .optional(),
-  /** The rule of thumb at this adapter. */
-  prior: z.object({ learningRate: z.number(), logError: z.number() }).optional(),
 });
 
 const curvature = z.object({
@@ -90,9 +88,12 @@ export type AnyRecord = RunRecord | PredictionRecord | CurvatureRecord | RivalRe
 /** What was found at one length. */
 export interface Records {
   readonly runs: readonly RunRecord[];
+  /** With what they were made from, where that was kept. */
   readonly predictions: readonly PredictionRecord[];
   readonly curvatures: readonly CurvatureRecord[];
   readonly rivals: readonly RivalRecord[];
+  /** What was said of the same before, by code of that time, and nothing else was kept of. */
+  readonly earlier: readonly PredictionRecord[];
 }
 
 /** Everything that was found at one length, as lines of JSON; several processes may add to it. */
@@ -105,15 +106,19 @@ export class RecordFile {
   }
 
   /**
-   * What is there twice counts once, as it was found first; no file yet is nothing found. Throws a
-   * LambdamaxError that names a line that is no record.
+   * What is there twice counts once, as it was found first, of predictions those before whose line search was kept: the others are earlier
+   * ones. No file yet is nothing found. Throws a LambdamaxError that names a line that is no record.
    */
   async read(): Promise<Records> {
     const lines = (await this.#text()).split('\n');
     const all = lines.flatMap((line, index) => (line === '' ? [] : [this.#parse(line, index + 1)]));
+    const predictions = all.flatMap((one) => (one.kind === 'prediction' ? [one] : []));
+    const isKept = ({ lineSearch }: PredictionRecord): boolean => lineSearch !== undefined;
+    const counted = first([...predictions.filter(isKept), ...predictions.filter((one) => !isKept(one))]);
     return {
       runs: first(all.flatMap((one) => (one.kind === 'run' ? [one] : []))),
-      predictions: first(all.flatMap((one) => (one.kind === 'prediction' ? [one] : []))),
+      predictions: counted,
+      earlier: first(predictions.filter((one) => !isKept(one) && !counted.includes(one))),
       curvatures: first(all.flatMap((one) => (one.kind === 'curvature' ? [one] : []))),
       rivals: first(all.flatMap((one) => (one.kind === 'rival' ? [one] : []))),
     };

@@ -72,13 +72,43 @@ test('findings count folds, intervals and prices of what lies in the folder', ()
     const lines = recommendLines(await recommended(settings, () => assert.unreachable()));
     assert.match(lines[0]!, /^runs of 100 steps: 2 configurations, 10 runs$/);
     assert.match(lines.find((line) => line.startsWith('prodigy'))!, /^prodigy +2 +52\.50 +100\.00 +0$/);
-    assert.match(lines.find((line) => line.startsWith('probes'))!, /^probes +1\.41 +2\.00 +1 of 2 /);
+    assert.match(lines.find((line) => line.startsWith('probes'))!, /^probes +1\.41 +[\d.]+-[\d.]+ +2\.00 +1 of 2 /);
+  }));
+
+test('what a recommendation was made from is read again with the constants of today, beside what it said then', () =>
+  inTemporaryFolder(async (folder) => {
+    const file = new RecordFile(folder, 'recommend', 100);
+    const common = { ...configuration('lora'), gradientEvaluations: 80, seconds: 1 };
+    for (const factor of [0.25, 0.5, 1, 2, 4])
+      await file.add({
+        ...configuration('lora'),
+        kind: 'run',
+        seed: 1,
+        learningRate: factor * 4e-3,
+        loss: lossAt(factor, 1),
+      });
+    await file.add({ kind: 'prediction', by: 'probes', ...common, learningRate: 1.6e-2, low: 1.5e-2, high: 1.7e-2 });
+    const probes = [0.5, 1, 2].map((factor) => ({
+      ...{ learningRate: factor * 4e-3, steps: 100, score: lossAt(factor, 1) },
+    }));
+    const lineSearch = { learningRate: 1e-2, logStandardError: 0.1, criticalRate: 2e-2 };
+    const kept = { ...common, by: 'probes', learningRate: 5e-2, low: 4e-2, high: 6e-2, probes, lineSearch };
+    await file.add({ kind: 'prediction', ...kept });
+    const records = await file.read();
+    assert.equal([records.predictions.length, records.earlier.length], [1, 1]);
+    const { predictors } = findingsOf(100, records);
+    const named = (by: string) => predictors.find((one) => one.by === by)!;
+    // As long as the run, so that nothing is extrapolated: the vertex itself, whatever was said.
+    assert.ok(Math.abs(named('probes').fold - 1) < 1e-6, `${named('probes').fold}`);
+    assert.is(named('probes').covered, 1);
+    assert.ok(Math.abs(named('probes, then').fold - 4) < 1e-6);
+    assert.is(named('probes, then').covered, 0);
   }));
 
 test('a line that was cut off is named, with its file', () =>
   inTemporaryFolder(async (folder) => {
     const file = new RecordFile(folder, 'recommend', 100);
-    assert.equal(await file.read(), { runs: [], predictions: [], curvatures: [], rivals: [] });
+    assert.equal(await file.read(), { runs: [], predictions: [], curvatures: [], rivals: [], earlier: [] });
     await file.add({ ...configuration('lora'), kind: 'run', learningRate: 4e-3, seed: 1, loss: 1 });
     await appendFile(join(folder, 'recommend-100.jsonl'), '{"kind":"run","meth');
     const failure = await file.read().then(

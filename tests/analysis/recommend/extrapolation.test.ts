@@ -42,9 +42,10 @@ test('where nothing drifts, optima are averaged by their errors', () => {
 });
 
 test('lengths that lie close together hardly move the drift, and lengths far apart do', () => {
+  const prior = { mean: -0.1, deviation: 0.12, wander: 0.1 };
   const slopeOf = (last: number): number =>
-    extrapolate([optimum(10, 1e-2), optimum(last, 1e-2 * (last / 10) ** 0.3)], 1000).drift;
-  assert.ok(Math.abs(slopeOf(12) - usualDrift.mean) < 0.02, `${slopeOf(12)}`);
+    extrapolate([optimum(10, 1e-2), optimum(last, 1e-2 * (last / 10) ** 0.3)], 1000, null, prior).drift;
+  assert.ok(Math.abs(slopeOf(12) - prior.mean) < 0.02, `${slopeOf(12)}`);
   assert.ok(Math.abs(slopeOf(10_000) - 0.3) < 0.05, `${slopeOf(10_000)}`);
 });
 
