@@ -145,4 +145,19 @@ test('the stored results are what their README says', async () => {
   for (const line of lines) assert.ok(told.includes(line), line);
 });
 
+test('what is stored of new configurations holds none that was tuned on, and its README says what there is', async () => {
+  const folder = fileURLToPath(new URL('../../fixtures/results', import.meta.url));
+  const { runs, predictions } = await new RecordFile(folder, 'new', 100).read();
+  const fresh = configurationsOf('new').map(nameOf);
+  for (const one of [...runs, ...predictions]) assert.ok(fresh.includes(nameOf(one)), nameOf(one));
+  const told = await readFile(join(folder, 'README.md'), 'utf8');
+  for (const { configuration: name, optimum, loss, runs: count } of findingsOf(
+    100,
+    await new RecordFile(folder, 'new', 100).read(),
+  ).configurations) {
+    const row = `| ${name} | ${optimum.toExponential(2)} | ${loss.toFixed(4)} | ${count} |`;
+    assert.ok(told.includes(row), row);
+  }
+});
+
 test.run();
