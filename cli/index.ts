@@ -28,6 +28,7 @@ const commandFiles: Readonly<Record<string, () => Promise<{ readonly command: Co
   spectrum: () => import('./commands/spectrum.ts'),
   study: () => import('./commands/study.ts'),
   sweep: () => import('./commands/sweep.ts'),
+  validate: () => import('./commands/validate.ts'),
 };
 
 /** Every command, loaded. */

@@ -32,3 +32,14 @@ export type { StudyPlan } from './plan/plan.ts';
 export { type PlannedStudy, planStudy } from './planStudy.ts';
 export { reportInput, reportOf, type StudyReport } from './report.ts';
 export { runStudy, type StudyEvent, type StudyHandlers, type StudyOutcome } from './study.ts';
+export {
+  type LeftOutTest,
+  type PricedTest,
+  type ValidateHandlers,
+  type ValidateOptions,
+  type ValidationPlan,
+  type ValidationProgress,
+  type ValidationResult,
+  validate,
+} from './validate/validate.ts';
+export type { ValidationEntry, ValidationPrice, ValidationTestName } from './validate/validationTest.ts';

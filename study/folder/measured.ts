@@ -3,8 +3,11 @@ import { makeFolder, writeJson } from '../../training/checkpoint/files.ts';
 import { canonicalJson, contentKey, isPlainObject } from '../../training/data/hash.ts';
 import { entries, readJsonOrNull } from './files.ts';
 
-/** Folders of a study with what was measured of its configurations beside its runs: curvature, and other predictions of the best rate. */
-export type MeasurementKind = 'spectra' | 'predictors';
+/**
+ * Folders of a study with what was measured of its configurations beside its runs: curvature, other predictions of the best rate, and
+ * what the tests of `validate` measure.
+ */
+export type MeasurementKind = 'spectra' | 'predictors' | 'measured';
 
 /** Writes `KIND/KEY.json`: a measurement beside the configuration it belongs to, and returns KEY, a hash of that. */
 export async function writeMeasurement(
