@@ -11,6 +11,7 @@ import type { TokenRow } from '../../training/data/examples.ts';
 import { contentKey } from '../../training/data/hash.ts';
 import type { Listener } from '../../training/data/notices.ts';
 import { holdOut } from '../../training/data/split.ts';
+import { rowDefaults } from '../../training/data/tokenRow.ts';
 import { stepGradient } from '../../training/finetune/finetune.ts';
 import { loadModel, Model } from '../../training/model.ts';
 import { bundledModel } from '../../training/package.ts';
@@ -62,7 +63,7 @@ export interface ValidateOptions
   readonly targetModules?: string | undefined;
   /** Steps of a run. Default 100. */
   readonly steps?: number | undefined;
-  /** Rows a step. Default 4. */
+  /** Rows a step. Default 8. */
   readonly batchSize?: number | undefined;
   /** Default 0 and 1. */
   readonly seeds?: readonly number[] | undefined;
@@ -80,7 +81,7 @@ export interface ValidateOptions
 export const validateDefaults = {
   method: 'lora',
   steps: 100,
-  batchSize: 4,
+  batchSize: rowDefaults.batchSize,
   seeds: [0, 1],
   tests: ['scale', 'sharp-module'],
   sharpModules: 1,

@@ -22,10 +22,14 @@ import type { RunState } from './runState.ts';
 export interface TrainingPoint {
   /** Training moves its parameters on; they may be read only until the measurement is done. */
   readonly adapter: Adapter;
+  /** Counted from 1. */
+  readonly step: number;
   /** The step's learning rate. */
   readonly learningRate: number;
   /** What the optimizer did in it; absent where that is no linear rule. */
   readonly rule?: StepRule | undefined;
+  /** What measurements leave here for the next one, by name. It is a part of the run's state. */
+  readonly kept: Map<string, Float64Array>;
 }
 
 /** How an adapter is trained. */
@@ -50,7 +54,7 @@ export interface FinetuneOptions extends Schedule {
   readonly maxLoss?: number;
   /** `measureSharpness` is asked after every so many steps, and its answer joins the metrics of the step. */
   readonly sharpnessEvery?: number;
-  /** Training waits for it; it must change nothing. */
+  /** Training waits for it; it must change nothing but what is `kept`. */
   readonly measureSharpness?: (point: TrainingPoint) => Promise<Sharpness>;
   readonly onStep?: (metrics: StepMetrics) => void;
   /** The state is handed to `onSave` after every so many steps, and after the last. */
@@ -125,6 +129,7 @@ export async function finetune(
     seconds: elapsed(),
   });
 
+  const kept = new Map(from?.kept);
   let score: ValidationScore | undefined;
   while (taken < steps) {
     const step = taken;
@@ -157,12 +162,14 @@ export async function finetune(
     score = isDue ? await validate(model, adapter, validation, batchSize) : undefined;
     const isMeasured = measureSharpness !== undefined && taken % sharpnessEvery === 0;
     const measured = isMeasured
-      ? { sharpness: await measureSharpness({ adapter, learningRate, rule: optimizer.stepRule?.() }) }
+      ? {
+          sharpness: await measureSharpness({ adapter, step: taken, learningRate, rule: optimizer.stepRule?.(), kept }),
+        }
       : {};
     options.onStep?.({ ...metrics, ...stepScore(score ?? unscored), ...measured, seconds: elapsed() });
     if (taken % saveEvery === 0 || taken === steps) {
-      const state = { steps: taken, tokens, initialLoss, seconds: elapsed(), parameters, optimizer: optimizer.state() };
-      await options.onSave?.(state);
+      const run = { steps: taken, tokens, initialLoss, seconds: elapsed() };
+      await options.onSave?.({ ...run, parameters, optimizer: optimizer.state(), kept });
     }
   }
 

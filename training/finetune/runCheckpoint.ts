@@ -30,6 +30,7 @@ const recordSchema = z.object({
 
 const parameters = 'parameters';
 const optimizerPrefix = 'optimizer.';
+const keptPrefix = 'kept.';
 
 /**
  * Writes a checkpoint as one safetensors file: vectors as they are in memory, everything else in the header's metadata
@@ -37,9 +38,10 @@ const optimizerPrefix = 'optimizer.';
  * LambdamaxError that names the file if it cannot be written.
  */
 export async function writeRunCheckpoint(path: string, checkpoint: RunCheckpoint): Promise<void> {
-  const { parameters: values, optimizer, ...rest } = checkpoint;
+  const { parameters: values, optimizer, kept = new Map<string, Float64Array>(), ...rest } = checkpoint;
   const tensors = new Map<string, Vector>([[parameters, values]]);
   for (const [name, vector] of Object.entries(optimizer.vectors)) tensors.set(`${optimizerPrefix}${name}`, vector);
+  for (const [name, vector] of kept) tensors.set(`${keptPrefix}${name}`, vector);
   const run = JSON.stringify({ version: 1, ...rest, optimizer: { name: optimizer.optimizer, steps: optimizer.steps } });
   const flat = [...tensors].map(([name, vector]): [string, TensorToWrite] => [
     name,
@@ -77,7 +79,10 @@ async function readWhole(path: string): Promise<RunCheckpoint> {
     if (!record.success)
       throw new LambdamaxError({ subject: 'its record', expected: 'a run of this version of lambdamax' });
     const { version: _, optimizer, settings, ...rest } = record.data;
-    const vectors = [...tensors].filter(([name]) => name.startsWith(optimizerPrefix));
+    const named = (prefix: string): [string, Float64Array][] =>
+      [...tensors]
+        .filter(([name]) => name.startsWith(prefix))
+        .map(([name, vector]) => [name.slice(prefix.length), Float64Array.from(vector)]);
     return {
       ...rest,
       settings: renamedSettings(settings),
@@ -85,10 +90,9 @@ async function readWhole(path: string): Promise<RunCheckpoint> {
       optimizer: {
         optimizer: optimizer.name,
         steps: optimizer.steps,
-        vectors: Object.fromEntries(
-          vectors.map(([name, vector]) => [name.slice(optimizerPrefix.length), Float64Array.from(vector)]),
-        ),
+        vectors: Object.fromEntries(named(optimizerPrefix)),
       },
+      kept: new Map(named(keptPrefix)),
     };
   } finally {
     await source.close();

@@ -14,4 +14,6 @@ export interface RunState {
   /** The adapter's parameters. */
   readonly parameters: Vector;
   readonly optimizer: OptimizerState;
+  /** What measurements along the run left for the next one, by name; absent: none. */
+  readonly kept?: ReadonlyMap<string, Float64Array>;
 }
