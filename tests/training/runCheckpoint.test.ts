@@ -42,6 +42,14 @@ test('a checkpoint is read as it was written, to the last bit, and leaves no oth
     assert.equal(await readdir(folder), ['checkpoint.safetensors']);
   }));
 
+test('what measurements left for the next one is read as it was written', () =>
+  inTemporaryFolder(async (folder) => {
+    const path = join(folder, 'checkpoint.safetensors');
+    const kept = new Map([['hessian 0', numbers(50)]]);
+    await writeRunCheckpoint(path, { ...checkpoint, kept });
+    assert.equal(await readRunCheckpoint(path), { ...checkpoint, kept });
+  }));
+
 test('settings that were written under the names of options are read under those of fields', () =>
   inTemporaryFolder(async (folder) => {
     const path = join(folder, 'checkpoint.safetensors');

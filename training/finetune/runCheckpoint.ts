@@ -92,7 +92,7 @@ async function readWhole(path: string): Promise<RunCheckpoint> {
         steps: optimizer.steps,
         vectors: Object.fromEntries(named(optimizerPrefix)),
       },
-      kept: new Map(named(keptPrefix)),
+      ...(named(keptPrefix).length > 0 && { kept: new Map(named(keptPrefix)) }),
     };
   } finally {
     await source.close();
