@@ -29,7 +29,7 @@ export interface SharpnessOptions
  * of these towards the threshold, the edge of stability their staying about there: Cohen et al. 2021, arXiv 2103.00065, and for
  * Adam 2022, arXiv 2207.14484.
  *
- * Each search begins with the eigenvectors that the one before it ended with, and takes a few products where the first takes some thirty.
+ * Each search begins with the eigenvectors that the one before it ended with, and takes fewer products than the first.
  * They are a part of the run's state, so that a resumed run measures the same.
  */
 export function sharpnessAlongTraining(

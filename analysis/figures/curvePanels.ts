@@ -28,6 +28,8 @@ export interface CurvePanel {
 
 /** Small plots side by side, with one vertical axis. */
 export interface CurvePanels {
+  /** What is found, in one sentence without a full stop. */
+  readonly title: string;
   readonly yTitle: string;
   readonly yLog?: boolean;
   readonly panels: readonly CurvePanel[];
@@ -36,7 +38,7 @@ export interface CurvePanels {
 const colors = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#222222'];
 
 /** Curves, dashed ones for what is predicted, and marks with their intervals, in panels that share the vertical axis. */
-export function curvePanels({ yTitle, yLog = false, panels }: CurvePanels): Figure {
+export function curvePanels({ title: found, yTitle, yLog = false, panels }: CurvePanels): Figure {
   const heights = panels.flatMap(({ curves }) =>
     curves.flatMap(({ y, low = [], high = [] }) => [...y, ...low, ...high].filter((value) => value !== null)),
   );
@@ -54,9 +56,9 @@ export function curvePanels({ yTitle, yLog = false, panels }: CurvePanels): Figu
   });
   if (drawn.length === 1) {
     const [{ xaxis, data }] = drawn as [(typeof drawn)[number]];
-    return { data, layout: { ...baseLayout(xaxis, yaxis, 400), showlegend: true } };
+    return { title: found, data, layout: { ...baseLayout(xaxis, yaxis, 400), showlegend: true } };
   }
-  const figure = panelled(drawn, yaxis, { columns: 3, plotHeight: 240 });
+  const figure = panelled(found, drawn, yaxis, { columns: 3, plotHeight: 240 });
   return { ...figure, layout: { ...figure.layout, showlegend: true } };
 }
 

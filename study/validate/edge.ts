@@ -128,9 +128,11 @@ function findingsOf(setting: ValidationSetting, best: number, all: readonly Meas
   const found = multiples.map((multiple) => ({ multiple, share: meanOf(sharesOf(all, multiple), String(multiple)) }));
   const shareAt = (multiple: number) => found.find((one) => one.multiple === multiple)!.share;
   const seed = setting.seeds[0]!;
+  const told = (share: Share | null): string => share?.value.toPrecision(2) ?? 'unknown';
   return {
     entries: [entryOf(shareAt(1), shareAt(0.5), best)],
     figure: {
+      title: `Rate × λ_pre / 38 is ${told(shareAt(1))} at the best rate and ${told(shareAt(0.5))} at half of it`,
       ...{ yTitle: 'rate × lambda_pre / 38', yLog: true },
       panels: [
         {

@@ -113,9 +113,17 @@ function findingsOf(setting: ValidationSetting, all: readonly Measured[]): Valid
     own: all.filter((one) => one.optimizer === optimizer.name && one.swept.optimum !== null && one.start.lambdaMax > 0),
   }));
   const { steps } = settingsOf(setting.configuration, setting, 'sgd');
+  const entries = found.flatMap(({ own, ...optimizer }) => [
+    exponentEntry(optimizer, own),
+    breakingEntry(optimizer, own),
+  ]);
+  const powers = entries.flatMap(({ optimizer, measured, quantity }) =>
+    quantity === 'exponent' ? [`${optimizer} ${measured === null ? 'unknown' : (-measured).toFixed(2)}`] : [],
+  );
   return {
-    entries: found.flatMap(({ own, ...optimizer }) => [exponentEntry(optimizer, own), breakingEntry(optimizer, own)]),
+    entries,
     figure: {
+      title: `The power of λmax that the best rate goes by: ${powers.join(', ')}`,
       ...{ yTitle: 'best rate', yLog: true },
       panels: found
         .filter(({ own }) => own.length > 0)

@@ -106,6 +106,7 @@ function findingsOf(
   });
   const scores = [...new Set(ratios.map((ratio) => ratio.score))];
   const settings = [...new Set(ratios.map((ratio) => ratio.setting))];
+  const values = ratios.map(({ value }) => value);
   return {
     entries: scores.map((by) =>
       entryOf(
@@ -115,6 +116,7 @@ function findingsOf(
       ),
     ),
     figure: {
+      title: `The best rate of ${method} over ${reference}’s goes from ${Math.min(...values).toPrecision(2)} to ${Math.max(...values).toPrecision(2)}`,
       ...{ yTitle: `best rate of ${method} over ${reference}’s`, yLog: true },
       panels: [
         {

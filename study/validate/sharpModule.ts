@@ -97,9 +97,14 @@ function findingsOf(
     const lambdaRatio = swept.lambdaMax / before.lambdaMax;
     return [{ module: modules[index]!, swept, lambdaRatio, rate: ratioOf(swept.optimum, before.optimum) }];
   });
+  const moved = judged.map(
+    ({ lambdaRatio, rate }) =>
+      `${lambdaRatio.toPrecision(2)} times λmax moves the best rate ${rate.value.toPrecision(2)} times`,
+  );
   return {
     entries: judged.map(entryOf),
     figure: {
+      title: moved.join('; '),
       ...{ yTitle: 'loss', yLog: false },
       panels: judged.map(({ module, swept, lambdaRatio }) => {
         const wanted = before!.optimum!.learningRate / lambdaRatio;
