@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { predictionsVersion } from '../../analysis/recommend/predictionsVersion.ts';
 import { canonicalJson, isPlainObject } from '../../training/data/hash.ts';
 import { Turns } from '../../workers/turns.ts';
 import type { Configuration } from '../configurations/configuration.ts';
@@ -124,5 +125,5 @@ function configurationOf(
 function askedOf(plan: StudyPlan, configuration: Configuration): object {
   const of = { configuration, learningRate: 0, seed: plan.seeds[0]! };
   const { learningRate: _, validationHash: _validation, task: _task, ...run } = runConfiguration(plan, of);
-  return run;
+  return { ...run, predictionsVersion };
 }
