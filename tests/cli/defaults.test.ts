@@ -16,6 +16,7 @@ import { usualStudy } from '../../study/options.ts';
 import { usualPredictors, usualSpectra } from '../../study/plan/measurements.ts';
 import { planStudy } from '../../study/planStudy.ts';
 import { automaticGrid } from '../../study/search/extend.ts';
+import { validateDefaults } from '../../study/validate/validate.ts';
 import { adapterDefaults } from '../../training/adapters/defaults.ts';
 import { adapterMethods } from '../../training/adapters/index.ts';
 import { rowDefaults } from '../../training/data/tokenRow.ts';
@@ -61,6 +62,12 @@ const library: Readonly<Record<string, unknown>> = {
   ...{ by: recommendDefaults.by, budget: recommendDefaults.budget, prior: recommendDefaults.prior },
   ...ofStudies('study'),
   ...ofStudies('sweep'),
+  ...{
+    'validate tests': validateDefaults.tests,
+    'validate steps': validateDefaults.steps,
+    'validate seeds': validateDefaults.seeds.length,
+  },
+  'sharp-modules': validateDefaults.sharpModules,
   'recommend warmup': recommendDefaults.warmup.steps,
   'recommend warmup-lr': recommendDefaults.warmup.learningRate,
 };
