@@ -161,7 +161,8 @@ export function judgeSharp(
 
 function entryOf({ module, lambdaRatio, rate, swept }: Judged): ValidationEntry {
   const expected = 1 / lambdaRatio;
-  const outcome = judgeSharp(expected, rate);
+  // A best rate at the end of its grid may lie beyond it.
+  const outcome = swept.optimum!.atGridEdge ? 'undecided' : judgeSharp(expected, rate);
   const { value, low, high } = rate;
   const interval = `95 % interval ${low.toPrecision(2)} to ${high.toPrecision(2)}`;
   const isOld = value > 1 / asBefore && value < asBefore;
