@@ -338,7 +338,7 @@ refuses('study', [
   ['a rate that is no number', typed('--lr', 'NaN'), 2, /--lr: /],
   ['too many rates', typed('--lr', 'range(1e-5,1,1e-5)'), 2, /--lr: .*at most 200/],
   ['an unknown method', typed('--methods', 'lora,lorax'), 2, /--methods: expected one of .*, got lorax/],
-  ['a single run’s --method', typed('--method', 'lora'), 2, /method/],
+  ['an unknown --method', typed('--method', 'lorax'), 2, /--methods?: expected one of .*, got lorax/],
   ['a rank that no matrix has', typed('--rank', '99'), 1, /--rank for model\.layers\.0\./],
   ['a folder below a file', (folder) => ['--study', join(folder, 'good.jsonl', 'study')], 1, /good\.jsonl\/study: /],
   ['a folder that is a file', (folder) => ['--study', join(folder, 'good.jsonl')], 1, /good\.jsonl: .*got a file/],
