@@ -83,7 +83,7 @@ test('a worker that dies ends the study with its reason; no process is left, and
     const study = join(folder, 'study');
     const command = await tinyStudy(folder, ['--study', study, '--workers', '2']);
     const { child, ended, said, words } = started(command);
-    await said(/curvature of lora/);
+    await said(/rate of lora by curvature/);
     const workers = await twoWorkersOf(child);
     process.kill(workers[0]!, 'SIGKILL');
     assert.equal(await ended, [1, null]);
@@ -131,7 +131,7 @@ test("Ctrl-C ends a study's processes with it", () =>
   inTemporaryFolder(async (folder) => {
     const command = await tinyStudy(folder, [...longer, '--study', join(folder, 'study'), '--workers', '2']);
     const { child, ended, said } = started(command);
-    await said(/curvature of lora/);
+    await said(/rate of lora by curvature/);
     const workers = await twoWorkersOf(child);
     child.kill('SIGINT');
     assert.equal(await ended, [130, null]);

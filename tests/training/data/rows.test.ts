@@ -210,7 +210,7 @@ const refused: readonly { file: string; content: Content; message: RegExp }[] = 
     message: /a\.xlsx: expected a \.jsonl or \.json file.*read_excel/,
   },
   { file: 'a.json', content: latin1('\xd0\xcf\x11\xe0'), message: /an Excel table of the old kind/ },
-  { file: 'a.json', content: 'PAR1', message: /a Parquet table; .*a Parquet table/ },
+  { file: 'a.json', content: 'PAR1', message: /a Parquet table; give it a name that ends in \.parquet/ },
   { file: 'a.parquet', content: 'PAR1', message: /a\.parquet: expected .*a Parquet table/ },
   { file: 'a.arrow', content: '', message: /a\.arrow: expected/ },
   { file: 'a.jsonl', content: 'ARROW1', message: /an Arrow table/ },

@@ -26,7 +26,7 @@ const foreign: readonly Foreign[] = [
   { bytes: ascii(lfsPointer.start), kind: lfsPointer.kind, remedy: () => lfsPointer.remedy },
   { bytes: [0x50, 0x4b, 0x03, 0x04], kind: 'an Excel table or another zip file', remedy: asJsonLines('read_excel') },
   { bytes: [0xd0, 0xcf, 0x11, 0xe0], kind: 'an Excel table of the old kind', remedy: asJsonLines('read_excel') },
-  { bytes: ascii('PAR1'), kind: 'a Parquet table', remedy: asJsonLines('read_parquet') },
+  { bytes: ascii('PAR1'), kind: 'a Parquet table', remedy: () => 'give it a name that ends in .parquet' },
   { bytes: ascii('ARROW1'), kind: 'an Arrow table', remedy: asJsonLines('read_feather') },
   {
     bytes: [0xff, 0xff, 0xff, 0xff],
