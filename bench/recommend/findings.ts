@@ -57,6 +57,7 @@ const shown = [
   'curvature',
   `curvature${then}`,
   'curvature-calibrated',
+  'halving',
   'one-constant',
   'range-test',
   'range-test-calibrated',

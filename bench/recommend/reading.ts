@@ -23,7 +23,8 @@ export function readAgain(
   const rule = ofConfiguration(predictions, record).find(({ by }) => by === 'rule-of-thumb');
   // rsLoRA's scaling is alpha over the root of the rank.
   const own = method === 'rslora' ? alpha * Math.sqrt(rank) : alpha;
-  const prior = priorRate(rule?.learningRate ?? null, [{ rank, alpha: own }]);
+  // The rule is for plain LoRA, and `recommend` does without it for PEFT's other kinds.
+  const prior = method === 'gralora' ? null : priorRate(rule?.learningRate ?? null, [{ rank, alpha: own }]);
   const rate = rateFrom({ steps, probes, lineSearch, prior });
   if (rate === null) return { learningRate: null };
   const reach = Math.exp(1.96 * rate.logError);
