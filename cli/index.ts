@@ -24,6 +24,7 @@ const commandFiles: Readonly<Record<string, () => Promise<{ readonly command: Co
   pretrain: () => import('./commands/pretrain.ts'),
   recommend: () => import('./commands/recommend.ts'),
   report: () => import('./commands/report.ts'),
+  serve: () => import('./commands/serve.ts'),
   setup: () => import('./commands/setup.ts'),
   spectrum: () => import('./commands/spectrum.ts'),
   study: () => import('./commands/study.ts'),

@@ -100,7 +100,7 @@ export async function reportInput(
     plan: { ...planWords(plans), ...(differences.length > 0 && { differences: differences.join(' ') }) },
     sweep,
     prediction,
-    spectra: spectra.flatMap(reportSpectrum),
+    spectra: reportSpectra(spectra),
     curves: await readCurves(),
     versions,
   };
@@ -136,6 +136,11 @@ function planWords(plans: readonly StudyPlan[]): Record<string, string> {
     backend: each(plans, ({ backend = '' }) => backend),
   };
   return Object.fromEntries(Object.entries(all).filter(([, words]) => words !== ''));
+}
+
+/** Spectra as a report shows them; one without a finite top is left out. */
+export function reportSpectra(spectra: readonly FoundSpectrum[]): ReportSpectrum[] {
+  return spectra.flatMap(reportSpectrum);
 }
 
 function reportSpectrum({ configuration, method, spectrum }: FoundSpectrum): ReportSpectrum[] {

@@ -32,3 +32,10 @@ export function capital(words: string): string {
 export function listed(names: readonly string[]): string {
   return names.join(names.some((name) => name.includes(',')) ? '; ' : ', ');
 }
+
+/** A time in words: `35 s`, `12 min`, `3 h 5 min`. */
+export function clock(seconds: number): string {
+  if (seconds < 100) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 100 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

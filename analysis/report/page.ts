@@ -27,7 +27,8 @@ export interface PageOptions {
   readonly bundle?: 'plotly.js-cartesian-dist-min' | 'plotly.js-dist';
 }
 
-const eta = new Eta({ views: fileURLToPath(new URL('.', import.meta.url)), cache: true });
+/** The templates of pages, each by its path from here; one in a folder refers to those outside by a slash. */
+export const eta = new Eta({ views: fileURLToPath(new URL('.', import.meta.url)), cache: true });
 
 /**
  * One HTML document that needs nothing else. Its sections are the template's; they show each figure, by its name, as a picture that is
@@ -47,11 +48,21 @@ export function renderPage<Data extends PageHead>(
   return eta.render(template, {
     ...data,
     drawn: drawnFigures(figures),
-    style: `${textOf('report.css')}\n${exchangedColors()}`,
-    script: textOf('interactive.js'),
+    style: pageStyle(),
+    script: pageScript(),
     specifications: scriptSafe(JSON.stringify(specifications)),
     plotly: packed(bundle),
   });
+}
+
+/** The style of every page, in which pictures take the page's own colours. */
+export function pageStyle(): string {
+  return `${textOf('report.css')}\n${exchangedColors()}`;
+}
+
+/** What makes the figures of a page interactive. */
+export function pageScript(): string {
+  return textOf('interactive.js');
 }
 
 /** JSON that no HTML parser can take for the end of its script element, and no old JavaScript for a line end. */

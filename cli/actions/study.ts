@@ -1,3 +1,4 @@
+import { clock } from '../../analysis/rates/format.ts';
 import type { StudyCost } from '../../study/cost.ts';
 import type { OpenStudy } from '../../study/folder/record.ts';
 import type { PlannedStudy } from '../../study/planStudy.ts';
@@ -8,7 +9,6 @@ import type { WorkOptions } from '../../study/workers.ts';
 import type { StudyInputs } from '../options/studyInputs.ts';
 import { megabytes } from '../words/cost.ts';
 import { type Output, shortNumber } from '../words/output.ts';
-import { clock } from '../words/progress.ts';
 
 /** What came of several studies, by their tasks. */
 export function byTask<Result>(studies: readonly PlannedStudy[], results: readonly Result[]): Record<string, Result> {

@@ -1,3 +1,4 @@
+import { clock } from '../../analysis/rates/format.ts';
 import type { ValidationPlan, ValidationResult } from '../../study/validate/validate.ts';
 import { testNames, type ValidationTestName } from '../../study/validate/validationTest.ts';
 import type { Command } from '../command.ts';
@@ -17,7 +18,7 @@ import { parseWorkerTimeout, workerTimeoutOption } from '../options/runOptions.t
 import { examinationOptions, parseExamination } from '../options/taskInputs.ts';
 import { choice, given, list, number, optional, type Parser, required, text, wholeNumber } from '../options/values.ts';
 import { type Output, shortNumber } from '../words/output.ts';
-import { clock, type Progress } from '../words/progress.ts';
+import type { Progress } from '../words/progress.ts';
 
 // A test makes adapters of its own.
 const { adapter: _adapter, ...methodOptions } = adapterOptions;

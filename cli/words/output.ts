@@ -1,6 +1,7 @@
 import colors from 'picocolors';
+import { clock } from '../../analysis/rates/format.ts';
 import { printable } from './printable.ts';
-import { clock, type Progress, showProgress } from './progress.ts';
+import { type Progress, showProgress } from './progress.ts';
 import type { OutputStream } from './stream.ts';
 
 /** How much is said, and in which form. */

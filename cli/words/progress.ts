@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { clock } from '../../analysis/rates/format.ts';
 import { printable } from './printable.ts';
 import type { OutputStream } from './stream.ts';
 
@@ -97,11 +98,4 @@ function timeLeftOf(): (done: number, steps: number) => string {
     const seconds = (perStep * (steps - done)) / 1000;
     return Number.isFinite(seconds) && Math.round(seconds) > 0 ? `${clock(seconds)} left` : '';
   };
-}
-
-/** `35 s`, `12 min`, `3 h 5 min`. */
-export function clock(seconds: number): string {
-  if (seconds < 100) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 100 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

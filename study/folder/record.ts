@@ -31,6 +31,12 @@ export interface FinishedRun {
   readonly result: RunResult;
 }
 
+/** A run that is under way, was interrupted, or is done. */
+export interface BegunRun extends Omit<FinishedRun, 'result'> {
+  /** Null as long as it is not done. */
+  readonly result: RunResult | null;
+}
+
 /** What a study folder holds. */
 export interface StudyRecord {
   readonly folder: string;
@@ -117,7 +123,12 @@ export async function readStudy(folder: string): Promise<StudyRecord> {
 
 /** All finished runs of a plan's configurations in a study's folder, whatever their rates and seeds. */
 export async function finishedRuns(folder: string, plan: StudyPlan): Promise<FinishedRun[]> {
-  const runs: FinishedRun[] = [];
+  return (await begunRuns(folder, plan)).flatMap(({ result, ...run }) => (result === null ? [] : [{ ...run, result }]));
+}
+
+/** All runs of a plan's configurations that a study's folder has anything of, whatever their rates and seeds. */
+export async function begunRuns(folder: string, plan: StudyPlan): Promise<BegunRun[]> {
+  const runs: BegunRun[] = [];
   for (const key of await entries(join(folder, 'runs'))) {
     const run = await readConfiguration(folder, key);
     if (run === null) continue;
@@ -126,8 +137,7 @@ export async function finishedRuns(folder: string, plan: StudyPlan): Promise<Fin
       (one) => runKey(runConfiguration(plan, { configuration: one, learningRate, seed })) === key,
     );
     if (configuration === undefined) continue;
-    const result = await readRun(folder, run, plan.score);
-    if (result !== null) runs.push({ key, configuration, learningRate, seed, result });
+    runs.push({ key, configuration, learningRate, seed, result: await readRun(folder, run, plan.score) });
   }
   return runs;
 }
@@ -278,7 +288,7 @@ async function removeLeftovers(folder: string): Promise<void> {
 }
 
 /** Runs by configuration in the plan's order, learning rate and seed: the order of `results.csv`. */
-export function inOrder(plan: StudyPlan, runs: readonly FinishedRun[]): FinishedRun[] {
+export function inOrder<Run extends Omit<FinishedRun, 'key' | 'result'>>(plan: StudyPlan, runs: readonly Run[]): Run[] {
   const places = new Map(plan.configurations.map((configuration, index) => [configuration, index]));
   return runs.toSorted(
     (a, b) =>

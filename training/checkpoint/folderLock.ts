@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -52,6 +52,20 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
       if ((await holderOf(path))?.token === token) await rm(path, { force: true });
     },
   };
+}
+
+/**
+ * Since when a process has held a folder, in milliseconds since 1970; null where none does, as far as can be told from here. It only
+ * looks, and neither takes nor removes a lock.
+ */
+export async function heldSince(folder: string): Promise<number | null> {
+  const path = join(folder, lockName);
+  const holder = await holderOf(path);
+  if (holder === null || !(await isAlive(holder))) return null;
+  return stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => null,
+  );
 }
 
 /** Codes of file systems that have no hard links. */
