@@ -74,7 +74,7 @@ const library: Readonly<Record<string, unknown>> = {
 
 /** Options whose settings the library leaves to its caller: whole commands, options, and options of a command. */
 const ofTheCommandLine = new Set([
-  ...['pretrain', 'data', 'setup', 'doctor', 'convert', 'merge as', 'figure', 'predict format'],
+  ...['pretrain', 'data', 'setup', 'doctor', 'convert', 'merge as', 'figure', 'serve', 'predict format'],
   ...['seed', 'shuffle', 'optimizer', 'operator', 'warmup', 'warmup-lr', 'workers'],
 ]);
 
