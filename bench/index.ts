@@ -8,6 +8,7 @@ import { list, number, parse } from './commandLine.ts';
 import { generation, generationLines } from './generate.ts';
 import { type HvpOptions, hvp } from './hvp.ts';
 import { large, largeLines, largeModel } from './large.ts';
+import { lawLines, laws } from './laws.ts';
 import { type ModelName, models } from './models.ts';
 import { perModule } from './perModule.ts';
 import { profile, profiled, profileLines } from './profile.ts';
@@ -148,6 +149,12 @@ const benches: Readonly<Record<string, Bench>> = {
       };
       const found = await recommended({ ...options, folder: folder ?? own('fixtures/results') }, say);
       return { json: found, lines: recommendLines(found) };
+    },
+  },
+  laws: {
+    async run() {
+      const rows = laws();
+      return { json: rows, lines: lawLines(rows) };
     },
   },
   soak: {

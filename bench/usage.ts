@@ -2,7 +2,7 @@ import { models } from './models.ts';
 import { parts } from './real/subjects.ts';
 
 /** What `npm run bench -- --help` says. */
-export const usage = `npm run bench -- hvp|train|spectrum|stopping|bounds|per-module|profile|generate|tasks|recommend|soak|large|real [options]
+export const usage = `npm run bench -- hvp|train|spectrum|stopping|bounds|per-module|profile|generate|tasks|recommend|laws|soak|large|real [options]
 
 hvp: time, memory and part of the machine's GEMM peak of a Llama's loss, gradient and Hessian-vector products, against
 PyTorch and JAX where a Python with them is found. Every measurement is a process of its own; subjects take turns.
@@ -15,6 +15,7 @@ profile: the time of each kind of node in our gradient and linearised product, a
 generate: 64 x 64 tokens generated and 500 problems teacher-forced, with the bundled model.
 tasks: accuracy of the bundled model on its four families of tasks, before and after fine-tuning.
 recommend: the rates of recommend, and others, against full sweeps; runs what --dir does not have yet (hours, resumed at will).
+laws: c / lambda_max, c / sqrt(lambda_max) and one constant over every study in fixtures/ of which lambda_max is known.
 soak: resident memory after so many linearised products in one process, of one batch and of changing ones.
 large: set-up, memory and a product of 535 million random weights in BF16, written into a folder first (1.1 GB).
 real: --model DIR --data FILE: step, product, lambda_max, starts of methods, generation, set-up and memory with a checkpoint

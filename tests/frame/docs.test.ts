@@ -70,7 +70,7 @@ test('every link between the pages leads to a file and a heading', () => {
 test('a link to a file or heading that is not there is found', () => {
   assert.match(faultOf('README.md', 'docs/nowhere.md')!, 'no file');
   assert.match(faultOf('README.md', 'docs/theory.md#nowhere')!, 'no heading');
-  assert.is(faultOf('docs/README.md', 'theory.md#three-claims'), null);
+  assert.is(faultOf('docs/README.md', 'theory.md#four-claims'), null);
 });
 
 test('README has at most 150 lines, one example, and a way to every page', () => {
