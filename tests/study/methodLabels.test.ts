@@ -5,7 +5,7 @@ import { methodLabels } from '../../study/configurations/names.ts';
 const labelsOf = (...methods: readonly string[]): string[] => [...methodLabels(methods).values()];
 
 test('a variant of your own is called by the name of its file, without folder and ending', () => {
-  assert.equal(labelsOf('lora', './pages/my-variant.ts', '/home/me/other.mjs'), ['lora', 'my-variant', 'other']);
+  assert.equal(labelsOf('lora', './pages/my-variant.ts', '/elsewhere/other.mjs'), ['lora', 'my-variant', 'other']);
   assert.equal(labelsOf('init-ab', 'lora+'), ['init-ab', 'lora+']);
 });
 
