@@ -40,6 +40,17 @@ audit 1400
 audit 500
 audit 1400 "$dark"
 
+# The same of the page that shows it as it runs.
+node cli/lambdamax.mjs serve "$study" --port 0 --quiet > "$study/url" &
+server=$!
+trap 'kill "$server"' EXIT
+for ((tries = 0; tries < 300; tries++)); do [[ -s $study/url ]] && break || sleep 0.1; done
+node -e 'fetch(process.argv[1]).then((said) => said.text()).then(console.log)' \
+  "$(< "$study/url")study?study=$(basename "$study")" > "$study/live.html"
+node .ci/audited.mjs "$study/live.html" "$study/audited.html"
+audit 1400
+audit 500 "$dark"
+
 browse "$page" 1400 --screenshot="$PWD/$pictures/report.png" 2> /dev/null
 browse "$page" 1400 "$dark" --screenshot="$PWD/$pictures/dark.png" 2> /dev/null
 browse "$page" 1400 --print-to-pdf="$PWD/$pictures/report.pdf" --no-pdf-header-footer 2> /dev/null
