@@ -65,10 +65,36 @@ export async function downloadDataset(name: string, split: string, options: Down
 async function listed(hub: Hub, commit: string): Promise<Map<string, ListFileEntry>> {
   const { listFiles } = await import('@huggingface/hub');
   const files = new Map<string, ListFileEntry>();
-  // Names come from strangers, and become paths.
   for await (const entry of listFiles({ ...hub, revision: commit, recursive: true }))
-    if (entry.type === 'file' && /^[\w][\w. =-]*(\/[\w][\w. =-]*)*$/.test(entry.path)) files.set(entry.path, entry);
+    if (entry.type === 'file') files.set(entry.path, entry);
   return files;
+}
+
+/** Names come from strangers, and become paths. A file that was left out for its name would be rows that nobody misses. */
+function refuseStrangeNames(subject: string, paths: readonly string[]): void {
+  const strange = paths.find((path) => !/^[\w][\w. =-]*(\/[\w][\w. =-]*)*$/.test(path));
+  if (strange !== undefined)
+    throw new LambdamaxError({ subject, expected: 'files with names of letters, digits, ., _, = and -', got: strange });
+}
+
+/** A split in parts says in its names how many there are: `train-00000-of-00002.parquet`. */
+function refuseMissingParts(subject: string, paths: readonly string[]): void {
+  const counts = new Map<string, { readonly parts: number; readonly found: number }>();
+  for (const path of paths) {
+    const [, before, parts, after] = /^(.*-)\d+-of-(\d+)(.*)$/.exec(path) ?? [];
+    if (parts === undefined) continue;
+    const key = `${before}*-of-${parts}${after}`;
+    const count = counts.get(key) ?? { parts: Number(parts), found: 0 };
+    counts.set(key, { ...count, found: count.found + 1 });
+  }
+  for (const [name, { parts, found }] of counts)
+    if (found !== parts)
+      throw new LambdamaxError({
+        subject,
+        expected: `${parts} files ${name}`,
+        got: found,
+        remedy: 'what an interrupted download left in the cache is completed when the hub can be reached',
+      });
 }
 
 /** The words by which files name a split: that of `datasets`, and the split itself. */
@@ -119,6 +145,8 @@ export function filesOfSplit(
       got: folders.join(', '),
       remedy: `name one, ${name}:${folders[0]}`,
     });
+  refuseStrangeNames(subject, own);
+  refuseMissingParts(subject, own);
   return own;
 }
 

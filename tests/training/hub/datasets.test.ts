@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readRows } from '../../../training/data/files/rows.ts';
@@ -45,7 +46,19 @@ test('a split of a dataset is downloaded once, into the cache that is shared', (
     const offline = { ...environment, HF_HUB_OFFLINE: '1' };
     assert.is((await downloadDataset('org/sums', 'train', { environment: offline })).length, 2);
     await throwsClearly(() => downloadDataset('org/sums', 'test', { environment: offline }), /split test of org\/sums/);
+    // A download that was interrupted leaves a part of a split, which is not the split.
+    await rm(join(cache, 'datasets--org--sums', 'snapshots', hub.commit, 'main', 'train-00001-of-00002.parquet'));
+    await throwsClearly(
+      () => downloadDataset('org/sums', 'train', { environment: offline }),
+      /split train of org\/sums: expected 2 files main\/train-\*-of-00002\.parquet, got 1/,
+    );
   }));
+
+test('a file of a split whose name cannot be a path here is refused by name, and not left out', () =>
+  throwsClearly(
+    async () => filesOfSplit('org/data', ['train-a.parquet', 'train-b?.parquet'], 'train'),
+    /split train of org\/data: expected files with names .*, got train-b\?\.parquet/,
+  ));
 
 test('a token goes to the hub alone, and a private dataset without one is refused', () =>
   inTemporaryFolder(async (cache) => {
