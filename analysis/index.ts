@@ -1,14 +1,20 @@
 /** Curvature of a loss, the learning rates that it allows, and how well those agree with real sweeps. */
 
 export { ArgumentError, type ErrorParts, LambdamaxError } from '../errors.ts';
-export { type SpectralDensity, spectralDensity } from '../numerics/krylov/density.ts';
-export { type LanczosOptions, type LanczosResult, lanczos, type RitzPair } from '../numerics/krylov/lanczos.ts';
+export { type SpectralDensity, spectralDensity } from '../numerics/krylov/distribution/density.ts';
 export {
   type LanczosQuadratureOptions,
   lanczosQuadrature,
   type SpectralMeasure,
   traceOf,
-} from '../numerics/krylov/lanczosQuadrature.ts';
+} from '../numerics/krylov/distribution/lanczosQuadrature.ts';
+export {
+  hutchinson,
+  hutchPlusPlus,
+  type TraceEstimate,
+  type TraceOptions,
+} from '../numerics/krylov/distribution/trace.ts';
+export { type LanczosOptions, type LanczosResult, lanczos, type RitzPair } from '../numerics/krylov/lanczos.ts';
 export type { SymmetricOperator } from '../numerics/krylov/operator.ts';
 export { explain, type Outcome } from '../numerics/krylov/outcome.ts';
 export {
@@ -17,7 +23,6 @@ export {
   powerIteration,
 } from '../numerics/krylov/powerIteration.ts';
 export { type TopEigenpairs, type TopEigenpairsOptions, topEigenpairs } from '../numerics/krylov/topEigenpairs.ts';
-export { hutchinson, hutchPlusPlus, type TraceEstimate, type TraceOptions } from '../numerics/krylov/trace.ts';
 export { type AdapterCurvature, type AdapterCurvatureOptions, adapterCurvature } from './curvature/adapterCurvature.ts';
 export type { CurvatureMemory } from './curvature/curvatureMemory.ts';
 export { type LineSearchResult, lineSearch } from './curvature/lineSearch.ts';

@@ -1,10 +1,10 @@
-import { type SpectralDensity, spectralDensity } from '../../numerics/krylov/density.ts';
-import { lanczosQuadrature } from '../../numerics/krylov/lanczosQuadrature.ts';
+import { type SpectralDensity, spectralDensity } from '../../numerics/krylov/distribution/density.ts';
+import { lanczosQuadrature } from '../../numerics/krylov/distribution/lanczosQuadrature.ts';
+import { hutchPlusPlus, type TraceEstimate } from '../../numerics/krylov/distribution/trace.ts';
 import type { SymmetricOperator } from '../../numerics/krylov/operator.ts';
 import type { Outcome } from '../../numerics/krylov/outcome.ts';
-import type { RitzPair } from '../../numerics/krylov/ritzValue.ts';
+import type { RitzPair } from '../../numerics/krylov/projected/ritzValue.ts';
 import { topEigenpairs } from '../../numerics/krylov/topEigenpairs.ts';
-import { hutchPlusPlus, type TraceEstimate } from '../../numerics/krylov/trace.ts';
 
 /** What else is asked of a spectrum than its ends; nothing by default. */
 export interface DistributionOptions {

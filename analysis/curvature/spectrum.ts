@@ -1,10 +1,10 @@
 import { LambdamaxError } from '../../errors.ts';
-import { usualProducts } from '../../numerics/krylov/expectedProducts.ts';
+import type { TraceEstimate } from '../../numerics/krylov/distribution/trace.ts';
 import { type LanczosOptions, lanczos } from '../../numerics/krylov/lanczos.ts';
 import type { BatchedOperator, BatchValue } from '../../numerics/krylov/operator.ts';
 import type { Outcome } from '../../numerics/krylov/outcome.ts';
-import type { EndPair, RitzPair } from '../../numerics/krylov/ritzValue.ts';
-import type { TraceEstimate } from '../../numerics/krylov/trace.ts';
+import { usualProducts } from '../../numerics/krylov/projected/expectedProducts.ts';
+import type { EndPair, RitzPair } from '../../numerics/krylov/projected/ritzValue.ts';
 import { norm } from '../../numerics/vectors.ts';
 import type { Adapter } from '../../training/adapters/create.ts';
 import type { TokenRow } from '../../training/data/examples.ts';

@@ -3,10 +3,10 @@ import { explore } from './explore.ts';
 import { type LanczosOptions, lanczos } from './lanczos.ts';
 import type { SymmetricOperator } from './operator.ts';
 import type { Outcome } from './outcome.ts';
-import { largestRitz, ritzPair } from './ritz.ts';
-import type { RitzCoordinates } from './ritzValue.ts';
+import { largestRitz, ritzPair } from './projected/ritz.ts';
+import type { RitzCoordinates } from './projected/ritzValue.ts';
+import { allowedError, checkSearch } from './projected/stoppingRule.ts';
 import { startVector } from './startVector.ts';
-import { allowedError, checkSearch } from './stoppingRule.ts';
 import { Tridiagonalisation } from './tridiagonalise.ts';
 
 /** The top of a spectrum that is looked at again and again while the operator changes a little. */

@@ -1,16 +1,16 @@
 import { lanczosDefaults } from './defaults.ts';
-import { forecast } from './expectedProducts.ts';
 import { explore } from './explore.ts';
 import type { SymmetricOperator } from './operator.ts';
 import type { Outcome } from './outcome.ts';
-import { ritzEnds, ritzPair } from './ritz.ts';
-import type { End, EndCoordinates, EndPair, EndValue, RitzValue } from './ritzValue.ts';
-import { roundingBounds } from './roundingBound.ts';
+import { forecast } from './projected/expectedProducts.ts';
+import { ritzEnds, ritzPair } from './projected/ritz.ts';
+import type { End, EndCoordinates, EndPair, EndValue, RitzValue } from './projected/ritzValue.ts';
+import { roundingBounds } from './projected/roundingBound.ts';
+import { allowedError, checkSearch, isEndKnownTo, leastSteps } from './projected/stoppingRule.ts';
 import { startVector } from './startVector.ts';
-import { allowedError, checkSearch, isEndKnownTo, leastSteps } from './stoppingRule.ts';
 import { Tridiagonalisation } from './tridiagonalise.ts';
 
-export type { EndPair, EndValue, RitzPair, RitzValue } from './ritzValue.ts';
+export type { EndPair, EndValue, RitzPair, RitzValue } from './projected/ritzValue.ts';
 
 /** What is known whenever the Ritz values of the Krylov space at hand are looked at. */
 export interface LanczosProgress {

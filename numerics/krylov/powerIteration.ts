@@ -2,10 +2,10 @@ import { axpy, dot, norm, roundoff, scale } from '../vectors.ts';
 import { faultOf } from './fault.ts';
 import type { SymmetricOperator } from './operator.ts';
 import type { Outcome } from './outcome.ts';
-import type { RitzPair, RitzValue } from './ritzValue.ts';
-import { roundingBounds } from './roundingBound.ts';
+import type { RitzPair, RitzValue } from './projected/ritzValue.ts';
+import { roundingBounds } from './projected/roundingBound.ts';
+import { checkSearch } from './projected/stoppingRule.ts';
 import { startVector } from './startVector.ts';
-import { checkSearch } from './stoppingRule.ts';
 
 export interface PowerIterationOptions {
   /** Largest residual |H x - value x| of the unit vector x, relative to |value - shift|. Default 1e-3. */

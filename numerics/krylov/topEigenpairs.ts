@@ -4,11 +4,11 @@ import { explore } from './explore.ts';
 import type { LanczosOptions } from './lanczos.ts';
 import type { SymmetricOperator } from './operator.ts';
 import type { Outcome } from './outcome.ts';
-import { largestRitz, ritzPair } from './ritz.ts';
-import type { RitzCoordinates, RitzPair, RitzValue } from './ritzValue.ts';
-import { roundingBounds } from './roundingBound.ts';
+import { largestRitz, ritzPair } from './projected/ritz.ts';
+import type { RitzCoordinates, RitzPair, RitzValue } from './projected/ritzValue.ts';
+import { roundingBounds } from './projected/roundingBound.ts';
+import { allowedError, checkSearch, isKnownTo, leastSteps } from './projected/stoppingRule.ts';
 import { startVector } from './startVector.ts';
-import { allowedError, checkSearch, isKnownTo, leastSteps } from './stoppingRule.ts';
 import { Tridiagonalisation } from './tridiagonalise.ts';
 
 export interface TopEigenpairsOptions extends Pick<LanczosOptions, 'tolerance' | 'seed'> {

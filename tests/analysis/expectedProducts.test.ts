@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../compute/random.ts';
-import { usualProducts } from '../../numerics/krylov/expectedProducts.ts';
 import { lanczos } from '../../numerics/krylov/lanczos.ts';
+import { usualProducts } from '../../numerics/krylov/projected/expectedProducts.ts';
 import { rotated, spectra } from '../cases/spectra.ts';
 
 const size = 2000;

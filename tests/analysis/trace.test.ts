@@ -3,8 +3,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../compute/random.ts';
 import { LambdamaxError } from '../../errors.ts';
+import { hutchinson, hutchPlusPlus, type TraceEstimate } from '../../numerics/krylov/distribution/trace.ts';
 import type { SymmetricOperator } from '../../numerics/krylov/operator.ts';
-import { hutchinson, hutchPlusPlus, type TraceEstimate } from '../../numerics/krylov/trace.ts';
 import { matrixOperator, randomSymmetric } from '../cases/matrixOperator.ts';
 import { rotated } from '../cases/spectra.ts';
 

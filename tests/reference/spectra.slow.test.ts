@@ -3,10 +3,10 @@ import * as assert from 'uvu/assert';
 import { groupOf } from '../../analysis/curvature/operators/groups.ts';
 import { hessian } from '../../analysis/curvature/operators/hessian.ts';
 import { preconditioned } from '../../analysis/curvature/operators/preconditioned.ts';
-import { spectralDensity } from '../../numerics/krylov/density.ts';
+import { spectralDensity } from '../../numerics/krylov/distribution/density.ts';
+import { lanczosQuadrature } from '../../numerics/krylov/distribution/lanczosQuadrature.ts';
+import { hutchinson, hutchPlusPlus } from '../../numerics/krylov/distribution/trace.ts';
 import { lanczos } from '../../numerics/krylov/lanczos.ts';
-import { lanczosQuadrature } from '../../numerics/krylov/lanczosQuadrature.ts';
-import { hutchinson, hutchPlusPlus } from '../../numerics/krylov/trace.ts';
 import {
   adapterCases,
   points,

@@ -1,7 +1,7 @@
+import type { ProjectedMatrix } from '../tridiagonalise.ts';
 import { ritzEnds } from './ritz.ts';
 import type { End } from './ritzValue.ts';
 import { allowedError, isEndKnownTo, leastSteps } from './stoppingRule.ts';
-import type { ProjectedMatrix } from './tridiagonalise.ts';
 
 /** What a search by Lanczos usually takes, of the Hessian of a language model's loss in an adapter. */
 export const usualProducts = 14;

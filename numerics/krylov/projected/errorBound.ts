@@ -1,5 +1,5 @@
+import type { ProjectedMatrix } from '../tridiagonalise.ts';
 import type { End, RitzValue } from './ritzValue.ts';
-import type { ProjectedMatrix } from './tridiagonalise.ts';
 
 /** The chance that an eigenvalue lies farther out than an error bound says: over random start vectors, whatever the operator. */
 export const missChance = 0.003;

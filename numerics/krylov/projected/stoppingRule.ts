@@ -1,7 +1,7 @@
-import { LambdamaxError } from '../../errors.ts';
-import type { Precision, SymmetricOperator } from './operator.ts';
+import { LambdamaxError } from '../../../errors.ts';
+import type { Precision, SymmetricOperator } from '../operator.ts';
+import type { ProjectedMatrix } from '../tridiagonalise.ts';
 import type { EndValue, RitzValue } from './ritzValue.ts';
-import type { ProjectedMatrix } from './tridiagonalise.ts';
 
 /** Rounding in the products hides anything smaller. */
 const smallestTolerance: Readonly<Record<Precision, number>> = { float32: 1e-5, float64: 1e-13 };

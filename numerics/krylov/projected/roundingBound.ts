@@ -1,5 +1,5 @@
-import { axpy, norm, roundoff, scale } from '../vectors.ts';
-import type { SymmetricOperator, Vector } from './operator.ts';
+import { axpy, norm, roundoff, scale } from '../../vectors.ts';
+import type { SymmetricOperator, Vector } from '../operator.ts';
 
 /** A unit vector with its product, as the search for an eigenvalue has it. */
 export interface KnownProduct {

@@ -1,5 +1,5 @@
-import { LambdamaxError } from '../../errors.ts';
-import { mean, standardError } from '../statistics.ts';
+import { LambdamaxError } from '../../../errors.ts';
+import { mean, standardError } from '../../statistics.ts';
 import type { SpectralMeasure } from './lanczosQuadrature.ts';
 
 /** The eigenvalues' density (1/size) sum_i g(lambda - lambda_i) on a grid, g a normal density: its integral is 1. */

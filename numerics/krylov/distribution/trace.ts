@@ -1,9 +1,9 @@
-import { LambdamaxError } from '../../errors.ts';
-import { mean, standardError } from '../statistics.ts';
-import { axpy, dot, norm, roundoff, scale } from '../vectors.ts';
-import { faultOf, notFiniteProduct } from './fault.ts';
-import type { SymmetricOperator } from './operator.ts';
-import { randomSigns } from './startVector.ts';
+import { LambdamaxError } from '../../../errors.ts';
+import { mean, standardError } from '../../statistics.ts';
+import { axpy, dot, norm, roundoff, scale } from '../../vectors.ts';
+import { faultOf, notFiniteProduct } from '../fault.ts';
+import type { SymmetricOperator } from '../operator.ts';
+import { randomSigns } from '../startVector.ts';
 
 /** An estimate of a trace. */
 export interface TraceEstimate {

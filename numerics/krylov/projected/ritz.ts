@@ -1,8 +1,8 @@
-import { norm, scale } from '../vectors.ts';
+import { norm, scale } from '../../vectors.ts';
+import type { ProjectedMatrix, Tridiagonalisation } from '../tridiagonalise.ts';
 import { errorBound } from './errorBound.ts';
 import type { End, EndCoordinates, RitzCoordinates, RitzPair } from './ritzValue.ts';
 import { type TridiagonalEigen, tridiagonalEigen } from './tridiagonalEigen.ts';
-import type { ProjectedMatrix, Tridiagonalisation } from './tridiagonalise.ts';
 
 /** Both ends of T's spectrum; there must be at least one step. Parlett, The Symmetric Eigenvalue Problem, section 13.2. */
 export function ritzEnds(krylov: ProjectedMatrix): Record<End, EndCoordinates> {

@@ -1,11 +1,11 @@
-import { LambdamaxError } from '../../errors.ts';
-import { mean, standardError } from '../statistics.ts';
-import { densityDefaults } from './defaults.ts';
-import { notFiniteProduct } from './fault.ts';
-import type { SymmetricOperator } from './operator.ts';
-import { randomSigns } from './startVector.ts';
-import { tridiagonalEigen } from './tridiagonalEigen.ts';
-import { Tridiagonalisation } from './tridiagonalise.ts';
+import { LambdamaxError } from '../../../errors.ts';
+import { mean, standardError } from '../../statistics.ts';
+import { densityDefaults } from '../defaults.ts';
+import { notFiniteProduct } from '../fault.ts';
+import type { SymmetricOperator } from '../operator.ts';
+import { tridiagonalEigen } from '../projected/tridiagonalEigen.ts';
+import { randomSigns } from '../startVector.ts';
+import { Tridiagonalisation } from '../tridiagonalise.ts';
 
 /** A Gauss quadrature rule: v' f(H) v = sum_j weights_j f(nodes_j) for a unit vector v, exact for f of degree below 2 steps. */
 export interface QuadratureRule {
