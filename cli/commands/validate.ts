@@ -158,7 +158,11 @@ function lines({ tests, leftOut, folder, report }: ValidationResult, output: Out
         name,
         [optimizer, more.module, more.quantity, more.score].filter((word) => word !== undefined).join(', '),
         ...[expected, measured],
-        low === null || high === null ? 'exact' : `${shortNumber(low, 2)} to ${shortNumber(high, 2)}`,
+        low === null || high === null
+          ? outcome === 'undecided'
+            ? '–'
+            : 'exact'
+          : `${shortNumber(low, 2)} to ${shortNumber(high, 2)}`,
         outcome,
       ]),
     ),

@@ -10,11 +10,19 @@ import {
   measuredTokens,
   priceOfProducts,
   priceOfRun,
+  runsOfSweep,
   startOf,
   type ValidationSetting,
 } from './setting.ts';
 import { ratesAbout, startingRate, sweepOf } from './sweeps.ts';
-import type { ValidationEntry, ValidationFindings, ValidationTest } from './validationTest.ts';
+import {
+  type Bounded,
+  intervalWords,
+  unmeasured,
+  type ValidationEntry,
+  type ValidationFindings,
+  type ValidationTest,
+} from './validationTest.ts';
 
 /** The rates, over the best one. */
 const multiples = [0.25, 0.5, 1, 2, 4];
@@ -29,7 +37,7 @@ export const edge: ValidationTest = {
   title: 'Edge of stability',
   claim: `Rate x lambda_pre / 38 along training is near 1 at the best rate, and below ${below} at half of it. Where it is the same at all rates, curvature follows the rate and explains the cliff alone.`,
   price(setting) {
-    const swept = 6 + 3 * (setting.seeds.length - 1);
+    const swept = runsOfSweep(setting);
     const runs = multiples.length * setting.seeds.length;
     // The first search of a run is whole, those after it begin where the last ended; the Hessian, and what Adam sees of it.
     const products = 80 + runs * 2 * (30 + 6 * (measurements - 1));
@@ -110,7 +118,7 @@ function sharesOf(all: readonly Measured[], multiple: number): number[] {
 }
 
 /** Geometric mean with its 95 % bootstrap interval. */
-function meanOf(shares: readonly number[], name: string) {
+function meanOf(shares: readonly number[], name: string): Bounded | null {
   if (shares.length < 2) return null;
   const random = randomStream(0, `edge of stability, ${name}`);
   const logs = shares.map(Math.log);
@@ -122,13 +130,11 @@ function meanOf(shares: readonly number[], name: string) {
   };
 }
 
-type Share = NonNullable<ReturnType<typeof meanOf>>;
-
 function findingsOf(setting: ValidationSetting, best: number, all: readonly Measured[]): ValidationFindings {
   const found = multiples.map((multiple) => ({ multiple, share: meanOf(sharesOf(all, multiple), String(multiple)) }));
   const shareAt = (multiple: number) => found.find((one) => one.multiple === multiple)!.share;
   const seed = setting.seeds[0]!;
-  const told = (share: Share | null): string => share?.value.toPrecision(2) ?? 'unknown';
+  const told = (share: Bounded | null): string => share?.value.toPrecision(2) ?? 'unknown';
   return {
     entries: [entryOf(shareAt(1), shareAt(0.5), best)],
     figure: {
@@ -174,27 +180,19 @@ function findingsOf(setting: ValidationSetting, best: number, all: readonly Meas
 }
 
 /** Judges the edge: near 1 at the best rate, and clearly below at half of it. */
-export function judgeEdge(atBest: Share, atHalf: Share): ValidationEntry['outcome'] {
+export function judgeEdge(atBest: Bounded, atHalf: Bounded): ValidationEntry['outcome'] {
   const isNear = atBest.high >= below && atBest.low <= 1 / below;
   if (!isNear || atHalf.low >= below) return 'refuted';
   return atHalf.high < below && atBest.low >= below && atBest.high <= 1 / below ? 'held' : 'undecided';
 }
 
-function entryOf(atBest: Share | null, atHalf: Share | null, best: number): ValidationEntry {
+function entryOf(atBest: Bounded | null, atHalf: Bounded | null, best: number): ValidationEntry {
   const common = { name: 'edge', claim: edge.claim, expected: 1, learningRate: best, atHalf } as const;
   const predicted = `Rate x lambda_pre / 38 should be near 1 at the best rate and below ${below} at half of it`;
   if (atBest === null || atHalf === null)
-    return {
-      ...common,
-      outcome: 'undecided',
-      measured: null,
-      low: null,
-      high: null,
-      words: `${predicted}; it could not be measured.`,
-    };
+    return { ...common, ...unmeasured, words: `${predicted}; it could not be measured.` };
   const outcome = judgeEdge(atBest, atHalf);
-  const interval = ({ value, low, high }: Share): string =>
-    `${value.toPrecision(2)} (95 % interval ${low.toPrecision(2)} to ${high.toPrecision(2)})`;
+  const interval = (share: Bounded): string => `${share.value.toPrecision(2)} (${intervalWords(share)})`;
   return {
     ...{ ...common, outcome, measured: atBest.value, low: atBest.low, high: atBest.high },
     words: `${predicted}; it is ${interval(atBest)} and ${interval(atHalf)}: ${outcome}.`,

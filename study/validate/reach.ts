@@ -2,9 +2,16 @@ import type { Optimum } from '../../analysis/rates/optimum.ts';
 import { warmupSteps } from '../../training/optimizers/schedules.ts';
 import type { Configuration } from '../configurations/configuration.ts';
 import { scoreLabels } from '../plan/score.ts';
-import { priceOfRun, type ValidationSetting } from './setting.ts';
-import { ratesAbout, ratioOf, type SweptConfiguration, startingRate, sweepOf } from './sweeps.ts';
-import type { ValidationEntry, ValidationFindings, ValidationTest } from './validationTest.ts';
+import { priceOfRun, runsOfSweep, type ValidationSetting } from './setting.ts';
+import { folderName, ratesAbout, ratioOf, type SweptConfiguration, startingRate, sweepOf } from './sweeps.ts';
+import {
+  type Bounded,
+  intervalWords,
+  unmeasured,
+  type ValidationEntry,
+  type ValidationFindings,
+  type ValidationTest,
+} from './validationTest.ts';
 
 /** Ratios within this factor of each other are taken for equal. */
 const sameRatio = 1.5;
@@ -20,10 +27,10 @@ export const reach: ValidationTest = {
     'lambda_max at the start is the same whatever the length, the batch and the score: so should be the best rate of a method over LoRA’s.',
   price(setting) {
     const all = settingsOf(setting.configuration);
-    const each = 6 + 3 * (setting.seeds.length - 1);
+    const runs = 2 * runsOfSweep(setting);
     const scored = { ...setting, scored: scoredBy(setting) };
     const gradients = all.reduce((sum, { steps, batchSize }) => sum + priceOfRun(scored, { steps, batchSize }), 0);
-    return { runs: 2 * each * all.length, products: 0, gradientEvaluations: 2 * each * gradients };
+    return { runs: runs * all.length, products: 0, gradientEvaluations: runs * gradients };
   },
   async carryOut(setting, onPart) {
     const [own, other] = methodsOf(setting);
@@ -33,7 +40,7 @@ export const reach: ValidationTest = {
       return sweepOf(
         setting,
         {
-          name: `reach/${method.replace(/^.*[\\/]/, '').replaceAll(/[^\w.+-]/g, '-')}`,
+          name: `reach/${folderName(method)}`,
           configurations: settingsOf(configuration),
           ...{ grid, mostRates: 9, withCurvature: false, on: (base) => base },
         },
@@ -76,14 +83,11 @@ function settingsOf(configuration: Configuration): Configuration[] {
 }
 
 /** The ratio of two best rates at one setting, by one score. */
-interface Ratio {
+interface Ratio extends Bounded {
   readonly setting: string;
   readonly score: string;
   readonly own: Optimum;
   readonly other: Optimum;
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
 }
 
 function findingsOf(
@@ -104,9 +108,11 @@ function findingsOf(
       a && b ? [{ setting: `${steps} steps, batch ${batchSize}`, score: by, own: a, other: b, ...ratioOf(a, b) }] : [],
     );
   });
-  const scores = [...new Set(ratios.map((ratio) => ratio.score))];
+  const scores = [...new Set([scoreLabels[score], ...ratios.map((ratio) => ratio.score)])];
   const settings = [...new Set(ratios.map((ratio) => ratio.setting))];
-  const values = ratios.map(({ value }) => value);
+  const values = ratios.map(({ value }) => value).sort((a, b) => a - b);
+  const range =
+    values.length === 0 ? 'is unknown' : `goes from ${values[0]!.toPrecision(2)} to ${values.at(-1)!.toPrecision(2)}`;
   return {
     entries: scores.map((by) =>
       entryOf(
@@ -116,7 +122,7 @@ function findingsOf(
       ),
     ),
     figure: {
-      title: `The best rate of ${method} over ${reference}’s goes from ${Math.min(...values).toPrecision(2)} to ${Math.max(...values).toPrecision(2)}`,
+      title: `The best rate of ${method} over ${reference}’s ${range}`,
       ...{ yTitle: `best rate of ${method} over ${reference}’s`, yLog: true },
       panels: [
         {
@@ -147,7 +153,7 @@ function findingsOf(
 }
 
 /** The largest of some ratios over the smallest, and whether they can all be one, by Cochran's Q. */
-export function spreadOf(ratios: readonly Pick<Ratio, 'value' | 'low' | 'high'>[]) {
+export function spreadOf(ratios: readonly Bounded[]) {
   const logs = ratios.map(({ value, low, high }) => ({
     value: Math.log(value),
     // Points of a grid that agree are not known to be equal.
@@ -172,23 +178,15 @@ export function spreadOf(ratios: readonly Pick<Ratio, 'value' | 'low' | 'high'>[
 function entryOf(what: string, by: string, ratios: readonly Ratio[]): ValidationEntry {
   const common = { name: 'reach', claim: reach.claim, score: by, expected: 1 } as const;
   const predicted = `By ${by}: the best rate of ${what}’s should be the same at all settings`;
-  if (ratios.length < 2)
-    return {
-      ...common,
-      outcome: 'undecided',
-      measured: null,
-      low: null,
-      high: null,
-      words: `${predicted}; too few settings trained.`,
-    };
+  if (ratios.length < 2) return { ...common, ...unmeasured, words: `${predicted}; too few settings trained.` };
   const { value, low, high, isOne, centre } = spreadOf(ratios);
-  const outcome = !isOne ? 'refuted' : high <= sameRatio ? 'held' : 'undecided';
-  const [least, most] = [Math.min, Math.max].map((pick) => pick(...ratios.map((ratio) => ratio.value))) as [
-    number,
-    number,
-  ];
+  // A best rate at the end of its grid may lie beyond it.
+  const open = ratios.filter(({ own, other }) => own.atGridEdge || other.atGridEdge).length;
+  const outcome = open > 0 ? 'undecided' : !isOne ? 'refuted' : high <= sameRatio ? 'held' : 'undecided';
+  const values = ratios.map((ratio) => ratio.value);
+  const [least, most] = [Math.min(...values), Math.max(...values)];
   return {
-    ...{ ...common, outcome, measured: value, low, high, ratio: centre, settings: ratios.length },
-    words: `${predicted}; over ${ratios.length} it goes from ${least.toPrecision(2)} to ${most.toPrecision(2)}, a factor ${value.toPrecision(2)} (95 % interval ${low.toPrecision(2)} to ${high.toPrecision(2)}): ${outcome}.`,
+    ...{ ...common, outcome, measured: value, low, high, ratio: centre, settings: ratios.length, open },
+    words: `${predicted}; over ${ratios.length}${open > 0 ? `, ${open} of them with a best rate at the end of its grid,` : ''} it goes from ${least.toPrecision(2)} to ${most.toPrecision(2)}, a factor ${value.toPrecision(2)} (${intervalWords({ low, high })}): ${outcome}.`,
   };
 }

@@ -48,6 +48,11 @@ export function priceOfRun(
   return (steps * batchSize + forwardPrice * scored.length) / configuration.batchSize;
 }
 
+/** How many runs a sweep is expected to take: its rates by the first seed, and three about the best one by each further seed. */
+export function runsOfSweep({ seeds }: ValidationSetting, rates = 6): number {
+  return rates + (seeds.length - 1) * Math.min(3, rates);
+}
+
 /** The adapter that the method starts from, under a seed. */
 export function startOf(
   { model, base: { plan }, rows }: ValidationSetting,

@@ -1,13 +1,20 @@
 import { viewTensors } from '../../compute/tensors.ts';
-import { LambdamaxError } from '../../errors.ts';
+import { ArgumentError } from '../../errors.ts';
 import { norm } from '../../numerics/vectors.ts';
 import { stepRows } from '../../training/data/batches.ts';
 import { stepGradient } from '../../training/finetune/finetune.ts';
 import { layoutTensors } from '../../training/layout/layout.ts';
 import type { Configuration } from '../configurations/configuration.ts';
-import { measuredOnce, priceOfProducts, priceOfRun, startOf, type ValidationSetting } from './setting.ts';
+import { measuredOnce, priceOfProducts, priceOfRun, runsOfSweep, startOf, type ValidationSetting } from './setting.ts';
 import { curveOf, ratesAbout, ratioOf, type SweptConfiguration, startingRate, sweepOf } from './sweeps.ts';
-import type { ValidationEntry, ValidationFindings, ValidationTest } from './validationTest.ts';
+import {
+  type Bounded,
+  intervalWords,
+  unmeasured,
+  type ValidationEntry,
+  type ValidationFindings,
+  type ValidationTest,
+} from './validationTest.ts';
 
 /** By so much the scale of one module's update is raised. */
 const sharpening = 16;
@@ -23,12 +30,19 @@ export const sharpModule: ValidationTest = {
   price(setting) {
     const configurations = 1 + setting.sharpModules;
     const rates = gridOf(1, setting).length + 1;
-    const runs = configurations * (rates + (setting.seeds.length - 1) * Math.min(3, rates));
+    const runs = configurations * runsOfSweep(setting, rates);
     const products = configurations * 2 * 40;
     return {
       ...{ runs, products },
       gradientEvaluations: runs * priceOfRun(setting) + priceOfProducts(setting, products) + 25,
     };
+  },
+  async fault(setting) {
+    const { layout } = await startOf(setting, setting.configuration, setting.seeds[0]!);
+    const expected = `at most ${layout.modules.size}, the modules of the adapter`;
+    if (setting.sharpModules > layout.modules.size)
+      throw new ArgumentError({ subject: 'sharpModules', expected, got: setting.sharpModules });
+    return null;
   },
   async carryOut(setting, onPart) {
     const { configuration } = setting;
@@ -70,12 +84,7 @@ async function sharpest(setting: ValidationSetting): Promise<readonly string[]> 
     }));
     return { modules: sizes.sort((a, b) => b.size - a.size).map(({ module }) => module) };
   });
-  if (modules.length >= sharpModules) return modules.slice(0, sharpModules);
-  throw new LambdamaxError({
-    subject: '`sharpModules`',
-    expected: `at most ${modules.length}, the modules of the adapter`,
-    got: sharpModules,
-  });
+  return modules.slice(0, sharpModules);
 }
 
 interface Judged {
@@ -84,7 +93,9 @@ interface Judged {
   /** lambda_max over what it was. */
   readonly lambdaRatio: number;
   /** The best rate over what it was. */
-  readonly rate: { readonly value: number; readonly low: number; readonly high: number };
+  readonly rate: Bounded;
+  /** One of the two lies at the end of its grid, and may lie beyond it. */
+  readonly isOpen: boolean;
 }
 
 function findingsOf(
@@ -95,16 +106,18 @@ function findingsOf(
   const judged = others.flatMap((swept, index): Judged[] => {
     if (!before?.optimum || !swept.optimum || before.lambdaMax === null || swept.lambdaMax === null) return [];
     const lambdaRatio = swept.lambdaMax / before.lambdaMax;
-    return [{ module: modules[index]!, swept, lambdaRatio, rate: ratioOf(swept.optimum, before.optimum) }];
+    const isOpen = swept.optimum.atGridEdge || before.optimum.atGridEdge;
+    return [{ module: modules[index]!, swept, lambdaRatio, rate: ratioOf(swept.optimum, before.optimum), isOpen }];
   });
+  const untold = modules.filter((module) => judged.every((one) => one.module !== module));
   const moved = judged.map(
     ({ lambdaRatio, rate }) =>
       `${lambdaRatio.toPrecision(2)} times λmax moves the best rate ${rate.value.toPrecision(2)} times`,
   );
   return {
-    entries: judged.map(entryOf),
+    entries: [...judged.map(entryOf), ...untold.map(untoldEntry)],
     figure: {
-      title: moved.join('; '),
+      title: moved.length === 0 ? 'No best rate was found' : moved.join('; '),
       ...{ yTitle: 'loss', yLog: false },
       panels: judged.map(({ module, swept, lambdaRatio }) => {
         const wanted = before!.optimum!.learningRate / lambdaRatio;
@@ -148,10 +161,7 @@ function findingsOf(
 }
 
 /** Judges one module: by the interval of how the best rate moved, against the claim's and against no move at all. */
-export function judgeSharp(
-  expected: number,
-  { low, high }: { readonly low: number; readonly high: number },
-): ValidationEntry['outcome'] {
+export function judgeSharp(expected: number, { low, high }: Pick<Bounded, 'low' | 'high'>): ValidationEntry['outcome'] {
   const holdsClaim = low <= expected && expected <= high;
   // Where lambda_max hardly rose, the claim wants what anybody would.
   if (expected >= 1 / asBefore) return 'undecided';
@@ -159,12 +169,10 @@ export function judgeSharp(
   return low > expected ? 'refuted' : 'undecided';
 }
 
-function entryOf({ module, lambdaRatio, rate, swept }: Judged): ValidationEntry {
+function entryOf({ module, lambdaRatio, rate, swept, isOpen }: Judged): ValidationEntry {
   const expected = 1 / lambdaRatio;
-  // A best rate at the end of its grid may lie beyond it.
-  const outcome = swept.optimum!.atGridEdge ? 'undecided' : judgeSharp(expected, rate);
+  const outcome = isOpen ? 'undecided' : judgeSharp(expected, rate);
   const { value, low, high } = rate;
-  const interval = `95 % interval ${low.toPrecision(2)} to ${high.toPrecision(2)}`;
   const isOld = value > 1 / asBefore && value < asBefore;
   const words = {
     held: 'the claim holds.',
@@ -174,6 +182,13 @@ function entryOf({ module, lambdaRatio, rate, swept }: Judged): ValidationEntry 
   return {
     ...{ name: 'sharp-module', claim: sharpModule.claim, outcome, expected, measured: value, low, high },
     ...{ module, lambdaRatio, rateRatio: value, learningRate: swept.optimum!.learningRate },
-    words: `${module}: lambda_max x ${lambdaRatio.toPrecision(3)}, so the claim wants the best rate x ${expected.toPrecision(2)}; it went x ${value.toPrecision(2)} (${interval}): ${words[outcome]}`,
+    words: `${module}: lambda_max x ${lambdaRatio.toPrecision(3)}, so the claim wants the best rate x ${expected.toPrecision(2)}; it went x ${value.toPrecision(2)} (${intervalWords(rate)}): ${words[outcome]}`,
+  };
+}
+
+function untoldEntry(module: string): ValidationEntry {
+  return {
+    ...{ name: 'sharp-module', claim: sharpModule.claim, expected: null, ...unmeasured, module },
+    words: `${module}: no rate trained, as it is or with alpha x ${sharpening}, so that nothing can be told: undecided.`,
   };
 }

@@ -14,7 +14,7 @@ import type { PlannedStudy } from '../planStudy.ts';
 import { carryOut, conclude } from '../study.ts';
 import { openStudyWork } from '../workers.ts';
 import { measuredOnce, measuredTokens, startOf, type ValidationSetting } from './setting.ts';
-import type { OnPart } from './validationTest.ts';
+import type { Bounded, OnPart } from './validationTest.ts';
 
 /** Which runs a test needs. */
 export interface WantedSweep {
@@ -24,9 +24,6 @@ export interface WantedSweep {
   readonly grid: readonly number[];
   /** A grid is continued to at most so many rates. Default: two more than it has. */
   readonly mostRates?: number;
-  readonly seeds?: readonly number[];
-  /** Null: all seeds on the whole grid. Default 1. */
-  readonly seedsNearBest?: number | null;
   /** Whether the curvature of each configuration is measured. Default true. */
   readonly withCurvature?: boolean;
   /** What is trained and scored on; default: losses on the setting's rows. */
@@ -42,8 +39,6 @@ export interface SweptConfiguration {
   /** The rate that would be best by the loss beside a score that is a share; null where the score is a loss itself. */
   readonly byLoss: Optimum | null;
   readonly lambdaMax: number | null;
-  /** The largest rate at which the optimizer in use is stable near the start; null where it is not known. */
-  readonly limit: number | null;
 }
 
 /** How the curvature of the configurations is measured. */
@@ -59,7 +54,6 @@ export async function sweepOf(
   const { name, configurations, grid, mostRates = grid.length + 2, withCurvature = true } = wanted;
   const { on = (study) => losses(study, setting.rows, setting.scored) } = wanted;
   const { plan, data } = on(base);
-  const { seeds = setting.seeds, seedsNearBest = 1 } = wanted;
   const { spectra: _, predictors: _predictors, ...rest } = plan;
   const planned: PlannedStudy = {
     data,
@@ -68,7 +62,7 @@ export async function sweepOf(
       ...rest,
       configurations,
       grid: [...grid].sort((a, b) => a - b),
-      ...{ mostRates, refinements: 0, seeds, seedsNearBest },
+      ...{ mostRates, refinements: 0, seeds: setting.seeds, seedsNearBest: 1 },
       ...(withCurvature && { spectra }),
     },
   };
@@ -90,12 +84,11 @@ function sweptOf({ sweep }: StudyFindings, plan: StudyPlan): SweptConfiguration[
   const optimumOf = (name: string, of: Sweep): Optimum | null =>
     findOptimum(ratePoints(of.runs, name), of.scoreDirection, { name })?.optimum ?? null;
   return plan.configurations.map((configuration, index) => {
-    const { configuration: name, lambdaMax = null, limit } = sweep.configurations[index]!;
+    const { configuration: name, lambdaMax = null } = sweep.configurations[index]!;
     return {
       ...{ configuration, points: ratePoints(sweep.runs, name), lambdaMax },
       optimum: optimumOf(name, sweep),
       byLoss: beside && optimumOf(name, beside),
-      limit: limit?.learningRate ?? null,
     };
   });
 }
@@ -150,15 +143,17 @@ export function logOf({ learningRate, low, high }: Optimum): { readonly value: n
   return { value: Math.log(learningRate), error: Math.log(high / low) / 3.92 };
 }
 
-/** What tells whether a ratio is known to lie near 1 or far from it: the ratio of two optima with its 95 % interval. */
-export function ratioOf(
-  over: Optimum,
-  under: Optimum,
-): { readonly value: number; readonly low: number; readonly high: number } {
+/** The ratio of two optima with its 95 % interval. */
+export function ratioOf(over: Optimum, under: Optimum): Bounded {
   const [a, b] = [logOf(over), logOf(under)];
   const value = a.value - b.value;
   const half = 1.96 * Math.hypot(a.error, b.error);
   return { value: Math.exp(value), low: Math.exp(value - half), high: Math.exp(value + half) };
+}
+
+/** A method's name in that of a folder: of a file without its path. */
+export function folderName(method: string): string {
+  return method.replace(/^.*[\\/]/, '').replaceAll(/[^\w.+-]/g, '-');
 }
 
 /** A curve of scores against rates, for a figure. */

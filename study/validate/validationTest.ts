@@ -24,8 +24,8 @@ export interface ValidationEntry {
   readonly claim: string;
   /** Undecided: the interval holds both what is expected and what would refute it. */
   readonly outcome: 'held' | 'refuted' | 'undecided';
-  /** The number that is predicted; what it is of, `claim` and `words` say. */
-  readonly expected: number;
+  /** The number that is predicted, what it is of, `claim` and `words` say; null where it follows from one that could not be measured. */
+  readonly expected: number | null;
   /** What was seen; null where nothing could be. */
   readonly measured: number | null;
   /** Its 95 % interval; null where it is exact, or where none is known. */
@@ -37,6 +37,21 @@ export interface ValidationEntry {
   readonly optimizer?: string;
   /** Further numbers of the entry, by name. */
   readonly [more: string]: unknown;
+}
+
+/** What an entry says of a number that could not be measured. */
+export const unmeasured = { outcome: 'undecided', measured: null, low: null, high: null } as const;
+
+/** A number with its 95 % interval. */
+export interface Bounded {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** A 95 % interval in a sentence, to two digits. */
+export function intervalWords({ low, high }: Pick<Bounded, 'low' | 'high'>): string {
+  return `95 % interval ${low.toPrecision(2)} to ${high.toPrecision(2)}`;
 }
 
 /** What came of a test. */
@@ -61,7 +76,10 @@ export interface ValidationTest {
   readonly claim: string;
   /** What it is expected to cost. Grids may be extended, so that it may come to more. */
   price(setting: ValidationSetting): ValidationPrice;
-  /** Why it cannot be made here, such as for a method that it is not exact for; null where it can. */
+  /**
+   * Why it cannot be made here, such as for a method that it is not exact for; null where it can.
+   * @throws ArgumentError for an option that is wrong whatever else is tested.
+   */
   fault?(setting: ValidationSetting): Promise<LambdamaxError | null>;
   /**
    * Carries it out; what lies in the setting's folder is not made again.

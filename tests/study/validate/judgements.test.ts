@@ -2,8 +2,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../../compute/random.ts';
 import { judgeEdge } from '../../../study/validate/edge.ts';
-import { exponentOf } from '../../../study/validate/ground.ts';
 import { spreadOf } from '../../../study/validate/reach.ts';
+import { exponentOf, geometricMeanOf } from '../../../study/validate/sgd.ts';
 import { judgeSharp } from '../../../study/validate/sharpModule.ts';
 
 test('one sharp module: held, refuted, and undecided where the interval says neither or nothing was asked', () => {
@@ -40,6 +40,15 @@ test('an exponent that was planted is found, and its interval holds it as often 
   // The wider of two intervals holds it oftener than 95 % of the time.
   assert.ok(held / 400 > 0.95, `${held} of 400`);
   assert.is(exponentOf([{ lambda: 1, rate: 1, error: 0.1 }]), null);
+});
+
+test('the interval of a mean of three ratios holds the true one as often as it says', () => {
+  const random = randomStream(2, 'planted breaking rates');
+  const held = Array.from({ length: 1000 }, () => {
+    const { low, high } = geometricMeanOf([1, 2, 3].map(() => 4 * Math.exp(0.5 * random.normal())));
+    return low <= 4 && 4 <= high;
+  }).filter(Boolean).length;
+  assert.ok(held > 930 && held < 970, `${held} of 1000`);
 });
 
 test('ratios that differ by noise alone are one, and those that differ by a factor of 2 are not', () => {

@@ -109,6 +109,13 @@ test('what does not fit in the budget is left out by its name, and so is what a 
     assert.equal([leftOut.map(({ name }) => name), tests.map(({ name }) => name)], [['scale'], ['sharp-module']]);
   }));
 
+test('more sharp modules than there are modules are refused before anything is measured', () =>
+  inTemporaryFolder(async (folder) => {
+    await using model = await referenceModel('llama', 'float32');
+    const wanted = { ...(await options(folder)), model, tests: ['scale', 'sharp-module'] as const, sharpModules: 100 };
+    await throwsClearly(() => validate(wanted, { onPlan: () => assert.unreachable() }), /sharpModules/, /at most 4/);
+  }));
+
 test('options that are none are refused before anything is opened', async () => {
   const refused: readonly (readonly [ValidateOptions, RegExp])[] = [
     [{ tests: [] }, /tests/],

@@ -1,12 +1,19 @@
 import { divergesAt } from '../../analysis/rates/optimum.ts';
-import { fitPowerLaw, geometricMean, mean, standardError } from '../../numerics/statistics.ts';
+import { clusteredMean, fitPowerLaw, geometricMean, mean } from '../../numerics/statistics.ts';
 import { usualSettings } from '../../training/optimizers/index.ts';
 import type { Configuration } from '../configurations/configuration.ts';
 import { usualStudy } from '../options.ts';
-import { measuredOnce, priceOfRun, productPrice, startOf, type ValidationSetting } from './setting.ts';
+import { measuredOnce, priceOfRun, productPrice, runsOfSweep, startOf, type ValidationSetting } from './setting.ts';
 import { type StartCurvature, startCurvature } from './startCurvature.ts';
-import { logOf, losses, ratesAbout, type SweptConfiguration, sweepOf } from './sweeps.ts';
-import type { ValidationEntry, ValidationFindings, ValidationTest } from './validationTest.ts';
+import { folderName, logOf, losses, ratesAbout, type SweptConfiguration, sweepOf } from './sweeps.ts';
+import {
+  type Bounded,
+  intervalWords,
+  unmeasured,
+  type ValidationEntry,
+  type ValidationFindings,
+  type ValidationTest,
+} from './validationTest.ts';
 
 /** The full batch, which each step takes, over the rows of a usual step. */
 const fullBatches = 4;
@@ -22,7 +29,7 @@ const optimizers = [
 type OptimizerName = (typeof optimizers)[number]['name'];
 
 /** T3: what the theory assumes is so, and the optimizer alone differs. */
-export const ground: ValidationTest = {
+export const sgd: ValidationTest = {
   name: 'sgd',
   title: 'The theory’s own ground',
   claim:
@@ -30,7 +37,7 @@ export const ground: ValidationTest = {
   price(setting) {
     const methods = methodsOf(setting).length;
     const { steps } = settingsOf(setting.configuration, setting, 'sgd');
-    const runs = optimizers.length * methods * (6 + 3 * (setting.seeds.length - 1));
+    const runs = optimizers.length * methods * runsOfSweep(setting);
     const products = methods * 2 * 40;
     const batch = rowsOf(setting).length;
     const run = priceOfRun({ ...setting, scored: rowsOf(setting) }, { steps, batchSize: batch });
@@ -50,7 +57,7 @@ export const ground: ValidationTest = {
         const [swept] = await sweepOf(
           setting,
           {
-            name: `sgd/${name}-${fileName(method)}`,
+            name: `sgd/${name}-${folderName(method)}`,
             configurations: [settingsOf(configuration, setting, name)],
             grid: ratesAbout(limit, -3, 1),
             mostRates: 12,
@@ -90,11 +97,6 @@ function settingsOf(configuration: Configuration, setting: ValidationSetting, na
     ...{ batchSize: rowsOf(setting).length, shuffle: false },
     ...{ steps: Math.max(1, Math.round(configuration.steps / 2)), schedule: 'constant', warmupSteps: 0 },
   };
-}
-
-/** A method's name in that of a folder: of a file without its path. */
-function fileName(method: string): string {
-  return method.replace(/^.*[\\/]/, '').replaceAll(/[^\w.+-]/g, '-');
 }
 
 function curvatureOf(setting: ValidationSetting, configuration: Configuration): Promise<StartCurvature> {
@@ -200,20 +202,12 @@ function exponentEntry({ label, exponent, name }: Optimizer, own: readonly Measu
   const common = {
     name: 'sgd',
     optimizer: label,
-    claim: ground.claim,
+    claim: sgd.claim,
     quantity: 'exponent',
     expected: exponent,
   } as const;
   const predicted = `${label}: the best rate should go as lambda_max^-${exponent}`;
-  if (found === null)
-    return {
-      ...common,
-      outcome: 'undecided',
-      measured: null,
-      low: null,
-      high: null,
-      words: `${predicted}; too few methods trained.`,
-    };
+  if (found === null) return { ...common, ...unmeasured, words: `${predicted}; too few methods trained.` };
   const { value, low, high } = found;
   const isInside = low <= exponent && exponent <= high;
   // An interval that holds no power at all, or the other optimizer's, tells nothing.
@@ -236,7 +230,7 @@ function breakingEntry({ label, limit: formula }: Optimizer, own: readonly Measu
   const common = {
     name: 'sgd',
     optimizer: label,
-    claim: ground.claim,
+    claim: sgd.claim,
     quantity: 'breaking rate over limit',
     expected: 1,
   } as const;
@@ -245,21 +239,21 @@ function breakingEntry({ label, limit: formula }: Optimizer, own: readonly Measu
   const rest = unbroken > 0 ? ` (${unbroken} held at every rate that was tried)` : '';
   if (ratios.length < 2)
     return {
-      ...common,
-      outcome: 'undecided',
-      measured: ratios[0] ?? null,
-      low: null,
-      high: null,
+      ...{ ...common, ...unmeasured, measured: ratios[0] ?? null },
       words: `${predicted}; it broke in ${ratios.length} of ${own.length} methods.`,
     };
   const within = ratios.filter((ratio) => ratio >= 1 / nearLimit && ratio <= nearLimit).length;
-  const value = geometricMean(ratios);
-  const half = 1.96 * standardError(ratios.map(Math.log))!;
-  const [low, high] = [value * Math.exp(-half), value * Math.exp(half)];
+  const { value, low, high } = geometricMeanOf(ratios);
   const isOutside = low > nearLimit || high < 1 / nearLimit;
   const outcome = isOutside ? 'refuted' : within === own.length ? 'held' : 'undecided';
   return {
     ...{ ...common, outcome, measured: value, low, high, within, of: own.length },
-    words: `${predicted}; it did in ${within} of ${own.length} methods${rest}, at ${value.toPrecision(2)} times the limit in the mean (95 % interval ${low.toPrecision(2)} to ${high.toPrecision(2)}): ${outcome}.`,
+    words: `${predicted}; it did in ${within} of ${own.length} methods${rest}, at ${value.toPrecision(2)} times the limit in the mean (${intervalWords({ low, high })}): ${outcome}.`,
   };
+}
+
+/** The geometric mean of two ratios or more with its interval: few ratios take Student's t, as the mean of their logarithms. */
+export function geometricMeanOf(ratios: readonly number[]): Bounded {
+  const { value, low, high } = clusteredMean(ratios.map(Math.log), [...ratios.keys()]);
+  return { value: Math.exp(value), low: Math.exp(low!), high: Math.exp(high!) };
 }
