@@ -99,6 +99,18 @@ test('a point without a place is left out: null, not finite, or 0 on a logarithm
   }
 });
 
+test('an error bar whose lower end has no place on a logarithmic axis reaches to where the axis begins', () => {
+  const figure = decades({ error_x: { type: 'data', array: [0, 2e-2, 0] } });
+  const { marks } = drawFigure(figure, { width: 600, hasTitle: false });
+  const paths = marks.flatMap((mark) => (mark.kind === 'clipped' ? mark.marks : []));
+  const bars = paths.flatMap((mark) => (mark.kind === 'path' ? [...mark.d.matchAll(/M[^M]+/g)] : [])).map(String);
+  const [box] = marks.filter((mark) => mark.kind === 'clipped');
+  assert.ok(
+    bars.some((bar) => bar.startsWith(`M${Math.round(100 * box!.box.x) / 100} `)),
+    bars.join(),
+  );
+});
+
 test('an open symbol is an outline in the colour of its marker, and a filled one has it inside', () => {
   const looks = ['star', 'star-open'].map((symbol) => {
     const figure = decades({ x: [1e-2], y: [1e-2], marker: { symbol, color: '#123456', size: 10 } });

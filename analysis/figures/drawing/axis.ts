@@ -14,6 +14,8 @@ export interface Scale {
   /** The place of a value; null for one that has none, as 0 on a logarithmic axis. */
   place(value: unknown): number | null;
   readonly ticks: readonly Tick[];
+  /** Where the axis begins: as far as a bar reaches whose lower end has no place. */
+  readonly start: number;
   /** How far apart categories stand; 0 on an axis of numbers. */
   readonly step: number;
 }
@@ -41,6 +43,7 @@ function categories(names: readonly string[], { from, to }: Room): Scale {
       return index < 0 ? null : at(index);
     },
     ticks: names.map((name, index) => ({ at: at(index), label: plainText(name) })),
+    start: from,
     step: Math.abs(step),
   };
 }
@@ -50,7 +53,7 @@ function logarithmic(axis: Partial<LayoutAxis>, values: readonly unknown[], room
   const scale = scaleLinear(rangeOf(axis) ?? padded(exponents), [room.from, room.to]);
   const place = (value: unknown): number | null =>
     typeof value === 'number' && value > 0 && Number.isFinite(value) ? scale(Math.log10(value)) : null;
-  return { place, ticks: ticksOf(axis, place) ?? [], step: 0 };
+  return { place, ticks: ticksOf(axis, place) ?? [], start: room.from, step: 0 };
 }
 
 function linear(axis: Partial<LayoutAxis>, values: readonly unknown[], room: Room): Scale {
@@ -65,6 +68,7 @@ function linear(axis: Partial<LayoutAxis>, values: readonly unknown[], room: Roo
   return {
     place,
     ticks: ticksOf(axis, place) ?? scale.ticks(room.ticks).map((value) => ({ at: scale(value), label: label(value) })),
+    start: room.from,
     step: 0,
   };
 }

@@ -178,6 +178,7 @@ function yLabels(ticks: readonly Tick[], left: number, widest: number): Label[] 
 function shifted(scale: Scale, by: number): Scale {
   return {
     ...scale,
+    start: scale.start + by,
     place: (value) => {
       const at = scale.place(value);
       return at === null ? null : at + by;

@@ -181,10 +181,11 @@ function errorMarks(trace: Trace, axis: 'x' | 'y', x: Scale, y: Scale): Mark[] {
     const middle = across.place(others[i]);
     if (typeof value !== 'number' || middle === null || (bars.plus[i] === 0 && bars.minus[i] === 0)) return [];
     const [low, high] = [along.place(value - bars.minus[i]!), along.place(value + bars.plus[i]!)];
-    if (low === null || high === null) return [];
+    if (high === null) return [];
     const turn = (a: number, b: number): Place => (axis === 'x' ? [a, b] : [b, a]);
     const capAt = (end: number): string => pathThrough([turn(end, middle - cap), turn(end, middle + cap)]);
-    return [pathThrough([turn(low, middle), turn(high, middle)]), capAt(low), capAt(high)];
+    const bar = pathThrough([turn(low ?? along.start, middle), turn(high, middle)]);
+    return [bar, ...(low === null ? [] : [capAt(low)]), capAt(high)];
   });
   const stroke = String(error?.color ?? trace.marker?.color ?? trace.line?.color ?? palette.ink);
   return d.length === 0 ? [] : [{ kind: 'path', d: d.join(''), stroke, width: Number(error?.thickness ?? 2) }];
