@@ -31,6 +31,23 @@ export const palette = {
   ground: 'white',
 } as const;
 
+/**
+ * Six blues from faint to strong: a line or dot of the last stands out most from the ground. A dark page exchanges them as it does the
+ * palette, so that no other colour may be spelt like one of them.
+ */
+export const shades = ['#9ccae6', '#6fb0d8', '#4596c6', '#277aad', '#125c8a', '#063c5f'] as const;
+
+/** The shade of a share from 0, the faintest, to 1. */
+export function shadeOf(share: number): string {
+  return shades[Math.round(share * (shades.length - 1))]!;
+}
+
+/** The colours that a dark page exchanges, by the names of its own. */
+export const exchangedColors: Readonly<Record<string, string>> = {
+  ...palette,
+  ...Object.fromEntries(shades.map((shade, index) => [`shade-${index + 1}`, shade])),
+};
+
 /** The layout shared by all figures: white ground, legend below the axes where it can cover no data. */
 export function baseLayout(xaxis: Partial<LayoutAxis>, yaxis: Partial<LayoutAxis>, height: number): Partial<Layout> {
   const lines = {

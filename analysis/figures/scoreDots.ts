@@ -3,15 +3,13 @@ import { formatRate } from '../rates/format.ts';
 import type { PredictionPoint } from '../rates/prediction.ts';
 import { isOffCliff, type RatePoint, ratePoints, type Sweep, shortfall } from '../rates/sweep.ts';
 import { markedName } from '../rates/verdict/findings.ts';
-import { baseLayout, escapeMarkup, type Figure, logAxis, palette } from './figure.ts';
+import { baseLayout, escapeMarkup, type Figure, logAxis, palette, shadeOf } from './figure.ts';
 import { scoreRange } from './sweepCurve.ts';
 
-/** From nearly white to dark, as in heat maps: five steps are as many as an eye tells apart. */
-const blues = ['#cfe3f1', '#9cc8e4', '#5aa9d6', '#1f77ad', '#003a5d'];
 const [smallest, largest] = [7, 18];
 
 /**
- * Scores as a matrix of dots, a row for each configuration and a column for each learning rate: the larger and darker, the better. A
+ * Scores as a matrix of dots, a row for each configuration and a column for each learning rate: the larger and stronger, the better. A
  * ring stands around each row's best rate with the score there; crosses stand where training broke. The paper's figure: Lee et al.
  * 2026, arXiv 2602.04998.
  */
@@ -36,15 +34,17 @@ export function scoreDots(sweep: Sweep, points: readonly PredictionPoint[]): Fig
   const shares = sound.map(({ rate }) => quality(rate.mean!));
   const data: Data[] = [
     {
-      ...{ type: 'scatter', mode: 'markers', name: 'score: larger and darker is better', showlegend: false },
+      ...{ type: 'scatter', mode: 'markers', name: 'score: larger and stronger is better', showlegend: false },
       x: sound.map(({ rate }) => rate.learningRate),
       y: sound.map(({ row }) => row),
       text: sound.map(({ rate }) => written(rate.mean!)),
       marker: {
         symbol: 'circle',
+        // plotly makes dots of several sizes see-through.
+        opacity: 1,
         line: { color: palette.ground, width: 1 },
         size: shares.map((share) => smallest + share * (largest - smallest)),
-        color: shares.map((share) => blues[Math.min(blues.length - 1, Math.floor(share * blues.length))]!),
+        color: shares.map(shadeOf),
       },
       hovertemplate: '%{y}<br>rate %{x:.3g}<br>%{text}<extra></extra>',
     },

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { Eta } from 'eta';
 import type { Config } from 'plotly.js';
-import { type Figure, figureConfig, palette } from '../figures/figure.ts';
+import { exchangedColors, type Figure, figureConfig } from '../figures/figure.ts';
 import { drawnFigures } from './drawnFigure.ts';
 
 /** What is above the sections of a page. */
@@ -43,7 +43,7 @@ export function renderPage<Data extends PageHead>(
   const specifications = {
     figures: Object.fromEntries(Object.entries(figures).map(([id, { data, layout }]) => [id, { data, layout }])),
     config,
-    colors: Object.fromEntries(Object.entries(palette).map(([name, color]) => [color, `--${name}`])),
+    colors: Object.fromEntries(Object.entries(exchangedColors).map(([name, color]) => [color, `--${name}`])),
   };
   return eta.render(template, {
     ...data,
@@ -57,7 +57,7 @@ export function renderPage<Data extends PageHead>(
 
 /** The style of every page, in which pictures take the page's own colours. */
 export function pageStyle(): string {
-  return `${textOf('report.css')}\n${exchangedColors()}`;
+  return `${textOf('report.css')}\n${exchangeRules()}`;
 }
 
 /** What makes the figures of a page interactive. */
@@ -76,8 +76,8 @@ export function scriptSafe(json: string): string {
 }
 
 /** Rules by which pictures take the colours of their page, which is dark where somebody likes that better. */
-function exchangedColors(): string {
-  return Object.entries(palette)
+function exchangeRules(): string {
+  return Object.entries(exchangedColors)
     .flatMap(([name, color]) =>
       ['fill', 'stroke'].map((kind) => `.still [${kind}="${color}"] { ${kind}: var(--${name}); }`),
     )

@@ -17,6 +17,7 @@ import { columnsIn, haveOtherScores, stepsIn } from '../rates/settings.ts';
 import { byLoss } from '../rates/sweep.ts';
 import { answerOf, statusOf } from '../rates/verdict/answer.ts';
 import { hasCurvature, isUnfinished, limitWords, progressWords } from '../rates/verdict/findings.ts';
+import { verdictParts } from '../rates/verdict/verdict.ts';
 import { renderPage } from './page.ts';
 import { predictorTables } from './predictorTables.ts';
 import type { ReportInput } from './reportInput.ts';
@@ -100,6 +101,7 @@ export function studyContent(input: ReportInput, figures: Readonly<Record<string
     answer: answerOf(prediction),
     status: statusOf(prediction),
     setting: settingOf(input),
+    verdict: verdictParagraphs(prediction),
     claims: claimTables(prediction),
     powers: prediction.powers.length > 0 ? powerTable(prediction) : null,
     hasSettings: columnsIn(prediction.points).length > 0,
@@ -113,6 +115,13 @@ export function studyContent(input: ReportInput, figures: Readonly<Record<string
     scoreName: capital(scoreName(prediction)),
     limitWords: limitWords(prediction.points),
   };
+}
+
+/** The verdict in short paragraphs, without the claims where a table below has them. */
+function verdictParagraphs(prediction: ReportInput['prediction']): string[] {
+  const { setting, claims, found, limits } = verdictParts(prediction, prediction);
+  const parts = [setting, ...(hasCurvature(prediction) ? [] : [claims]), found, limits];
+  return parts.filter((sentences) => sentences.length > 0).map((sentences) => sentences.join(' '));
 }
 
 function settingOf({ sweep, prediction }: ReportInput): string[] {

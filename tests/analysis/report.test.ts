@@ -1,9 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { exchangedColors } from '../../analysis/figures/figure.ts';
+import { moduleHeatMaps } from '../../analysis/figures/modules/moduleHeatMap.ts';
 import { predict } from '../../analysis/rates/predictor.ts';
-import { scriptSafe } from '../../analysis/report/page.ts';
+import { pageStyle, scriptSafe } from '../../analysis/report/page.ts';
 import { renderReport } from '../../analysis/report/report.ts';
 import type { ReportInput } from '../../analysis/report/reportInput.ts';
+import { moduleNames } from '../cases/figures.ts';
 import { faultsOf, figuresOf, hostileText, ownPart } from '../cases/pages.ts';
 import { grid, plantedSweep } from '../cases/sweeps.ts';
 
@@ -31,6 +34,22 @@ function report(names: readonly string[], changes: Partial<ReportInput> = {}): R
     ...changes,
   };
 }
+
+/** Contrast of two colours by WCAG 2, from 1 to 21. */
+function contrast(...colors: [string, string]): number {
+  const [low, high] = colors
+    .map((color) => {
+      const [red, green, blue] = [1, 3, 5].map((at) => {
+        const part = Number.parseInt(color.slice(at, at + 2), 16) / 255;
+        return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+      });
+      return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue! + 0.05;
+    })
+    .sort((a, b) => a - b);
+  return high! / low!;
+}
+
+const escaped = (text: string): string => text.replaceAll('<', '&lt;').replaceAll("'", '&#39;');
 
 const names = ['lora', 'pissa', 'milora', 'olora', 'init-ab'];
 
@@ -75,6 +94,44 @@ test('without curvature the page leaves out what it cannot say', () => {
   const html = renderReport(report(names, { sweep, prediction: predict(sweep), spectra: [] }));
   assert.equal(Object.keys(figuresOf(html)), ['sweep-curve', 'score-dots']);
   assert.not(ownPart(html).includes('2/λmax'));
+});
+
+test('the verdict stands in short paragraphs, and each claim once: in the table', () => {
+  const input = report(names);
+  const own = ownPart(renderReport(input));
+  for (const { evidence } of input.prediction.claims)
+    assert.is(own.toLowerCase().split(escaped(evidence).toLowerCase()).length, 2, evidence);
+  const bare = predict(plantedSweep([{ method: 'lora', optimum: 0.01 }], { rates: grid(1e-4, 2, 12), seeds: [0] }));
+  assert.ok(
+    ownPart(renderReport(report(['lora'], { prediction: bare, spectra: [] }))).includes('No lambda_max was given'),
+  );
+});
+
+test('the colours that a page exchanges are its own, light and dark, and the strongest shade stands out most on either', () => {
+  const style = pageStyle();
+  const [light, dark] = ['', 'dark'].map((scheme) => {
+    const rules = style.slice(scheme === '' ? 0 : style.indexOf('(prefers-color-scheme: dark)'));
+    return (name: string): string => new RegExp(`--${name}: ([^;]+);`).exec(rules)![1]!.replace('white', '#ffffff');
+  });
+  for (const [name, color] of Object.entries(exchangedColors))
+    assert.is(light!(name), color.replace('white', '#ffffff'));
+  const shades = Object.keys(exchangedColors).filter((name) => name.startsWith('shade-'));
+  for (const colorOf of [light!, dark!]) {
+    const contrasts = shades.map((name) => contrast(colorOf(name), colorOf('ground')));
+    assert.equal(
+      contrasts,
+      contrasts.toSorted((a, b) => a - b),
+    );
+    assert.ok(contrasts[0]! > 1.5 && contrasts.at(-1)! > 7, contrasts.join());
+  }
+});
+
+test('no colour of a heat map, which stays as it is, is one that a page exchanges', () => {
+  const modules = moduleNames(2).map((name, i) => ({ name, lambdaMax: i + 1, lambdaMin: -1 }));
+  const { colorscale } = moduleHeatMaps([{ configuration: 'lora', modules }]).data[0] as {
+    colorscale?: readonly (readonly [number, string])[];
+  };
+  for (const [, color] of colorscale!) assert.not.ok(Object.values(exchangedColors).includes(color), color);
 });
 
 test('the same input gives the same bytes', () => {

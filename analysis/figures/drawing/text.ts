@@ -50,7 +50,7 @@ function pieces(word: string, fits: (line: string) => boolean): string[] {
 }
 
 /** The text that plotly would show: its line breaks as lines, without marks, entities as what they stand for. */
-export function plainLines(markup: unknown): string[] {
+function plainLines(markup: unknown): string[] {
   return String(markup ?? '')
     .split(/<br\s*\/?>/)
     .map((line) =>

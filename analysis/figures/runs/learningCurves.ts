@@ -2,7 +2,7 @@ import type { Data } from 'plotly.js';
 import { formatRate } from '../../rates/format.ts';
 import type { PredictionPoint } from '../../rates/prediction.ts';
 import { markedName } from '../../rates/verdict/findings.ts';
-import { baseLayout, escapeMarkup, type Figure } from '../figure.ts';
+import { baseLayout, escapeMarkup, type Figure, shadeOf } from '../figure.ts';
 import { panelled } from '../panels.ts';
 
 /** The loss of one run as it trained: means over stretches of its steps. */
@@ -14,13 +14,11 @@ export interface LearningCurve {
   readonly losses: readonly (number | null)[];
 }
 
-/** From the smallest rate to the largest. */
-const shades = ['#bcd9ea', '#8dbfdd', '#5aa9d6', '#2f86b8', '#14628f', '#003a5d'];
 const best = '#d55e00';
 const mostPanels = 9;
 
 /**
- * The training loss of each run against the step, a panel for each configuration: the darker, the larger the rate, and in red the rate
+ * The training loss of each run against the step, a panel for each configuration: the stronger its colour, the larger the rate, and in red the rate
  * nearest to the best. The scale ends at the loss before training, or a little above it, for a run that diverges would flatten all others.
  */
 export function learningCurves(curves: readonly LearningCurve[], points: readonly PredictionPoint[]): Figure | null {
@@ -57,7 +55,7 @@ export function learningCurves(curves: readonly LearningCurve[], points: readonl
         showlegend: panel === 0 && (isBest || isEnd),
         x: [...curve.steps],
         y: [...curve.losses],
-        line: { color: isBest ? best : shades[Math.round(place * (shades.length - 1))]!, width: isBest ? 3 : 1.5 },
+        line: { color: isBest ? best : shadeOf(place), width: isBest ? 3 : 1.5 },
         hovertemplate: `${escapeMarkup(point.configuration)}, rate ${formatRate(curve.learningRate)}<br>step %{x}<br>loss %{y:.4g}<extra></extra>`,
       };
     });

@@ -28,27 +28,45 @@ const lead: Record<Claim['name'], Record<Claim['answer'], string>> = {
   },
 };
 
-/**
- * One paragraph: the setting, the law of the optimizer in use, the claims, first at equal settings and then over all where that differs, how the optima move with
- * the settings, what the optima and peaks are, and what limits all this.
- */
-export function verdictOf(findings: Findings, judged: Pick<Prediction, 'claims' | 'equalSettings'>): string {
-  return [
-    setting(findings),
-    ...unfinished(findings),
-    ...(hasCurvature(findings) ? lawSentences(findings) : []),
-    ...(hasCurvature(findings)
-      ? claimSentences(findings, judged)
-      : ['No lambda_max was given, so that nothing is said about curvature.']),
-    ...powerSentences(findings.powers),
-    ...ratioSentences(findings.points),
-    ...closest(findings, judged),
-    peaks(findings),
-    ...limits(findings),
-  ].join(' ');
+type Judged = Pick<Prediction, 'claims' | 'equalSettings'>;
+
+/** The sentences of a verdict, in its order. */
+export interface VerdictParts {
+  /** What was trained, how far that is, and the law of the optimizer in use. */
+  readonly setting: readonly string[];
+  /** The claims, first at equal settings and then over all where that differs; or that nothing is said about curvature. */
+  readonly claims: readonly string[];
+  /** How the optima move with the settings, what they and the peaks are, and which predictor came closest. */
+  readonly found: readonly string[];
+  /** What limits all this. */
+  readonly limits: readonly string[];
 }
 
-function claimSentences({ points }: Findings, { claims, equalSettings }: Pick<Prediction, 'claims' | 'equalSettings'>) {
+/** The verdict in its parts, for a page that shows some of them otherwise. */
+export function verdictParts(findings: Findings, judged: Judged): VerdictParts {
+  const isAboutCurvature = hasCurvature(findings);
+  return {
+    setting: [setting(findings), ...unfinished(findings), ...(isAboutCurvature ? lawSentences(findings) : [])],
+    claims: isAboutCurvature
+      ? claimSentences(findings, judged)
+      : ['No lambda_max was given, so that nothing is said about curvature.'],
+    found: [
+      ...powerSentences(findings.powers),
+      ...ratioSentences(findings.points),
+      ...closest(findings, judged),
+      peaks(findings),
+    ],
+    limits: limits(findings),
+  };
+}
+
+/** The whole verdict in one paragraph. */
+export function verdictOf(findings: Findings, judged: Judged): string {
+  const { setting, claims, found, limits } = verdictParts(findings, judged);
+  return [...setting, ...claims, ...found, ...limits].join(' ');
+}
+
+function claimSentences({ points }: Findings, { claims, equalSettings }: Judged) {
   const sentence = ({ name, answer, evidence }: Claim): string => `${capital(lead[name][answer])}: ${evidence}.`;
   if (equalSettings === null) return claims.map(sentence);
   const compared = groupWords(equalSettings.groups, points);
