@@ -13,7 +13,7 @@ export interface ScaleLaw {
  * smaller. A gradient step is rate times gradient, so that SGD's rate falls by K^2, as 1 / lambda_max. Adam's step does not see the
  * size of gradients, so that its rate falls by K, as 1 / sqrt(lambda_max). It is exact, and holds on any model.
  */
-export function scaleExponent(optimizer: string): ScaleLaw['exponent'] | null {
+function scaleExponent(optimizer: string): ScaleLaw['exponent'] | null {
   if (optimizer === 'sgd') return 1;
   return /^adamw?$|^lora\+$/.test(optimizer) ? 0.5 : null;
 }

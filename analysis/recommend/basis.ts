@@ -50,10 +50,10 @@ export function basisOfCurvature(
   steps: number,
   prior: RateEstimate | null,
 ): string {
-  const { fraction, steps: measuredAt } = fractionOfLineSearch;
+  const { fraction, steps: measuredAt, logError } = fractionOfLineSearch;
   return [
     `After ${warmup.steps} steps of Adam at ${formatRate(warmup.learningRate)}, one more lowers the loss most at the rate ${formatRate(lineSearch.learningRate!)} (line search, mean of ${directions} batches).`,
-    `The best rate of runs of ${measuredAt} steps was ${fraction} of that on small models, give or take a factor of 1.35, and is taken to drift as steps^${usualDrift.mean}.`,
+    `The best rate of runs of ${measuredAt} steps was ${fraction} of that on small models, give or take a factor of ${Math.exp(logError).toFixed(2)}, and is taken to drift as steps^${usualDrift.mean}.`,
     ...priorWords(prior),
     `The interval takes in what is not known of either, to ${steps} steps. No run was made.`,
   ].join(' ');

@@ -2,9 +2,6 @@ import type { TensorSpec } from '../../compute/tensors.ts';
 import { type AdamOptions, adaptive } from './adamw.ts';
 import { type Optimizer, restoreVectors } from './optimizer.ts';
 
-/** GeN-AdamW's settings: those of AdamW. */
-export interface GenOptions extends AdamOptions {}
-
 /** Steps from one look ahead to the next: the least that the authors advise. */
 const lookEvery = 4;
 
@@ -31,7 +28,7 @@ const largestChange = 2;
  *
  * @throws ArgumentError for settings out of range.
  */
-export function genAdamw(specs: readonly TensorSpec[], options: GenOptions = {}): Optimizer {
+export function genAdamw(specs: readonly TensorSpec[], options: AdamOptions = {}): Optimizer {
   const name = 'gen-adamw';
   const inner = adaptive(name, 'decoupled', specs, options);
   const trial = adaptive(name, 'decoupled', specs, options);

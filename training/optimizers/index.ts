@@ -1,17 +1,17 @@
 import type { TensorSpec } from '../../compute/tensors.ts';
 import { ArgumentError } from '../../errors.ts';
 import { adam, adamDefaults, adamw } from './adamw.ts';
-import { type GenOptions, genAdamw } from './genAdamw.ts';
+import { genAdamw } from './genAdamw.ts';
 import { groupDefaults } from './groups.ts';
 import { lion, lionDefaults } from './lion.ts';
 import { type LoftOptions, loft, loftDefaults } from './loft.ts';
 import { type LoraPlusOptions, loraPlus } from './loraPlus.ts';
 import type { Optimizer, OptimizerSettings } from './optimizer.ts';
-import { type ProdigyOptions, prodigy } from './prodigy.ts';
+import { prodigy } from './prodigy.ts';
 import { type SgdOptions, sgd, sgdDefaults } from './sgd.ts';
 
 /** Settings of every optimizer together; each takes its own and leaves the rest. */
-export interface OptimizerOptions extends LoraPlusOptions, LoftOptions, SgdOptions, GenOptions, ProdigyOptions {}
+export interface OptimizerOptions extends LoraPlusOptions, LoftOptions, SgdOptions {}
 
 /** What settings are where neither the user nor the optimizer itself says otherwise: PyTorch's, but no decay. */
 export const usualSettings: OptimizerSettings = { ...adamDefaults, ...groupDefaults, ...sgdDefaults };

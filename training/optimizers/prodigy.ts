@@ -4,9 +4,6 @@ import { type AdamOptions, adamDefaults, checkMoments } from './adamw.ts';
 import { segmentsOf } from './groups.ts';
 import { checkStep, copyVectors, type Optimizer, restoreVectors } from './optimizer.ts';
 
-/** Prodigy's settings: those of AdamW, at the same values where none are given. */
-export interface ProdigyOptions extends AdamOptions {}
-
 /** Prodigy's first estimate of the distance, small beside any. */
 const firstDistance = 1e-6;
 
@@ -23,7 +20,7 @@ const firstDistance = 1e-6;
  *
  * @throws ArgumentError for settings out of range, and for tensors with a rate of their own other than 0.
  */
-export function prodigy(specs: readonly TensorSpec[], options: ProdigyOptions = {}): Optimizer {
+export function prodigy(specs: readonly TensorSpec[], options: AdamOptions = {}): Optimizer {
   const { betas = adamDefaults.betas, eps = adamDefaults.eps } = options;
   checkMoments(betas, eps);
   const segments = segmentsOf(specs, options);

@@ -15,7 +15,7 @@ export interface PredictorPoint extends Configured {
 export interface Others {
   /** Other methods at equal settings; may be empty. */
   readonly atEqualSettings: readonly PredictorPoint[];
-  /** Those of {@link othersAnywhere}. */
+  /** Other methods at any settings; where there is one method only, its other configurations. */
   readonly all: readonly PredictorPoint[];
   /** LoRA at equal settings, if there is one. */
   readonly lora: PredictorPoint | undefined;
@@ -171,8 +171,12 @@ export function othersOf(
   };
 }
 
-/** The configurations of the other methods; where there is one method only, its other configurations. */
-export function othersAnywhere(point: PredictorPoint, points: readonly PredictorPoint[]): PredictorPoint[] {
+/** What a prediction over all configurations may learn from, whatever their settings. */
+export function othersOverAll(point: PredictorPoint, points: readonly PredictorPoint[]): Others {
+  return { atEqualSettings: [], all: othersAnywhere(point, points), lora: undefined };
+}
+
+function othersAnywhere(point: PredictorPoint, points: readonly PredictorPoint[]): PredictorPoint[] {
   const otherMethods = points.filter((other) => other.method !== point.method);
   return otherMethods.length > 0 ? otherMethods : points.filter((other) => other.configuration !== point.configuration);
 }

@@ -11,7 +11,7 @@ import {
 } from '../../../numerics/statistics.ts';
 import type { SettingsGroup } from '../groups.ts';
 import type { PredictionPoint, PredictorAt, PredictorSummary } from '../prediction.ts';
-import { type Others, othersAnywhere, type PredictorPoint, type PredictorRule } from './rules.ts';
+import { othersOverAll, type PredictorPoint, type PredictorRule } from './rules.ts';
 
 /** What predictors are judged by. */
 export interface Judged {
@@ -19,7 +19,7 @@ export interface Judged {
   readonly rulePoints: readonly PredictorPoint[];
   readonly groups: readonly SettingsGroup[];
   readonly seed: number;
-  /** The mean regret on the fitted curves, with its interval, of the rates predicted for these points; null without noise to tell it. */
+  /** The mean regret on the fitted curves, with its interval, of what the rule of this name predicts; null where that is nothing. */
   readonly curveRegret: (name: string) => Interval | null;
 }
 
@@ -48,7 +48,7 @@ export function summariesOf(rules: readonly PredictorRule[], judged: Judged): Pr
       ...{ geometricMeanFoldError: fold, worstFoldError: worst, low, high, overConstant },
       meanRegret: none ? null : mean(regrets),
       medianRegret: none ? null : quantile(regrets, 0.5),
-      curveRegret: none ? null : judged.curveRegret(rule.name),
+      curveRegret: judged.curveRegret(rule.name),
       price: none ? null : priceOf(rule, rulePoints),
       count: predicted.length,
       tried,
@@ -122,11 +122,7 @@ function atEqualSettings(rule: PredictorRule, constant: PredictorRule, judged: J
 
 /** Over all configurations, with constants learned from the other methods at any settings. */
 function overAll(rule: PredictorRule, constant: PredictorRule, { rulePoints, points }: Judged): PredictorAt {
-  const others = (point: PredictorPoint): Others => ({
-    atEqualSettings: [],
-    all: othersAnywhere(point, rulePoints),
-    lora: undefined,
-  });
+  const others = (point: PredictorPoint) => othersOverAll(point, rulePoints);
   // What is set against LoRA at equal settings is nothing else over all.
   const predict: Predicts = (point, i) =>
     rule.predict(point, others(point)) ??

@@ -3,7 +3,8 @@ import { fitLineWithin, foldError, geometricMean, type SharedSlope } from '../..
 import { count } from '../format.ts';
 import type { SettingsGroup } from '../groups.ts';
 import type { PredictorSummary } from '../prediction.ts';
-import { type Others, othersAnywhere, type PredictorPoint, type PredictorRule } from '../predictors/rules.ts';
+import { type Others, othersOverAll, type PredictorPoint, type PredictorRule } from '../predictors/rules.ts';
+import { withCurvature } from './findings.ts';
 
 /** What the claims about order and power rest on. */
 export interface CurvatureEvidence {
@@ -39,11 +40,7 @@ export function evidenceOverAll(
 ): CurvatureEvidence {
   const n = withCurvature(points).length;
   const { slope, slopeLow, slopeHigh, kendall, spearman, pValue } = summary;
-  const others = (point: PredictorPoint): Others => ({
-    atEqualSettings: [],
-    all: othersAnywhere(point, points),
-    lora: undefined,
-  });
+  const others = (point: PredictorPoint) => othersOverAll(point, points);
   return {
     ...{ configurations: n, groups: 1, where: `over ${count(n, 'configuration')}`, orders: factorial(n) },
     order: kendall === null || spearman === null || pValue === null ? null : { kendall, spearman, pValue },
@@ -110,10 +107,6 @@ function meanFold(
     return rate === null ? [] : [foldError(rate, point.optimum)];
   });
   return folds.length === 0 ? null : geometricMean(folds);
-}
-
-function withCurvature(points: readonly PredictorPoint[]): PredictorPoint[] {
-  return points.filter(({ lambdaMax }) => lambdaMax !== null && lambdaMax > 0);
 }
 
 function factorial(n: number): number {

@@ -34,8 +34,8 @@ export function hasCurvature({ points }: Pick<Findings, 'points'>): boolean {
 }
 
 /** The configurations that have a positive lambda_max. */
-export function withCurvature(points: readonly PredictionPoint[]): PredictionPoint[] {
-  return points.filter((point) => point.lambdaMax !== null && point.lambdaMax > 0);
+export function withCurvature<Point extends Pick<PredictionPoint, 'lambdaMax'>>(points: readonly Point[]): Point[] {
+  return points.filter(({ lambdaMax }) => lambdaMax !== null && lambdaMax > 0);
 }
 
 /** How the predictor of this name did. */

@@ -1,7 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '../../../compute/random.ts';
-import { type ProdigyOptions, prodigy } from '../../../training/optimizers/prodigy.ts';
+import type { AdamOptions } from '../../../training/optimizers/adamw.ts';
+import { prodigy } from '../../../training/optimizers/prodigy.ts';
 import { vector } from '../../cases/vector.ts';
 
 // Its trajectories are set against those of the authors' package in tests/reference/trajectories.test.ts.
@@ -14,7 +15,7 @@ function end(start: number, curvature: number, { steps = 2000, rate = 1, ...opti
   return Math.abs(point[0]!);
 }
 
-type Options = ProdigyOptions & { readonly steps?: number; readonly rate?: number };
+type Options = AdamOptions & { readonly steps?: number; readonly rate?: number };
 
 test('it comes down from any distance at the one rate 1, and the size of the loss does not count', () => {
   for (const distance of [0.1, 10, 1000])
