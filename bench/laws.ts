@@ -21,11 +21,7 @@ export interface LawRow {
 }
 
 /** A value with its 95 % interval. */
-interface Range {
-  readonly value: number;
-  readonly low: number | null;
-  readonly high: number | null;
-}
+type Range = NonNullable<PredictorSummary['overConstant']>;
 
 /** A method's best rate and curvature, where no runs are at hand. */
 interface BestRate {

@@ -153,7 +153,7 @@ function linesOf({ steps, configurations, predictors, rivals, noiseFloor }: Find
           worstFold.toFixed(2),
           covered === null ? '' : `${covered} of ${count}`,
           coveredWithNoise === null ? '' : `${coveredWithNoise} of ${count}`,
-          (one.curveRegret?.value ?? one.regret).toFixed(2),
+          one.curveRegret.value.toFixed(2),
           intervalWords(one.curveRegret),
           one.overConstant?.value.toFixed(2) ?? '',
           intervalWords(one.overConstant),

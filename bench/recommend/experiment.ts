@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Adapter,
@@ -59,10 +59,13 @@ export async function openExperiment({
   const fileOf = async (name: string, rows: readonly TokenRow[]): Promise<string> => {
     const path = join(folder, `${name}.jsonl`);
     await mkdir(folder, { recursive: true });
+    // Another process may read it meanwhile.
+    const whole = `${path}.${process.pid}`;
     await writeFile(
-      path,
+      whole,
       rows.map((row) => `${JSON.stringify({ input_ids: [...row.inputIds], labels: [...row.labels] })}\n`).join(''),
     );
+    await rename(whole, path);
     return path;
   };
   const rows = await rowsOf('train', data.trained);

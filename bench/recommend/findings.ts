@@ -1,7 +1,7 @@
 import { type Prediction, type PredictorSummary, predict, type Sweep } from 'lambdamax/analysis';
 import { nameOf } from './configurations.ts';
 import { type Reading, readAgain } from './reading.ts';
-import type { PredictionRecord, Records } from './records.ts';
+import { type PredictionRecord, type Records, sweepRunOf } from './records.ts';
 import { type RivalRow, rivalRows } from './rivalFindings.ts';
 
 /** A configuration's best rate, and what the predictors said. */
@@ -29,7 +29,7 @@ export interface PredictorRow {
   /** How many hold it when they are widened by what is not known of the best rate itself. */
   readonly coveredWithNoise: number | null;
   /** What training at its rates gives up, in % of the best loss: of the fitted curve, with its interval, and of the best measured one. */
-  readonly curveRegret: PredictorSummary['curveRegret'];
+  readonly curveRegret: NonNullable<PredictorSummary['curveRegret']>;
   readonly overConstant: PredictorSummary['overConstant'];
   readonly regret: number;
   readonly worstRegret: number;
@@ -72,16 +72,7 @@ export function findingsOf(steps: number, records: Records): Findings {
   const sweep: Sweep = {
     scoreDirection: 'lower',
     context: { steps },
-    runs: runs.map((run) => ({
-      ...{
-        configuration: nameOf(run),
-        method: run.method,
-        learningRate: run.learningRate,
-        seed: run.seed,
-        score: run.loss,
-      },
-      status: run.loss === null ? ('diverged' as const) : ('finished' as const),
-    })),
+    runs: runs.map(sweepRunOf),
     configurations: [...new Map(runs.map((one) => [nameOf(one), one])).values()].map((one) => {
       const own = said.filter(({ configuration }) => configuration === nameOf(one));
       return {
@@ -131,7 +122,7 @@ export function findingsOf(steps: number, records: Records): Findings {
           worstFold: summary.worstFoldError!,
           covered: coveredBy(by, 0),
           coveredWithNoise: coveredBy(by, optimumError),
-          curveRegret: summary.curveRegret,
+          curveRegret: summary.curveRegret!,
           overConstant: summary.overConstant,
           regret: summary.meanRegret!,
           worstRegret: Math.max(...regrets),

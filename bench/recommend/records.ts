@@ -1,5 +1,6 @@
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { SweepRun } from 'lambdamax/analysis';
 import { z } from 'zod';
 import { LambdamaxError } from '../../errors.ts';
 import { nameOf, type SoughtAdapter } from './configurations.ts';
@@ -162,6 +163,13 @@ export class RecordFile {
 /** Those of one configuration. */
 export function ofConfiguration<Found extends AnyRecord>(found: readonly Found[], sought: SoughtAdapter): Found[] {
   return found.filter((one) => nameOf(one) === nameOf(sought));
+}
+
+/** A run as a sweep has it. */
+export function sweepRunOf(run: RunRecord): SweepRun {
+  const { method, learningRate, seed, loss: score } = run;
+  const status = score === null ? 'diverged' : 'finished';
+  return { configuration: nameOf(run), method, learningRate, seed, score, status };
 }
 
 function first<Found extends AnyRecord>(found: readonly Found[]): Found[] {

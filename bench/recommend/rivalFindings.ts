@@ -1,6 +1,6 @@
 import { fittedCurve, ratePoints } from 'lambdamax/analysis';
 import { nameOf } from './configurations.ts';
-import { ofConfiguration, type RivalRecord, type RunRecord } from './records.ts';
+import { ofConfiguration, type RivalRecord, type RunRecord, sweepRunOf } from './records.ts';
 
 /** How an optimizer that finds its own rate did at one length. */
 export interface RivalRow {
@@ -36,14 +36,8 @@ export function rivalRows(runs: readonly RunRecord[], rivals: readonly RivalReco
   });
 }
 
-/** The least loss on the curve fitted to the sweep of one configuration; null where every run diverged. */
+/** The least loss on the curve fitted to the sweep of one configuration; null where none finished. */
 function bestOf(runs: readonly RunRecord[]): number | null {
-  const points = ratePoints(
-    runs.map((run) => ({
-      ...{ configuration: nameOf(run), method: run.method, learningRate: run.learningRate },
-      ...{ seed: run.seed, score: run.loss, status: run.loss === null ? 'diverged' : 'finished' },
-    })),
-    runs[0] === undefined ? '' : nameOf(runs[0]),
-  );
-  return fittedCurve(points, 'lower')?.best ?? null;
+  if (runs[0] === undefined) return null;
+  return fittedCurve(ratePoints(runs.map(sweepRunOf), nameOf(runs[0])), 'lower')?.best ?? null;
 }
