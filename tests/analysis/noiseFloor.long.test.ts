@@ -47,6 +47,31 @@ test('the best of noisy scores is too good: regret against it is too high by wha
   assert.ok(read < 0.7 * reported, `${read} and ${reported}`);
 });
 
+test('the interval of what a rate gives up holds the truth, and is narrower than one and a half times it', () => {
+  const optima = [1, 1.3, 1.7, 2.2].map((factor) => factor * 1e-3);
+  const truth = (100 * bend * Math.log(1.8) ** 2) / 3;
+  const methods = optima.map((optimum, i) => ({ method: `m${i}`, optimum }));
+  const configurations = methods.map(({ method, optimum }) => ({
+    ...{ configuration: method, method, predictedRates: { off: 1.8 * optimum } },
+  }));
+  const [held, widths] = [[] as boolean[], [] as number[]];
+  for (let noiseSeed = 0; noiseSeed < 60; noiseSeed++) {
+    const sweep = plantedSweep(methods, {
+      rates: grid(2 ** -12, Math.SQRT2, 12),
+      seeds: [0, 1],
+      noise: 0.005,
+      noiseSeed,
+    });
+    const { predictors } = predict({ ...sweep, configurations });
+    const { low, high } = predictors.find(({ name }) => name === 'off')!.curveRegret!;
+    held.push(low! <= truth && truth <= high!);
+    widths.push((high! - low!) / truth);
+  }
+  const count = held.filter(Boolean).length;
+  assert.ok(count > 50, `${count} of 60`);
+  assert.ok(Math.max(...widths) < 1.5, `${Math.max(...widths)}`);
+});
+
 test('the noise of one run is found again, from seeds and from the spread about the curves', () => {
   const optima = Array.from({ length: 30 }, (_, i) => 1e-3 * 1.05 ** i);
   const rates = grid(2 ** -13, Math.SQRT2, 12);
