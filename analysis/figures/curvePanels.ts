@@ -1,5 +1,6 @@
 import type { Data, LayoutAxis } from 'plotly.js';
 import { baseLayout, escapeMarkup, type Figure, logAxis } from './figure.ts';
+import { seriesColors } from './methodStyle.ts';
 import { panelled } from './panels.ts';
 
 /** Points with a name: a curve, or marks with their intervals. */
@@ -35,8 +36,6 @@ export interface CurvePanels {
   readonly panels: readonly CurvePanel[];
 }
 
-const colors = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#222222'];
-
 /** Curves, dashed ones for what is predicted, and marks with their intervals, in panels that share the vertical axis. */
 export function curvePanels({ title: found, yTitle, yLog = false, panels }: CurvePanels): Figure {
   const heights = panels.flatMap(({ curves }) =>
@@ -63,7 +62,7 @@ export function curvePanels({ title: found, yTitle, yLog = false, panels }: Curv
 }
 
 function trace({ name, x, y, low, high, look = 'line' }: Curve, place: number, isNew: boolean): Data {
-  const color = colors[place % colors.length]!;
+  const color = seriesColors[place % seriesColors.length]!;
   const isMarked = look === 'marks' || look === 'line and marks';
   return {
     type: 'scatter',

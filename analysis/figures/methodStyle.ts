@@ -17,6 +17,9 @@ const orange = '#e69f00';
 const sky = '#56b4e9';
 const black = '#222222';
 
+/** Colours of series that are no methods, in the order in which they are taken. */
+export const seriesColors = [blue, vermilion, green, purple, orange, sky, black] as const;
+
 /** The looks of the paper's methods and of those that are often drawn beside them; all others get theirs by their names. */
 const styles: Readonly<Record<string, readonly [string, MarkerSymbol]>> = {
   lora: [blue, 'circle'],

@@ -2,6 +2,7 @@ import type { Data } from 'plotly.js';
 import { quantile } from '../../../numerics/statistics.ts';
 import { baseLayout, escapeMarkup, type Figure, logAxis, palette } from '../figure.ts';
 import { told } from '../findingWords.ts';
+import { seriesColors } from '../methodStyle.ts';
 import { kindsOf, modulePlaces } from './moduleGrid.ts';
 
 /** One method's lambda_max over vanilla LoRA's, by module. */
@@ -9,8 +10,6 @@ export interface MethodRatios {
   readonly method: string;
   readonly modules: readonly { readonly name: string; readonly ratio: number }[];
 }
-
-const colors = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#222222'];
 
 /**
  * The distribution over modules of lambda_max relative to vanilla LoRA's, on a log axis: for each method a box from the first
@@ -49,7 +48,7 @@ export function ratioStrip(methods: readonly MethodRatios[]): Figure {
       x: own.map(({ ratio }) => ratio),
       y: own.map(({ row }) => row + offset),
       text: own.map(({ method, name }) => escapeMarkup(`${method}, ${name}`)),
-      marker: { color: colors[index % colors.length]!, size: 7, opacity: 0.8 },
+      marker: { color: seriesColors[index % seriesColors.length]!, size: 7, opacity: 0.8 },
       hovertemplate: '%{text}<br>%{x:.4g} times LoRA’s<extra></extra>',
     };
   });

@@ -1,6 +1,7 @@
 import type { Data } from 'plotly.js';
 import { count } from '../../rates/format.ts';
 import { baseLayout, escapeMarkup, type Figure } from '../figure.ts';
+import { seriesColors } from '../methodStyle.ts';
 
 /** The loss of a run that is under way. */
 export interface RunningLoss {
@@ -13,12 +14,10 @@ export interface RunningLoss {
   readonly stepsPlanned: number;
 }
 
-const colors = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00'];
-
 /** The training loss of runs that are under way against the step, to the last step that the longest will have; null before the first step. */
 export function runningLosses(all: readonly RunningLoss[]): Figure | null {
   const begun = all.filter(({ losses }) => losses.some((loss) => loss !== null));
-  const shown = begun.slice(0, colors.length);
+  const shown = begun.slice(0, seriesColors.length);
   if (shown.length === 0) return null;
   const data = shown.map(
     ({ run, steps, losses }, index): Data => ({
@@ -26,8 +25,8 @@ export function runningLosses(all: readonly RunningLoss[]): Figure | null {
       ...{
         x: [...steps],
         y: [...losses],
-        line: { color: colors[index]!, width: 2 },
-        marker: { color: colors[index]! },
+        line: { color: seriesColors[index]!, width: 2 },
+        marker: { color: seriesColors[index]! },
       },
     }),
   );
