@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { csvLine } from '../../analysis/table/csvLine.ts';
 import { writeFileWhole } from '../../training/checkpoint/files.ts';
 import { axisNames } from '../configurations/axes.ts';
 import { columnName, namesOf, type Setting, settingsOf } from '../configurations/names.ts';
@@ -94,9 +93,9 @@ export function resultsCsv(
       ...rates.map((name) => found.predictedRates[name]),
       ...prices.map((name) => found.prices[name]),
       planned.get(configuration),
-    ];
+    ].map(csvField);
   });
-  return `${[header, ...lines].map(csvLine).join('\n')}\n`;
+  return `${[header, ...lines].map((cells) => cells.join(',')).join('\n')}\n`;
 }
 
 function valueIn(settings: readonly Setting[], name: string): string {
@@ -107,3 +106,8 @@ const nothingKnown: KnownConfiguration = {
   ...{ lambdaMax: null, lambdaPre: null, gradientNorm: null },
   ...{ limit: null, predictedRates: {}, prices: {} },
 };
+
+function csvField(value: string | number | boolean | null | undefined): string {
+  const text = value == null ? '' : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

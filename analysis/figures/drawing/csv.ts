@@ -1,4 +1,3 @@
-import { csvLine } from '../../table/csvLine.ts';
 import type { Figure } from '../figure.ts';
 import { axisTitle, panelsOf } from './panel.ts';
 import { plainText } from './text.ts';
@@ -24,7 +23,10 @@ export function csvOf(figure: Figure): string {
   );
   const columns = ['plot', 'series', x, `${x}, low`, `${x}, high`, y, `${y}, low`, `${y}, high`, 'value', 'text'];
   const used = columns.filter((column) => rows.some((row) => !isEmpty(row[column])));
-  return [used, ...rows.map((row) => used.map((column) => cell(row[column])))].map(csvLine).join('\n').concat('\n');
+  return [used, ...rows.map((row) => used.map((column) => row[column]))]
+    .map((cells) => cells.map(cell).join(','))
+    .join('\n')
+    .concat('\n');
 }
 
 function rowsOf(trace: Trace, x: string, y: string): Row[] {
@@ -60,8 +62,9 @@ function isEmpty(value: unknown): boolean {
   return value === undefined || value === null || value === '';
 }
 
-/** A cell; numbers to ten digits, which is more than was measured. */
-function cell(value: unknown): string | number {
+/** A cell; numbers to ten digits, which is more than was measured, text in quotes where it needs them. */
+function cell(value: unknown): string {
   if (isEmpty(value)) return '';
-  return typeof value === 'number' ? Number(value.toPrecision(10)) : String(value);
+  const words = typeof value === 'number' ? String(Number(value.toPrecision(10))) : String(value);
+  return /[",\n\r]/.test(words) ? `"${words.replaceAll('"', '""')}"` : words;
 }
