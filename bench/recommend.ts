@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { ArgumentError } from '../errors.ts';
 import { bundledModel } from './bundledModel.ts';
 import {
   configurationsOf,
@@ -53,6 +54,10 @@ export async function recommended(options: RecommendBenchOptions, say: (line: st
   for (const steps of options.steps) {
     const records = await new RecordFile(options.folder, fileNames[options.set], steps).read();
     if (records.runs.length > 0) found.push(findingsOf(steps, records));
+  }
+  if (options.stored && found.length === 0) {
+    const expected = `a folder with runs of set ${options.set}, of ${options.steps.join(' or ')} steps`;
+    throw new ArgumentError({ subject: '--dir', expected, got: options.folder });
   }
   return found;
 }

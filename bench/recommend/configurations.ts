@@ -49,7 +49,8 @@ export function configurationsOf(
     ({ method, rank }) => (methods?.includes(method) ?? true) && (ranks?.includes(rank) ?? true),
   );
   if (found.length > 0) return found;
-  throw new ArgumentError({ subject: `set ${set}`, expected: 'a method and a rank of it', got: { methods, ranks } });
+  const subject = '--methods and --ranks';
+  throw new ArgumentError({ subject, expected: `a method and a rank of set ${set}`, got: { methods, ranks } });
 }
 
 /** `pissa r8`, on another task than math `pissa r8 code`. */

@@ -105,6 +105,13 @@ test('what a recommendation was made from is read again with the constants of to
     assert.is(named('probes, then').covered, 0);
   }));
 
+test('a folder in which nothing is stored is refused by the name of its option', () =>
+  inTemporaryFolder(async (folder) => {
+    const settings = { folder, set: 'new', steps: [100], seeds: [1], threads: 1, stored: true } as const;
+    const failure = await recommended(settings, () => {}).catch((error: unknown) => error);
+    assert.match(String(failure), /--dir: expected a folder with runs of set new, of 100 steps/);
+  }));
+
 test('a line that was cut off is named, with its file', () =>
   inTemporaryFolder(async (folder) => {
     const file = new RecordFile(folder, 'recommend', 100);
@@ -126,7 +133,10 @@ test('nothing new was tuned on, and a task that is not math is part of the name'
   assert.is(new Set([...tuned, ...fresh]).size, 15 + fresh.length);
   assert.ok(fresh.includes('pissa r8 code') && fresh.includes('gralora r8'));
   assert.equal(configurationsOf('new', { methods: ['lora'], ranks: [4] }).map(nameOf), ['lora r4']);
-  assert.throws(() => configurationsOf('new', { methods: ['dora'] }), /set new: expected a method and a rank of it/);
+  assert.throws(
+    () => configurationsOf('new', { methods: ['dora'] }),
+    /--methods and --ranks: expected a method and a rank of set new/,
+  );
 });
 
 test('further seeds run at the best rate and a factor 2 away, and not where the first one diverged', () => {
