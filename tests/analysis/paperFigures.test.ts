@@ -122,6 +122,20 @@ test('csvOf: numbers are those of the figure, with the ends of their error bars,
   });
 });
 
+test('csvOf: each end of an error bar is its own, where one is longer than the other', () => {
+  const bars = { type: 'data', symmetric: false, array: [2, 0], arrayminus: [0.5, 0] } as const;
+  const figure = {
+    title: 'One bar',
+    data: [{ type: 'scatter', name: 'a', x: [1, 2], y: [10, 20], error_y: bars } as const],
+    layout: { xaxis: { title: { text: 'x' } }, yaxis: { title: { text: 'y' } } },
+  };
+  const [row] = parse(csvOf(figure as unknown as Parameters<typeof csvOf>[0]), { columns: true }) as Record<
+    string,
+    string
+  >[];
+  assert.equal([row!['y, low'], row!.y, row!['y, high']], ['9.5', '10', '12']);
+});
+
 test('pictureOf: the same figure gives the same bytes, of each kind', async () => {
   const { prediction: figure } = everyFigure() as Record<'prediction', Parameters<typeof pictureOf>[0]>;
   for (const format of ['svg', 'pdf', 'png', 'csv'] as const) {

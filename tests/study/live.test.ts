@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { request as send } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -212,6 +212,23 @@ test(
     assert.is(status, 409);
     assert.match(words, 'This cannot be shown now');
     assert.is((await ask(`${url}report?study=one`)).status, 409);
+  }),
+);
+
+test(
+  'a run that an earlier process left behind is interrupted, and not under way, while another works on the study',
+  served(async (folder, url) => {
+    const study = await leaveStudy(folder, 'one');
+    const left = await leaveBegun(study, all[0]!, 5);
+    const before = new Date(Date.now() - 60_000);
+    for (const path of [join(left, 'metrics.jsonl'), left]) await utimes(path, before, before);
+    const lock = await lockFolder(study);
+    await leaveBegun(study, all[1]!, 7);
+    const { page } = await ask(`${url}study?study=one`);
+    assert.match(page, 'lora at 1.00e-3, seed 0 was interrupted after 5 of 100 steps.');
+    assert.match(page, '7 of 100');
+    assert.not.match(page, '5 of 100<');
+    await lock.release();
   }),
 );
 
