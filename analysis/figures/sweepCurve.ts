@@ -15,11 +15,11 @@ import { panelled } from './panels.ts';
 const mostInOnePlot = 8;
 
 /**
- * Score against learning rate (log axis), a line for each configuration: means over the seeds with their standard error, or of
- * shares, which stand in %, with their confidence interval;
- * a star at the optimum with its interval, an open one where runs are still to be made; open markers along the bad edge of the plot where training broke: runs diverged, or a larger rate than the
- * best took the score off the scale. The scale ends a little beyond the cliff, for one broken run would flatten all the curves. Rates that are
- * too small for the scale have no marker: nothing broke there, and the line leaves the plot.
+ * Score against learning rate (log axis), a line for each configuration: means over the seeds with their standard error, or of shares,
+ * which stand in %, with their confidence interval; a star at the optimum with its interval, an open one where runs are still to be made;
+ * open markers along the bad edge of the plot where training broke: runs diverged, or a larger rate than the best took the score off the
+ * scale. The scale ends a little beyond the cliff, for one broken run would flatten all the curves. Rates that are too small for the
+ * scale have no marker: nothing broke there, and the line leaves the plot.
  *
  * Many configurations at several settings, and those of several tasks or models, whose scores have no common scale, stand in panels, one
  * for each group at equal settings, with the methods in the legend. In one plot those of one method differ in their dash.

@@ -4,7 +4,7 @@ import type { Output } from '../words/output.ts';
 import { value } from './options.ts';
 import { atMostOne, choice, given, optional, text } from './values.ts';
 
-/** A table of runs instead of a study's folder */
+/** A table of runs instead of a study's folder. */
 export const tableOptions: OptionGroup = {
   csv: value(
     'Study',
