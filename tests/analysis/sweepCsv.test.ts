@@ -107,6 +107,25 @@ for (const moment of ['step', 'epoch', 'train/global_step', '_step'])
     assert.is(sweep.runs.length, 6);
   });
 
+test('a table of ours says which configurations miss runs, and what was measured of each', ({ folder }) => {
+  const head =
+    'configuration,method,learning_rate,seed,score,status,scored_by,trained_by,runs_planned,lambda_max,price_probes';
+  const lora = [1e-3, 2e-3].map((rate) => `lora,lora,${rate},0,1.5,finished,validation loss,adamw,2,4,97`);
+  const pissa = ['pissa,pissa,0.001,0,1.4,finished,validation loss,adamw,3,,'];
+  const sweep = readSweepCsv(csv(folder, [head, ...lora, ...pissa, ''].join('\n')));
+  assert.equal(sweep.progress, { done: 3, planned: 5, unfinished: ['pissa'] });
+  assert.equal([sweep.scoreDirection, sweep.context], ['lower', { optimizer: 'adamw', score: 'validation loss' }]);
+  assert.equal(
+    sweep.configurations.map(({ configuration, lambdaMax, prices }) => [configuration, lambdaMax, prices]),
+    [
+      ['lora', 4, { probes: 97 }],
+      ['pissa', undefined, {}],
+    ],
+  );
+  const mixed = [head, ...lora, pissa[0]!.replace('validation loss', 'accuracy'), ''].join('\n');
+  refuses(csv(folder, mixed), 'compared in one way', 'validation loss and accuracy');
+});
+
 test('a bad row is named by its line', ({ folder }) => {
   const head = 'method,learningRate,score,seed,lambdaMax\nlora,1e-3,2.5,0,1\n';
   refuses(csv(folder, `${head}lora,-1e-3,2.5,0,1\n`), 'line 3', 'learningRate', 'positive', '-1e-3');
