@@ -27,8 +27,8 @@ export interface PageOptions {
   readonly bundle?: 'plotly.js-cartesian-dist-min' | 'plotly.js-dist';
 }
 
-/** The templates of pages, each by its path from here; one in a folder refers to those outside by a slash. */
-export const eta = new Eta({ views: fileURLToPath(new URL('.', import.meta.url)), cache: true });
+/** The templates of pages, each by its path from their folder; one in a folder of its own refers to those outside by a slash. */
+export const eta = new Eta({ views: fileURLToPath(new URL('templates/', import.meta.url)), cache: true });
 
 /**
  * One HTML document that needs nothing else. Its sections are the template's; they show each figure, by its name, as a picture that is
