@@ -85,6 +85,7 @@ export async function openStudy(folder: string, wanted: StudyPlan): Promise<Open
     for (const inner of ['runs', 'spectra']) await makeFolder(join(folder, inner), 'a folder to write a study in');
     await removeLeftovers(folder);
     for (const kind of ['spectra', 'predictors']) await removeLeftovers(join(folder, kind));
+    for (const key of await entries(join(folder, 'runs'))) await removeLeftoversOfRun(runFolder(folder, key));
     if (stored === null || canonicalJson(stored) !== canonicalJson(plan)) await writeJson(path, plan);
     const others = await countOthers(folder, plan);
     return { folder, plan, edited, others, release: lock.release, [Symbol.asyncDispose]: lock.release };
@@ -285,6 +286,14 @@ async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await entries(folder)) {
     if (isLeftover(name)) await rm(join(folder, name), { force: true });
   }
+}
+
+/** A run that goes on from its checkpoint keeps its folder; one that was killed when it was done may have kept the checkpoint. */
+async function removeLeftoversOfRun(path: string): Promise<void> {
+  // A file that somebody has put there is none of ours.
+  if (!existsSync(join(path, 'run.json'))) return;
+  await removeLeftovers(path);
+  if (existsSync(join(path, 'result.json'))) await rm(join(path, checkpointName), { force: true });
 }
 
 /** Runs by configuration in the plan's order, learning rate and seed: the order of `results.csv`. */

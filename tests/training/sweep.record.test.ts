@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -223,6 +223,23 @@ test('files under temporary names are removed, others are left', () =>
     await trained(study);
     assert.equal((await readdir(study)).sort(), [...others, 'results.csv', 'runs', 'spectra', 'study.json'].sort());
     assert.equal(await readdir(join(study, 'spectra')), []);
+  }));
+
+test('of a run that was killed when it was done no checkpoint stays; one that is not done keeps what it goes on from', () =>
+  inTemporaryFolder(async (study) => {
+    await trained(study);
+    const [done, undone] = (await readdir(join(study, 'runs'))).map((key) => join(study, 'runs', key)) as [
+      string,
+      string,
+    ];
+    for (const run of [done, undone])
+      for (const name of ['checkpoint.safetensors', 'checkpoint.safetensors.unfinished-0123456789abcdef'])
+        await writeFile(join(run, name), 'state');
+    await rm(join(undone, 'result.json'));
+    await writeFile(join(study, 'runs', '.DS_Store'), '');
+    await (await openStudy(study, plan)).release();
+    assert.equal((await readdir(done)).sort(), ['metrics.jsonl', 'result.json', 'run.json']);
+    assert.equal((await readdir(undone)).sort(), ['checkpoint.safetensors', 'metrics.jsonl', 'run.json']);
   }));
 
 test('a study folder is held by one at a time', () =>
