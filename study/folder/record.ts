@@ -4,7 +4,6 @@ import { isAbsolute, join, relative } from 'node:path';
 import { LambdamaxError } from '../../errors.ts';
 import { fileFault, makeFolder, readJson, writeJson } from '../../training/checkpoint/files.ts';
 import { lockFolder } from '../../training/checkpoint/folderLock.ts';
-import { isUnfinishedFile } from '../../training/checkpoint/wholeFile.ts';
 import { canonicalJson } from '../../training/data/hash.ts';
 import type { Configuration } from '../configurations/configuration.ts';
 import {
@@ -19,7 +18,9 @@ import { exactlyNamed, isScored, type RunResult, resultSchema } from '../plan/re
 import { type RunConfiguration, runKey, runSchema } from '../plan/run.ts';
 import type { ScoreMeasure } from '../plan/score.ts';
 import { configurationRuns } from '../search/configurationRuns.ts';
-import { entries, readJsonOrNull } from './files.ts';
+import { readJsonOrNull } from './files.ts';
+import { removeLeftovers } from './leftovers.ts';
+import { checkpointName, runFolder, runKeysIn } from './runFolders.ts';
 
 /** A run that is done. */
 export interface FinishedRun {
@@ -58,9 +59,6 @@ export interface OpenStudy {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What a killed process leaves behind: files that are not whole, and drafts of a lock. */
-const isLeftover = (name: string): boolean => isUnfinishedFile(name) || name.startsWith('.lock.');
-
 /**
  * Begins a study in a folder, or goes on with the one there. The plan may have other configurations, rates and seeds than the one
  * there, and is written anew: runs that both have are kept as they are. Those of the old plan alone stay in the folder, and are no
@@ -84,8 +82,6 @@ export async function openStudy(folder: string, wanted: StudyPlan): Promise<Open
     }
     for (const inner of ['runs', 'spectra']) await makeFolder(join(folder, inner), 'a folder to write a study in');
     await removeLeftovers(folder);
-    for (const kind of ['spectra', 'predictors']) await removeLeftovers(join(folder, kind));
-    for (const key of await entries(join(folder, 'runs'))) await removeLeftoversOfRun(runFolder(folder, key));
     if (stored === null || canonicalJson(stored) !== canonicalJson(plan)) await writeJson(path, plan);
     const others = await countOthers(folder, plan);
     return { folder, plan, edited, others, release: lock.release, [Symbol.asyncDispose]: lock.release };
@@ -130,7 +126,7 @@ export async function finishedRuns(folder: string, plan: StudyPlan): Promise<Fin
 /** All runs of a plan's configurations that a study's folder has anything of, whatever their rates and seeds. */
 export async function begunRuns(folder: string, plan: StudyPlan): Promise<BegunRun[]> {
   const runs: BegunRun[] = [];
-  for (const key of await entries(join(folder, 'runs'))) {
+  for (const key of await runKeysIn(folder)) {
     const run = await readConfiguration(folder, key);
     if (run === null) continue;
     const { learningRate, seed } = run;
@@ -166,15 +162,10 @@ function askedRuns(plan: StudyPlan, configuration: Configuration, runs: readonly
 }
 
 async function countOthers(folder: string, plan: StudyPlan): Promise<number> {
-  const keys = await entries(join(folder, 'runs'));
+  const keys = await runKeysIn(folder);
   const done = keys.filter((key) => existsSync(join(runFolder(folder, key), 'result.json')));
   const runs = await finishedRuns(folder, plan);
   return done.length - runs.filter(askedFor(plan, runs)).length;
-}
-
-/** Where a run's files lie. */
-export function runFolder(folder: string, key: string): string {
-  return join(folder, 'runs', key);
 }
 
 /**
@@ -193,9 +184,6 @@ export async function readRun(
   const named = exactlyNamed(result.data, configuration);
   return isScored(named, measure) ? named : null;
 }
-
-/** What an interrupted run goes on from, in its folder. */
-const checkpointName = 'checkpoint.safetensors';
 
 /**
  * Makes the run's folder anew, with its `run.json` and nothing else, and returns its path; one that was interrupted behind a checkpoint
@@ -280,20 +268,6 @@ function refuseOtherSubject(path: string, differences: readonly PlanDifference[]
     got: whole.length <= 100 ? whole : `another ${differences.map(({ field }) => field).join(', ')}`,
     remedy: 'choose another study folder; variants, ranks, rates, seeds and the like may change, these may not',
   });
-}
-
-async function removeLeftovers(folder: string): Promise<void> {
-  for (const name of await entries(folder)) {
-    if (isLeftover(name)) await rm(join(folder, name), { force: true });
-  }
-}
-
-/** A run that goes on from its checkpoint keeps its folder; one that was killed when it was done may have kept the checkpoint. */
-async function removeLeftoversOfRun(path: string): Promise<void> {
-  // A file that somebody has put there is none of ours.
-  if (!existsSync(join(path, 'run.json'))) return;
-  await removeLeftovers(path);
-  if (existsSync(join(path, 'result.json'))) await rm(join(path, checkpointName), { force: true });
 }
 
 /** Runs by configuration in the plan's order, learning rate and seed: the order of `results.csv`. */

@@ -10,8 +10,8 @@ import { reportFigures } from '../../analysis/report/report.ts';
 import { LambdamaxError } from '../../errors.ts';
 import { configurationNames } from '../configurations/names.ts';
 import { readStudyFindings, type StudyFindings } from '../findings.ts';
-import { entries } from '../folder/files.ts';
-import { type BegunRun, begunRuns, inOrder, readStudy, runFolder } from '../folder/record.ts';
+import { type BegunRun, begunRuns, inOrder, readStudy } from '../folder/record.ts';
+import { runFolder, runKeysIn } from '../folder/runFolders.ts';
 import type { StudyPlan } from '../plan/plan.ts';
 import { reportInput, reportSpectra } from '../report.ts';
 import { type StudyProgress, studyProgress } from '../sweep/progress.ts';
@@ -124,7 +124,7 @@ const tick = 1000;
 
 /** When each folder of a study last changed: files are written beside and renamed, which changes the folder that they lie in. */
 async function stateOf(folder: string): Promise<{ at: string; isSettled: boolean }> {
-  const keys = await entries(join(folder, 'runs'));
+  const keys = await runKeysIn(folder);
   const folders = [
     ...['', 'runs', 'spectra', 'predictors'].map((name) => join(folder, name)),
     ...keys.map((key) => runFolder(folder, key)),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { clock, formatRate } from '../../analysis/rates/format.ts';
 import { missing, type WordTable } from '../../analysis/report/tables.ts';
 import { type Curve, readCurve } from '../folder/curves.ts';
-import { runFolder } from '../folder/record.ts';
+import { runFolder } from '../folder/runFolders.ts';
 import { scoreOf } from '../plan/result.ts';
 import { isShare, scoreLabels } from '../plan/score.ts';
 import type { NamedRun, Settled } from './settled.ts';
